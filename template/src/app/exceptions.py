@@ -1,0 +1,156 @@
+"""Every error that the service raises on purpose.
+
+    AppError
+    ├── ConfigError            the settings cannot work: the process stops at start
+    ├── IngestError            a document could not be read, parsed or written
+    │   └── UnsupportedTypeError   no loader for this kind of file
+    ├── RetrievalError         the index could not answer
+    │   ├── IndexMismatchError     the index was made with other settings
+    │   └── DocumentNotFoundError  no such document in the index
+    ├── EvaluationError        the golden set cannot be read, or a gate has failed to run
+    └── LLMError               a model could not answer
+        ├── RateLimitError         too many calls; says how long to wait
+        ├── TokenLimitError        the prompt does not fit the model
+        └── InvalidResponseError   the reply is not what was asked for
+
+An error carries what a handler needs as attributes, and its text says what to do.
+`app.api.errors` is the one place that maps this tree to HTTP.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AppError",
+    "ConfigError",
+    "DocumentNotFoundError",
+    "EvaluationError",
+    "IndexMismatchError",
+    "IngestError",
+    "InvalidResponseError",
+    "LLMError",
+    "RateLimitError",
+    "RetrievalError",
+    "TokenLimitError",
+    "UnsupportedTypeError",
+]
+
+
+class AppError(Exception):
+    """Base of every error that the service raises on purpose."""
+
+
+class ConfigError(AppError):
+    """The settings cannot work.
+
+    Args:
+        problems: one readable line per problem, each naming its variable.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class IngestError(AppError):
+    """A document could not be read, parsed or written.
+
+    Args:
+        document: the document's id.
+        reason: what went wrong and, where there is something to do, what.
+        passing: whether another attempt may succeed without a change to the document.
+    """
+
+    def __init__(self, document: str, reason: str, *, passing: bool = False) -> None:
+        self.document = document
+        self.reason = reason
+        self.passing = passing
+        super().__init__(f"{document}: {reason}")
+
+
+class UnsupportedTypeError(IngestError):
+    """No loader reads this kind of file."""
+
+
+class RetrievalError(AppError):
+    """The index could not answer."""
+
+
+class IndexMismatchError(RetrievalError):
+    """The index was made with another embedder, dimension or chunker than the settings name.
+
+    Args:
+        differences: for each part of the manifest that differs, what the index has and what the
+            settings ask for.
+    """
+
+    def __init__(self, differences: dict[str, tuple[str, str]]) -> None:
+        self.differences = differences
+        parts = ", ".join(
+            f"{name} {was!r} (now {now!r})" for name, (was, now) in differences.items()
+        )
+        super().__init__(
+            f"the index was made with {parts}; "
+            "rebuild it with `python -m app ingest --rebuild PATH`, or set back what has changed"
+        )
+
+
+class DocumentNotFoundError(RetrievalError):
+    """The index holds no such document.
+
+    Args:
+        document: the id that was asked for.
+    """
+
+    def __init__(self, document: str) -> None:
+        self.document = document
+        super().__init__(f"there is no document {document!r} in the index")
+
+
+class EvaluationError(AppError):
+    """A golden set cannot be read, or does not fit the index."""
+
+
+class LLMError(AppError):
+    """A model could not answer."""
+
+
+class RateLimitError(LLMError):
+    """The provider refuses further calls for now.
+
+    Args:
+        retry_after: seconds to wait as the provider told, or `None` where it did not.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class TokenLimitError(LLMError):
+    """The prompt and its reply do not fit the model.
+
+    Args:
+        tokens_used: tokens that the request would take.
+        limit: tokens that the model or the settings allow.
+    """
+
+    def __init__(self, *, tokens_used: int, limit: int) -> None:
+        self.tokens_used = tokens_used
+        self.limit = limit
+        super().__init__(
+            f"the request takes {tokens_used} tokens and {limit} are allowed; shorten it"
+        )
+
+
+class InvalidResponseError(LLMError):
+    """A model's reply is not what was asked for.
+
+    Args:
+        response: the reply as it came, for the log at DEBUG; never shown to a caller.
+        expected: what the reply should have been.
+    """
+
+    def __init__(self, *, response: str, expected: str) -> None:
+        self.response = response
+        self.expected = expected
+        super().__init__(f"the model's reply is not {expected}")

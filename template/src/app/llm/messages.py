@@ -1,0 +1,73 @@
+"""What goes to a model and what comes back: validated on the way in and on the way out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+__all__ = ["ChatReply", "ChatRequest", "Delta", "Message", "Passage", "Prompt", "Strict", "Usage"]
+
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100_000)]
+"""A text that a person wrote: 1 to 100,000 characters without the space around it."""
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown fields and does not change once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Message(Strict):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Passage(Strict):
+    """Retrieved text that an answer may quote; `number` is what a citation refers to."""
+
+    number: Annotated[int, Field(ge=1)]
+    document: str
+    text: str
+
+
+class ChatRequest(Strict):
+    """One question to a model.
+
+    `messages` is the whole prompt, with the passages fenced as data; providers send it.
+    `question` and `passages` are the same content in parts, for models that read them directly.
+    """
+
+    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    question: Prompt
+    passages: tuple[Passage, ...] = ()
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+
+
+class Usage(Strict):
+    """Tokens that a call took, as the provider counts them."""
+
+    prompt_tokens: Annotated[int, Field(ge=0)]
+    completion_tokens: Annotated[int, Field(ge=0)]
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+class ChatReply(Strict):
+    """A model's whole reply: a text whose citations have the form `[n]`, and what it took."""
+
+    text: str
+    model: str
+    usage: Usage
+
+
+class Delta(Strict):
+    """A piece of a reply that is still being written."""
+
+    text: str

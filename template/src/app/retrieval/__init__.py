@@ -1,0 +1,5 @@
+"""Hybrid search over the index."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

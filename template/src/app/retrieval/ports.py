@@ -1,0 +1,90 @@
+"""The index port: what the service asks of a store, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from app.ingestion.ports import IndexWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.ingestion.ports import LedgerEntry
+    from app.llm.ports import Vector
+
+__all__ = ["Filters", "Hit", "Index", "SearchMode", "SearchQuery"]
+
+
+class SearchMode(StrEnum):
+    """Which legs of the search take part."""
+
+    HYBRID = "hybrid"
+    LEXICAL = "lexical"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Narrow a search to some documents; every condition must hold."""
+
+    prefix: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """A search: the text as the user wrote it (data, never syntax), and its embedding."""
+
+    text: str
+    vector: Vector
+    k: int = 8
+    filters: Filters = field(default_factory=Filters)
+    mode: SearchMode = SearchMode.HYBRID
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found.
+
+    `score` lies in (0, 1]: reciprocal rank fusion scaled so that a chunk which both legs rank
+    first has 1. It orders the hits of one search and says nothing across searches.
+    """
+
+    document: str
+    position: int
+    title: str
+    headings: tuple[str, ...]
+    text: str
+    score: float
+    metadata: Mapping[str, str]
+
+    @property
+    def chunk(self) -> str:
+        """The chunk's id: the document's, `#`, and the position."""
+        return f"{self.document}#{self.position}"
+
+
+class Index(IndexWriter, Protocol):
+    """A store that answers searches, each from one consistent state of the index."""
+
+    async def search(self, query: SearchQuery) -> Sequence[Hit]:
+        """Return at most `query.k` hits, best first.
+
+        Raises:
+            RetrievalError: the store could not answer.
+        """
+        ...
+
+    async def version(self) -> int:
+        """Return a number that grows with every write."""
+        ...
+
+    async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
+        """Return the indexed documents whose id starts so, sorted by id."""
+        ...
+
+    async def close(self) -> None:
+        """Release files and threads; further calls fail."""
+        ...
