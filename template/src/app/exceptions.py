@@ -11,13 +11,19 @@
     └── LLMError               a model could not answer
         ├── RateLimitError         too many calls; says how long to wait
         ├── TokenLimitError        the prompt does not fit the model
+        ├── UnknownModelError      no such model is set up here
         └── InvalidResponseError   the reply is not what was asked for
 
 An error carries what a handler needs as attributes, and its text says what to do.
-`app.api.errors` is the one place that maps this tree to HTTP.
+`app.api.problems` is the one place that maps this tree to HTTP.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = [
     "AppError",
@@ -31,12 +37,18 @@ __all__ = [
     "RateLimitError",
     "RetrievalError",
     "TokenLimitError",
+    "UnknownModelError",
     "UnsupportedTypeError",
 ]
 
 
 class AppError(Exception):
     """Base of every error that the service raises on purpose."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are pickled by calling the class with the text alone, which these constructors
+        # do not take; without this an error raised in a process pool would break the pool.
+        return _made, (type(self), self.args), vars(self)
 
 
 class ConfigError(AppError):
@@ -142,6 +154,20 @@ class TokenLimitError(LLMError):
         )
 
 
+class UnknownModelError(LLMError):
+    """A question asks for a model that is not set up here.
+
+    Args:
+        model: the name that was asked for.
+        known: the names that there are.
+    """
+
+    def __init__(self, model: str, known: Collection[str]) -> None:
+        self.model = model
+        self.known = tuple(sorted(known))
+        super().__init__(f"there is no model {model!r}; known: {', '.join(self.known)}")
+
+
 class InvalidResponseError(LLMError):
     """A model's reply is not what was asked for.
 
@@ -154,3 +180,8 @@ class InvalidResponseError(LLMError):
         self.response = response
         self.expected = expected
         super().__init__(f"the model's reply is not {expected}")
+
+
+def _made(error_type: type[AppError], args: tuple[object, ...]) -> AppError:
+    """Make an error without its constructor; its attributes follow."""
+    return error_type.__new__(error_type, *args)

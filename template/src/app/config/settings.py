@@ -1,43 +1,57 @@
 """Every setting of the service, with its type, range, default and meaning.
 
-The environment is read here and nowhere else. `.env.example` and the configuration reference are
-made from these fields.
+`.env.example` and the configuration reference are made from these fields, one section per group.
+A further group is one more class and one more base of `Settings`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["ENV_PREFIX", "LogFormat", "LogLevel", "Settings"]
+__all__ = [
+    "ENV_PREFIX",
+    "AnswerSettings",
+    "IndexSettings",
+    "LimitSettings",
+    "LogFormat",
+    "LogLevel",
+    "LoggingSettings",
+    "ServiceSettings",
+    "Settings",
+]
 
-ENV_PREFIX = "APP_"
+ENV_PREFIX: Final = "APP_"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogFormat = Literal["auto", "console", "json"]
 
+_ModelName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
+]
 
-class Settings(BaseSettings):
-    """The settings in force, from `APP_…` variables and `.env`; unknown ones are refused."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
 
-    # The service
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class ServiceSettings(BaseSettings):
+    """The service."""
+
     service_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
         default="groundwork-service",
         description="Name of the service in its API description and on its log lines.",
     )
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=253)] = Field(
+        default="127.0.0.1", description="Address to listen on."
+    )
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes any.")
     shutdown_grace_seconds: float = Field(
         default=10.0,
@@ -46,25 +60,36 @@ class Settings(BaseSettings):
         description="How long a stopping server lets running requests finish, in seconds.",
     )
 
-    # Logging
-    log_level: LogLevel = Field(default="INFO", description="Least severe level that is logged.")
-    log_format: LogFormat = Field(
+
+class LoggingSettings(BaseSettings):
+    """Logging."""
+
+    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+        default="INFO", description="Least severe level that is logged."
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
         default="auto",
         description="`console` for people, `json` for machines, `auto` decides by the terminal.",
     )
     log_file: Path | None = Field(
-        default=None, description="File to log to as well, as JSON lines; none by default."
+        default=None,
+        description="File to log to as well, as JSON lines; none by default.",
+        examples=["var/service.log"],
     )
     log_file_max_bytes: int = Field(
         default=10_000_000,
         ge=10_000,
+        le=10_000_000_000,
         description="Size at which the log file is rotated, in bytes.",
     )
     log_file_backups: int = Field(
         default=5, ge=1, le=100, description="Rotated log files that are kept."
     )
 
-    # The index
+
+class IndexSettings(BaseSettings):
+    """The index."""
+
     index_path: Path = Field(default=Path("var/index.sqlite"), description="The SQLite index file.")
     samples_path: Path = Field(
         default=Path("data/samples"),
@@ -74,13 +99,22 @@ class Settings(BaseSettings):
         default=256, ge=32, le=8_192, description="Most tokens in a chunk (estimated)."
     )
     chunk_overlap_tokens: int = Field(
-        default=32, ge=0, le=4_096, description="Tokens that neighbouring chunks share, at most."
+        default=32,
+        ge=0,
+        le=4_096,
+        description="Tokens that neighbouring chunks share, at most; at most half a chunk.",
     )
     max_document_bytes: int = Field(
-        default=50_000_000, ge=1_000, description="Largest document that is read, in bytes."
+        default=50_000_000,
+        ge=1_000,
+        le=10_000_000_000,
+        description="Largest document that is read, in bytes.",
     )
 
-    # Retrieval and answers
+
+class AnswerSettings(BaseSettings):
+    """Retrieval and answers."""
+
     top_k: int = Field(default=6, ge=1, le=100, description="Chunks that an answer may draw on.")
     min_grounding: float = Field(
         default=0.5,
@@ -89,10 +123,16 @@ class Settings(BaseSettings):
         description="Share of a question's content words that its evidence must contain; "
         "below it the answer is that the documents do not say.",
     )
-    default_model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+:.+$")] = Field(
+    max_evidence_tokens: int = Field(
+        default=8_000,
+        ge=100,
+        le=1_000_000,
+        description="Most tokens of retrieved text in a prompt (estimated); more is left out.",
+    )
+    default_model: _ModelName = Field(
         default="offline:extractive", description="Chat model, in the form `provider:model`."
     )
-    embedding_model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+:.+$")] = Field(
+    embedding_model: _ModelName = Field(
         default="offline:hashing", description="Embedding model, in the form `provider:model`."
     )
     max_tokens: int = Field(
@@ -102,9 +142,15 @@ class Settings(BaseSettings):
         default=0.0, ge=0.0, le=2.0, description="Sampling temperature of the chat model."
     )
 
-    # Flags and limits
+
+class LimitSettings(BaseSettings):
+    """Flags and limits."""
+
     enable_caching: bool = Field(
         default=False, description="Keep answers in memory until something they depend on changes."
+    )
+    answer_cache_size: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="Answers kept while caching is on."
     )
     enable_streaming: bool = Field(
         default=True, description='Serve `"stream": true` as server-sent events.'
@@ -116,15 +162,47 @@ class Settings(BaseSettings):
         default=30.0, gt=0, le=600, description="Longest time that a request may take, in seconds."
     )
     max_body_bytes: int = Field(
-        default=1_000_000, ge=1_000, description="Largest JSON request body, in bytes."
+        default=1_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="Largest JSON request body, in bytes.",
+    )
+
+
+# Pydantic takes the fields of the last base first, so the groups stand here from last to first.
+class Settings(
+    LimitSettings, AnswerSettings, IndexSettings, LoggingSettings, ServiceSettings, BaseSettings
+):
+    """The settings in force.
+
+    Made directly, they come from the arguments and the environment, unchecked for misspelt names;
+    a process takes them from `app.config.report.load_settings`, which reads `.env` too.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     @model_validator(mode="after")
     def _check_fields_together(self) -> Self:
+        """Refuse values that do not fit each other.
+
+        Each line names every variable that it is about, so that the report can leave it out where
+        one of them is already known to be wrong.
+
+        Raises:
+            ValueError: the lines.
+        """
+        problems: list[str] = []
         if self.chunk_overlap_tokens > self.chunk_tokens // 2:
-            msg = (
+            problems.append(
                 f"{ENV_PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) must be at most "
                 f"half of {ENV_PREFIX}CHUNK_TOKENS ({self.chunk_tokens})"
             )
-            raise ValueError(msg)
+        if problems:
+            raise ValueError("\n".join(problems))
         return self

@@ -33,7 +33,8 @@ class Document:
     """A loaded document.
 
     `id` is the path relative to the ingested root, with `/`; `content_hash` is the SHA-256 of the
-    file's bytes in hexadecimal; `metadata` is what filters can ask for.
+    file's bytes in hexadecimal; `metadata` is what filters can ask for; `source` is where the id is
+    relative to, as in `app.ingestion.ports.LedgerEntry`.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Document:
     content_hash: str
     blocks: tuple[Block, ...]
     metadata: dict[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,25 @@ if TYPE_CHECKING:
     from app.ingestion.documents import Chunk, Document
     from app.llm.ports import Vectors
 
-__all__ = ["Failure", "IndexWriter", "LedgerEntry"]
+__all__ = ["UPLOAD", "Failure", "IndexWriter", "LedgerEntry"]
+
+UPLOAD = "upload"
+"""The source of documents that came through the API and not from a folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What the index holds of a document; the hash is that of the content really written."""
+    """What the index holds of a document; the hash is that of the content really written.
+
+    `source` is the absolute path of the folder that the document's id is relative to, or `UPLOAD`.
+    It is for ingestion alone and not for callers of the API.
+    """
 
     document: str
     content_hash: str
     chunks: int
     indexed_at: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Failure:
     reason: str
     attempts: int = 1
     failed_at: str = ""
+    source: str = ""
 
 
 class IndexWriter(Protocol):
@@ -41,6 +50,10 @@ class IndexWriter(Protocol):
         """Return what is indexed, by document id."""
         ...
 
+    async def entry(self, document: str) -> LedgerEntry | None:
+        """Return what is indexed of one document."""
+        ...
+
     async def failures(self) -> dict[str, Failure]:
         """Return what has failed, by document id."""
         ...
@@ -48,15 +61,24 @@ class IndexWriter(Protocol):
     async def replace(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Write a document in place of its older version; forget its failure.
 
+        The hash and the source are recorded in the same transaction.
+
         Raises:
             RetrievalError: nothing was written.
         """
         ...
 
-    async def remove(self, document: str) -> bool:
-        """Remove a document, or its failure; say whether there was one."""
+    async def adopt(self, document: str, source: str) -> None:
+        """Record that an indexed document, as it stands, comes from `source`; forget its failure.
+
+        Does nothing where the document is not indexed.
+        """
         ...
 
-    async def fail(self, document: str, reason: str) -> None:
-        """Record that a document failed, and count the attempt."""
+    async def remove(self, document: str) -> bool:
+        """Remove a document and its failure; say whether there was either."""
+        ...
+
+    async def fail(self, document: str, reason: str, *, source: str) -> None:
+        """Record that a document failed, and count the attempt; an older version stays."""
         ...

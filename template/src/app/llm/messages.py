@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["ChatReply", "ChatRequest", "Delta", "Message", "Passage", "Prompt", "Strict", "Usage"]
+__all__ = [
+    "NOT_FOUND",
+    "ChatReply",
+    "ChatRequest",
+    "Delta",
+    "Message",
+    "Passage",
+    "Prompt",
+    "Strict",
+    "Usage",
+]
+
+NOT_FOUND = "The answer was not found in the documents."
+"""What a model replies when the passages do not answer the question; prompts ask for it."""
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100_000)]
 """A text that a person wrote: 1 to 100,000 characters without the space around it."""
@@ -26,11 +39,15 @@ class Message(Strict):
 
 
 class Passage(Strict):
-    """Retrieved text that an answer may quote; `number` is what a citation refers to."""
+    """Retrieved text that an answer may quote.
+
+    `number` is what a citation refers to; `heading` is where in the document the text stands.
+    """
 
     number: Annotated[int, Field(ge=1)]
     document: str
     text: str
+    heading: str = ""
 
 
 class ChatRequest(Strict):
@@ -38,6 +55,7 @@ class ChatRequest(Strict):
 
     `messages` is the whole prompt, with the passages fenced as data; providers send it.
     `question` and `passages` are the same content in parts, for models that read them directly.
+    `prompt_hash` is that of the prompt file the messages were made from; it is only logged.
     """
 
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
@@ -45,6 +63,7 @@ class ChatRequest(Strict):
     passages: tuple[Passage, ...] = ()
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    prompt_hash: str = ""
 
 
 class Usage(Strict):

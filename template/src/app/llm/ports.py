@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from app.llm.messages import ChatReply, ChatRequest, Delta
 
@@ -37,8 +37,10 @@ class ChatModel(Protocol):
         """
         ...
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[Delta | ChatReply]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the reply in pieces, and at last the whole of it.
+
+        A generator, so that whoever stops reading early closes it and so ends the call.
 
         Raises:
             LLMError: as in `complete`, also after the first piece.
@@ -57,6 +59,14 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int:
         """Length of every vector."""
+        ...
+
+    @property
+    def rank_weight(self) -> float:
+        """What a rank by these vectors counts in a hybrid search, where one by words counts 1.
+
+        It lies in (0, 1]: 1 for vectors that know meanings.
+        """
         ...
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:

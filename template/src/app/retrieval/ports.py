@@ -35,13 +35,18 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A search: the text as the user wrote it (data, never syntax), and its embedding."""
+    """A search: the text as the user wrote it (data, never syntax), and its embedding.
+
+    `vector_weight` is what a rank by vectors counts in a hybrid search, where one by words counts
+    1; it has to be positive.
+    """
 
     text: str
     vector: Vector
     k: int = 8
     filters: Filters = field(default_factory=Filters)
     mode: SearchMode = SearchMode.HYBRID
+    vector_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

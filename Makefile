@@ -1,0 +1,76 @@
+# The template repository's commands. A bare checkout with git, make and Python >= 3.11 is enough.
+
+ifndef PYTHON
+PYTHON := $(shell command -v python3 || echo python3)
+endif
+DEST ?=
+ANSWERS ?=
+QUESTION ?= How do I change the port that the service listens on?
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Everything below runs the pinned tools, uv among them, before those of the machine.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## Show this list
+	@echo "Groundwork: a Copier template for LLM services that answer questions over documents."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make new DEST=../my-service                        asks the questions"
+	@echo "  make new DEST=../my-service ANSWERS=answers.yml    takes the answers from a file"
+
+.PHONY: setup
+setup: $(VENV)/ready ## Make .venv with the pinned tools; the other targets do it by themselves
+
+$(VENV)/ready: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python >= 3.11 is needed, and $(PYTHON) is older: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: new
+new: $(VENV)/ready ## Start a service in DEST=, with the questions or the answers of ANSWERS=
+	@test -n "$(DEST)" || { echo "Where to? make new DEST=../my-service" >&2; exit 2; }
+	@python scripts/new.py "$(DEST)" $(if $(ANSWERS),--answers "$(ANSWERS)")
+
+.PHONY: demo
+demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, ask QUESTION=
+	@rm -rf build/demo
+	@python scripts/new.py build/demo --defaults --quiet
+	@$(MAKE) -C build/demo setup
+	cd build/demo && .venv/bin/python -m app ingest data/samples
+	cd build/demo && .venv/bin/python -m app ask "$(QUESTION)"
+	@echo
+	@echo "The service stands in build/demo: cd build/demo && make run"
+
+.PHONY: test
+test: check ## Everything that CI runs
+	pytest -n 2 --dist loadgroup
+
+.PHONY: test-quick
+test-quick: check ## The inner loop: the renders' static checks, the template in place, one variant
+	pytest -n 2 --dist loadgroup -m "not slow"
+	$(MAKE) -C template check
+
+.PHONY: check
+check: $(VENV)/ready ## Lint the template repository itself (template/ has its own make check)
+	ruff format --check scripts tests
+	ruff check scripts tests
+	mypy
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	zizmor --offline --quiet --min-severity low .github
+
+.PHONY: lock
+lock: $(VENV)/ready ## Pin the tools of the template repository anew
+	scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove what the other targets made, .venv too
+	rm -rf build .cache $(VENV)

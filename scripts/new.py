@@ -1,0 +1,120 @@
+"""Start a service from this checkout of the template: what `make new` and `make demo` run.
+
+The answers come from the questions on a terminal, from a YAML file with ``--answers``, or from
+the defaults. Nothing is written over: the destination must be missing or empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import copier
+import yaml
+from copier.errors import CopierError, DirtyLocalWarning, ShallowCloneWarning
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE_PATHS = ("copier.yml", "includes", "template")
+
+
+class AnswersError(Exception):
+    """The answers file cannot be used; the message says why."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 2 when nothing could be started."""
+    arguments = _parser().parse_args(argv)
+    if problem := _problem_with(arguments.destination):
+        return _refuse(problem)
+    try:
+        answers = _load(arguments.answers) if arguments.answers else {}
+        interactive = sys.stdin.isatty() and not (arguments.answers or arguments.defaults)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DirtyLocalWarning)
+            warnings.simplefilter("ignore", ShallowCloneWarning)
+            copier.run_copy(
+                str(ROOT),
+                arguments.destination,
+                data=answers,
+                defaults=not interactive,
+                quiet=arguments.quiet,
+                vcs_ref="HEAD",
+            )
+    except KeyboardInterrupt:
+        return 130
+    # Copier reports a refused answer as a ValueError.
+    except (AnswersError, CopierError, ValueError) as exc:
+        return _refuse(str(exc))
+    if not arguments.quiet and _has_drafts():
+        sys.stderr.write(
+            "Note: this checkout has uncommitted changes. They are in the new service, which\n"
+            "can take no updates until they are committed and it is made anew.\n"
+        )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make new", description=__doc__)
+    parser.add_argument("destination", type=Path, help="a folder that is missing or empty")
+    parser.add_argument("--answers", type=Path, help="YAML file of answers; defaults for the rest")
+    parser.add_argument("--defaults", action="store_true", help="ask nothing, take the defaults")
+    parser.add_argument("--quiet", action="store_true", help="do not list the files written")
+    return parser
+
+
+def _problem_with(destination: Path) -> str | None:
+    if destination.is_dir():
+        if any(destination.iterdir()):
+            return f"{destination} is not empty; name a new folder"
+    elif destination.exists():
+        return f"{destination} is a file; name a new folder"
+    return None
+
+
+def _load(path: Path) -> dict[str, object]:
+    """Read the answers, refusing names that no question has: Copier would ignore them.
+
+    Raises:
+        AnswersError: The file is missing, no YAML mapping, or answers what nobody asked.
+    """
+    try:
+        answers = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise AnswersError(f"cannot read the answers of {path}: {exc}") from exc
+    if not isinstance(answers, dict):
+        raise AnswersError(f"{path} must hold `question: answer` lines")
+    config = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    questions = [name for name in config if not name.startswith("_")]
+    for name in map(str, answers):
+        if name not in questions and not name.startswith("_"):
+            near = difflib.get_close_matches(name, questions, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(questions)}"
+            raise AnswersError(f"{path} answers {name}, which is no question; {hint}")
+    return {str(name): answer for name, answer in answers.items()}
+
+
+def _has_drafts() -> bool:
+    """Tell whether the checkout's template differs from its last commit."""
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--", *TEMPLATE_PATHS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return bool(status.stdout.strip())
+
+
+def _refuse(problem: str) -> int:
+    sys.stderr.write(f"make new: {problem}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

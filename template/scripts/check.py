@@ -1,0 +1,142 @@
+"""Run every check of the checkout, several at once, and say which practices are broken.
+
+    python -m scripts.check            every step
+    python -m scripts.check NAME…      some of them
+    python -m scripts.check --list     their names and commands
+
+A step that fails does not stop the others. Their output follows the list, each line with the code
+of the practice it is about: docs/standards.md and `python -m scripts.practices` say what that asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.practices import annotate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Outcome", "Step", "main", "run", "run_all", "steps"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tool's command; `practices` are what it holds, for where its output names none."""
+
+    name: str
+    command: tuple[str, ...]
+    practices: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step came to."""
+
+    step: Step
+    passed: bool
+    output: str
+    seconds: float
+
+
+def steps(root: Path) -> list[Step]:
+    """Return the steps for a checkout, the slowest first."""
+    python, tools = (sys.executable,), Path(sys.executable).parent
+    found = [
+        Step("types", (*python, "-m", "mypy"), "TYP1, TYP6"),
+        Step("layers", (*python, str(tools / "lint-imports"), *IMPORTS), "STR1, STR2"),
+        Step("standards", (*python, "-m", "scripts.standards")),
+        Step("pins", (*python, "-m", "scripts.lock", "--check"), "DEP1, DEP2, DEP3"),
+        Step("imports", (*python, "-m", "deptry", "--no-ansi", "src"), "DEP3"),
+        Step("format", (*python, "-m", "ruff", "format", "--check", "--quiet", ".")),
+        Step("lint", (*python, "-m", "ruff", "check", *CONCISE, ".")),
+        Step("docstrings", (*python, "-m", "ruff", "check", *CONCISE, *DOC501, "src"), "ERR4"),
+        Step("pyproject", (*python, "-m", "validate_pyproject", "pyproject.toml")),
+    ]
+    if (root / ".pre-commit-config.yaml").exists():
+        config = ".pre-commit-config.yaml"
+        found.append(Step("hooks", (*python, "-m", "pre_commit", "validate-config", config)))
+    workflows = sorted(str(path) for path in (root / ".github/workflows").glob("*.y*ml"))
+    if workflows:
+        schema = ("--builtin-schema", "vendor.github-workflows")
+        found += [
+            Step("workflows", (*python, "-m", "check_jsonschema", *schema, *workflows)),
+            Step("actions", (str(tools / "zizmor"), "--offline", "--quiet", *workflows)),
+        ]
+    return found
+
+
+CONCISE = ("--quiet", "--output-format", "concise")
+DOC501 = ("--preview", "--select", "DOC501")
+IMPORTS = ("--cache-dir", ".cache/import-linter")
+
+
+def run(step: Step, root: Path) -> Outcome:
+    """Run one step at the root of a checkout."""
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(
+            step.command,
+            cwd=root,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as exc:
+        return Outcome(step, passed=False, output=f"{exc}; run `make clean setup`", seconds=0.0)
+    seconds = time.perf_counter() - start
+    return Outcome(step, done.returncode == 0, done.stdout.strip(), seconds)
+
+
+def run_all(chosen: Sequence[Step], root: Path) -> Iterable[Outcome]:
+    """Run the steps, as many at once as there are processors, and yield them in their order."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        yield from pool.map(lambda step: run(step, root), chosen)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.check", description="Run every check of the checkout."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these steps")
+    parser.add_argument("--list", action="store_true", help="print the steps and their commands")
+    options = parser.parse_args(arguments)
+    known = steps(ROOT)
+    if unknown := set(options.names).difference(step.name for step in known):
+        parser.error(f"there is no step {', '.join(sorted(unknown))}; see --list")
+    chosen = [step for step in known if not options.names or step.name in options.names]
+    if options.list:
+        for step in chosen:
+            print(f"{step.name:<12} {shlex.join(step.command)}")
+        return 0
+    failed = []
+    for outcome in run_all(chosen, ROOT):
+        word = "ok    " if outcome.passed else "FAILED"
+        print(f"{word}  {outcome.step.name:<12} {outcome.seconds:5.1f} s", flush=True)
+        failed += [] if outcome.passed else [outcome]
+    for outcome in failed:
+        of = f" ({outcome.step.practices})" if outcome.step.practices else ""
+        print(f"\n{outcome.step.name}{of}: {shlex.join(outcome.step.command)}")
+        for line in outcome.output.splitlines():
+            print(f"  {annotate(line)}")
+    if failed:
+        print(f"\n{len(failed)} of {len(chosen)} steps failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""What a check found, and where: one line each, in the form that editors and CI understand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Finding", "report"]
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A violation of the practice `code` at a line of a file, given relative to the checkout."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return `path:line: CODE message`."""
+        return f"{self.path}:{self.line}: {self.code} {self.message}"
+
+
+def report(findings: Iterable[Finding], *, as_json: bool = False) -> int:
+    """Print the findings in the order of their places; return the exit code they ask for."""
+    found = sorted(set(findings))
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
+    else:
+        for finding in found:
+            print(finding)
+    return 1 if found else 0

@@ -1,0 +1,141 @@
+"""The requirements files: what is asked for (`.in`) and what is pinned (`.txt`).
+
+Each environment is a layer over others, and holds only what these do not:
+
+    base   what the service runs on                            the template's
+    app    what your own code adds to it                       yours: no update touches it
+    dev    what checks and tests it                            the template's
+    docs   what builds the documentation, where there is any   the template's
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["BELOW", "Layer", "Pin", "Wish", "read_layer", "render"]
+
+BELOW = {"base": (), "app": ("base",), "dev": ("base",), "docs": ("base", "dev")}
+"""For each layer the layers it stands on. `app` may repeat pins of `dev` and `docs`."""
+
+HEADER = """\
+# Written by scripts/lock.py from {name}.in: change that file, not this one.
+"""
+
+_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.!+]+)\s*(;\s*(?P<marker>[^\\]*?))?\s*\\?")
+_VIA = re.compile(r"\s+#\s+(via$|via )?\s*(?P<source>.*)")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A requirement as a person wrote it in an `.in` file."""
+
+    requirement: Requirement
+    line: int
+
+    @property
+    def name(self) -> str:
+        """The distribution's name in its canonical spelling."""
+        return canonicalize_name(self.requirement.name)
+
+
+@dataclass
+class Pin:
+    """One exact version with the hashes of its files and what it is there for."""
+
+    name: str
+    version: str
+    marker: str = ""
+    line: int = 0
+    hashes: list[str] = field(default_factory=list)
+    via: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the version, and the marker where there is one."""
+        return f"{self.version} ; {self.marker}" if self.marker else self.version
+
+    @property
+    def applies(self) -> bool:
+        """Whether it is for the running interpreter and platform."""
+        return not self.marker or Marker(self.marker).evaluate()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An environment's two files; `unread` holds lines that are neither wish nor pin."""
+
+    name: str
+    wishes: tuple[Wish, ...]
+    pins: tuple[Pin, ...]
+    unread: tuple[tuple[str, int, str], ...]
+
+    @property
+    def source(self) -> str:
+        """How a `# via` note names this layer's `.in` file."""
+        return f"-r requirements/{self.name}.in"
+
+
+def read_layer(folder: Path, name: str) -> Layer:
+    """Read `<name>.in` and `<name>.txt` of the requirements folder.
+
+    A line that cannot be read is kept in `unread` with its file and number.
+    """
+    wishes: list[Wish] = []
+    pins: list[Pin] = []
+    unread: list[tuple[str, int, str]] = []
+    for number, text in _lines(folder / f"{name}.in"):
+        if wish := text.partition(" #")[0].strip():
+            try:
+                wishes.append(Wish(Requirement(wish), number))
+            except InvalidRequirement:
+                unread.append((f"{name}.in", number, wish))
+    for number, text in _lines(folder / f"{name}.txt", comments=True):
+        if text.lstrip().startswith("--hash=") and pins:
+            pins[-1].hashes.append(text.strip(" \\").removeprefix("--hash="))
+        elif text.startswith(" ") and (via := _VIA.fullmatch(text)) and pins:
+            pins[-1].via += [via["source"]] if via["source"] else []
+        elif (match := _PIN.fullmatch(text)) is not None:
+            pins.append(
+                Pin(
+                    name=canonicalize_name(match["name"]),
+                    version=match["version"],
+                    marker=match["marker"] or "",
+                    line=number,
+                )
+            )
+        elif not text.lstrip().startswith("#"):
+            unread.append((f"{name}.txt", number, text.strip()))
+    return Layer(name, tuple(wishes), tuple(pins), tuple(unread))
+
+
+def _lines(path: Path, *, comments: bool = False) -> Iterable[tuple[int, str]]:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and (comments or not line.lstrip().startswith("#")):
+            yield number, line
+
+
+def render(name: str, pins: Iterable[Pin]) -> str:
+    """Return the text of a layer's `.txt` file."""
+    parts = [HEADER.format(name=name)]
+    for pin in sorted(pins, key=lambda pin: (pin.name, pin.marker)):
+        lines = [f"{pin.name}=={pin}"]
+        lines += [f"    --hash={value}" for value in sorted(pin.hashes)]
+        parts.append(" \\\n".join(lines))
+        match pin.via:
+            case [source]:
+                parts.append(f"\n    # via {source}\n")
+            case sources:
+                parts.append(
+                    "\n    # via" + "".join(f"\n    #   {text}" for text in sources) + "\n"
+                )
+    return "".join(parts)

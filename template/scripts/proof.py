@@ -1,0 +1,163 @@
+"""Prove from the files and the installed packages alone that the pins are exact and whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib import metadata
+from typing import TYPE_CHECKING, Protocol
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from scripts.findings import Finding
+from scripts.pins import BELOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from scripts.pins import Layer, Pin
+
+__all__ = ["Lookup", "installed", "prove"]
+
+RELOCK = "run `make lock`"
+
+
+class Lookup(Protocol):
+    """Gives what is known of an installed distribution."""
+
+    def __call__(self, name: str, /) -> tuple[str, Sequence[str]] | None:
+        """Return its version and its requirements, or `None` where it is not installed."""
+        ...
+
+
+def installed(name: str) -> tuple[str, Sequence[str]] | None:
+    """Look a distribution up in the running environment."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    return found.version, found.requires or ()
+
+
+def prove(layers: Sequence[Layer], lookup: Lookup = installed) -> Iterator[Finding]:
+    """Yield what is wrong with the pins of a service's layers."""
+    for layer in layers:
+        yield from _read_whole(layer)
+        yield from _exact(layer)
+        below = [lower for lower in layers if lower.name in BELOW[layer.name]]
+        yield from _wanted(layer, below)
+        yield from _needed(layer, below)
+        yield from _closed(layer, below, lookup)
+    yield from _agreed(layers)
+
+
+def _finding(file: str, line: int, code: str, message: str) -> Finding:
+    return Finding(f"requirements/{file}", line, code, message)
+
+
+def _read_whole(layer: Layer) -> Iterator[Finding]:
+    """DEP1: `.in` files hold requirements and `.txt` files exact pins, and nothing else."""
+    for file, line, text in layer.unread:
+        kind = "a requirement" if file.endswith(".in") else "an exact pin"
+        yield _finding(file, line, "DEP1", f"`{text}` is not {kind} such as `name==1.2.3`")
+
+
+def _exact(layer: Layer) -> Iterator[Finding]:
+    """DEP1: every pin has the hashes of its files."""
+    for pin in layer.pins:
+        if not any(value.startswith("sha256:") for value in pin.hashes):
+            message = f"{pin.name} is pinned without a hash; {RELOCK}"
+            yield _finding(f"{layer.name}.txt", pin.line, "DEP1", message)
+
+
+def _wanted(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
+    """DEP1: what an `.in` file asks for is pinned, within its bounds."""
+    pins = _by_name([*below, layer])
+    for wish in layer.wishes:
+        asked = f"{wish.requirement.name}{wish.requirement.specifier}"
+        if not pins[wish.name]:
+            message = f"{asked} is pinned nowhere; {RELOCK}"
+            yield _finding(f"{layer.name}.in", wish.line, "DEP1", message)
+        for pin in pins[wish.name]:
+            if not wish.requirement.specifier.contains(pin.version, prereleases=True):
+                message = f"{asked} is pinned at {pin.version}; {RELOCK}"
+                yield _finding(f"{layer.name}.in", wish.line, "DEP1", message)
+
+
+def _needed(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
+    """DEP3: each pin says what it is there for, and that still holds."""
+    wishes = {wish.name for wish in layer.wishes}
+    own = {pin.name: pin for pin in layer.pins}
+    lower = set(_by_name(below))
+    alive = {name for name in own if name in wishes}
+    while added := {
+        name
+        for name, pin in own.items()
+        if name not in alive and (alive | lower).intersection(map(canonicalize_name, pin.via))
+    }:
+        alive |= added
+    for name, pin in own.items():
+        if name not in alive:
+            message = f"nothing needs {name} any more; {RELOCK}"
+        elif (layer.source in pin.via) != (name in wishes):
+            message = f"`# via` of {name} does not say what {layer.name}.in says; {RELOCK}"
+        else:
+            continue
+        yield _finding(f"{layer.name}.txt", pin.line, "DEP3", message)
+
+
+def _closed(layer: Layer, below: Sequence[Layer], lookup: Lookup) -> Iterator[Finding]:
+    """DEP1: what an installed package needs here is pinned as well."""
+    pins = _by_name([*below, layer])
+    own = {pin.name: pin for pin in layer.pins}
+    queue = [
+        (wish.name, extra)
+        for part in (*below, layer)
+        for wish in part.wishes
+        for extra in ("", *wish.requirement.extras)
+    ]
+    seen = set(queue)
+    while queue:
+        name, extra = queue.pop()
+        found = lookup(name)
+        if found is None or found[0] not in {pin.version for pin in pins[name]}:
+            continue
+        for requirement in map(Requirement, found[1]):
+            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            needed = canonicalize_name(requirement.name)
+            fits = [
+                requirement.specifier.contains(pin.version, prereleases=True)
+                for pin in pins[needed]
+                if pin.applies
+            ]
+            if name in own and not any(fits):
+                pinned = ", ".join(map(str, pins[needed])) or "nowhere"
+                message = f"{name} needs {requirement.name}{requirement.specifier}, pinned {pinned}"
+                yield _finding(f"{layer.name}.txt", own[name].line, "DEP1", f"{message}; {RELOCK}")
+            steps = {(needed, wanted) for wanted in ("", *requirement.extras)} - seen
+            seen |= steps
+            queue.extend(steps)
+
+
+def _agreed(layers: Iterable[Layer]) -> Iterator[Finding]:
+    """DEP2: environments share their versions, so that what is tested is what runs."""
+    first: dict[str, tuple[str, set[str]]] = {}
+    for layer in layers:
+        for name, pins in _by_name([layer]).items():
+            versions = {pin.version for pin in pins}
+            place, expected = first.setdefault(name, (layer.name, versions))
+            if versions != expected:
+                message = (
+                    f"{name} is {', '.join(sorted(versions))} here and "
+                    f"{', '.join(sorted(expected))} in {place}.txt; {RELOCK}"
+                )
+                yield _finding(f"{layer.name}.txt", pins[0].line, "DEP2", message)
+
+
+def _by_name(layers: Iterable[Layer]) -> defaultdict[str, list[Pin]]:
+    pins: defaultdict[str, list[Pin]] = defaultdict(list)
+    for layer in layers:
+        for pin in layer.pins:
+            pins[pin.name].append(pin)
+    return pins

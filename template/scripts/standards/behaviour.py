@@ -1,0 +1,140 @@
+"""Rules about what code does: logging, raising, caching, secrets."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts.standards.project import Module
+
+__all__ = [
+    "cached_arguments",
+    "constant_events",
+    "domain_errors",
+    "module_loggers",
+    "plain_secrets",
+]
+
+LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "fatal", "msg"})
+EVENT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+LOGGER = re.compile(r"_*(log|logger)|.*_(log|logger)")
+FACTORIES = frozenset({"get_logger", "getLogger"})
+CACHES = frozenset({"cache", "lru_cache"})
+UNHASHABLE = frozenset(
+    {"bytearray", "defaultdict", "deque", "dict", "list", "ndarray", "set", "Dict", "List", "Set"}
+    | {"MutableMapping", "MutableSequence", "MutableSet", "NDArray", "Vector", "Vectors"}
+)
+TOO_GENERAL = frozenset({"BaseException", "Exception", "RuntimeError"})
+SECRET_NAME = re.compile(r"(?i).*(api_?key|access_?key|secret_?key|auth_?token)")
+# The shapes that vendors give their keys, and private keys in PEM.
+SECRET = re.compile(
+    r"sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{35}|gh[pousr]_[A-Za-z0-9]{36}"
+    r"|xox[abprs]-[A-Za-z0-9-]{10,}|pcsk_[A-Za-z0-9_]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+
+
+def module_loggers(module: Module) -> Iterator[tuple[int, str]]:
+    """Write `_log = structlog.stdlib.get_logger(__name__)` once, at the top of the module."""
+    if module.path.startswith("src/app/config/"):
+        return  # logging itself is set up there, on the root and on libraries' loggers
+    top = {
+        id(node.value) for node in module.tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))
+    }
+    for call in module.walk(ast.Call):
+        if _last_name(call.func) not in FACTORIES:
+            continue
+        if id(call) not in top:
+            yield call.lineno, "a logger is made outside the module's top level"
+        elif [ast.unparse(argument) for argument in call.args] != ["__name__"]:
+            yield call.lineno, "a logger is not named `__name__`"
+
+
+def constant_events(module: Module) -> Iterator[tuple[int, str]]:
+    """Log a constant snake_case event, and what varies as fields: `_log.info("done", count=3)`."""
+    for call in module.walk(ast.Call):
+        match call.func:
+            case ast.Attribute(value=target, attr=level) if level.removeprefix("a") in LEVELS or (
+                level in LEVELS
+            ):
+                if not LOGGER.fullmatch(_last_name(target)):
+                    continue
+            case _:
+                continue
+        match call.args:
+            case [ast.Constant(value=str(event))] if EVENT.fullmatch(event):
+                continue
+            case []:
+                yield call.lineno, "an event is logged without its name"
+            case [ast.Constant(value=str(event))]:
+                yield call.lineno, f"the event {event!r} is not in snake_case"
+            case [_]:
+                yield call.lineno, "an event is put together at run time"
+            case _:
+                yield call.lineno, "an event has positional arguments"
+
+
+def domain_errors(module: Module) -> Iterator[tuple[int, str]]:
+    """Raise an error of `app.exceptions`, or of a class of your own below `AppError`."""
+    for node in module.walk(ast.Raise):
+        name = _last_name(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
+        if name in TOO_GENERAL:
+            yield node.lineno, f"`{name}` tells a caller nothing to act on"
+
+
+def cached_arguments(module: Module) -> Iterator[tuple[int, str]]:
+    """Cache by hashable arguments, such as tuples; make an async singleton with `AsyncOnce`."""
+    for node in module.walk(ast.FunctionDef, ast.AsyncFunctionDef):
+        decorators = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+        if not CACHES.intersection(map(_last_name, decorators)):
+            continue
+        if isinstance(node, ast.AsyncFunctionDef):
+            yield node.lineno, f"`{node.name}` would cache a coroutine, which can be awaited once"
+        arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        for argument in arguments:
+            if bad := UNHASHABLE.intersection(_outer_names(argument.annotation)):
+                kind = min(bad)
+                yield argument.lineno, f"`{argument.arg}` of the cached `{node.name}` is a `{kind}`"
+
+
+def plain_secrets(module: Module) -> Iterator[tuple[int, str]]:
+    """Take a secret from the environment as a `SecretStr` setting, and revoke one that leaked."""
+    for node in module.walk(ast.Constant):
+        if isinstance(node.value, str) and SECRET.search(node.value):
+            yield node.lineno, "this text has the shape of a key"
+    for node in module.walk(ast.Assign, ast.AnnAssign, ast.keyword):
+        match node:
+            case ast.Assign(targets=[target, *_], value=ast.Constant(value=str(text))):
+                name = _last_name(target)
+            case ast.AnnAssign(target=target, value=ast.Constant(value=str(text))):
+                name = _last_name(target)
+            case ast.keyword(arg=str(name), value=ast.Constant(value=str(text))):
+                pass
+            case _:
+                continue
+        if text and SECRET_NAME.fullmatch(name) and not SECRET.search(text):
+            yield node.lineno, f"`{name}` is given a text"
+
+
+def _last_name(node: ast.expr | None) -> str:
+    """Return `c` of `a.b.c`, `a` of `a`, nothing of anything else."""
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case _:
+            return ""
+
+
+def _outer_names(annotation: ast.expr | None) -> Iterator[str]:
+    """Yield the types of an annotation's union, without their parameters."""
+    match annotation:
+        case ast.BinOp(left=left, right=right):
+            yield from _outer_names(left)
+            yield from _outer_names(right)
+        case ast.Subscript(value=value):
+            yield _last_name(value)
+        case _:
+            yield _last_name(annotation)

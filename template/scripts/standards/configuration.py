@@ -1,0 +1,154 @@
+"""Rules about the settings, and about the configuration of the tools that hold the practices."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+from scripts.practices import PRACTICES
+from scripts.standards.project import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from scripts.standards.project import Module, Project
+
+__all__ = [
+    "checked_modules",
+    "coverage_floor",
+    "described_settings",
+    "flags_and_limits",
+    "integration_tests",
+    "python_version",
+    "strict_linting",
+    "strict_types",
+]
+
+BOUND = r"\b(ge|gt|le|lt)="
+FLAGS = (
+    *("default_model", "enable_caching", "enable_streaming", "max_tokens"),
+    *("requests_per_minute", "temperature", "timeout_seconds"),
+)
+FLOOR = 90
+
+
+def described_settings(module: Module) -> Iterator[tuple[int, str]]:
+    """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
+    for node in module.walk(ast.ClassDef):
+        if "BaseSettings" not in {ast.unparse(base).split(".")[-1] for base in node.bases}:
+            continue
+        for field in node.body:
+            match field:
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                    text = f"{ast.unparse(annotation)} {ast.unparse(value) if value else ''}"
+                case _:
+                    continue
+            if "ClassVar" in text or name == "model_config":
+                continue
+            if "description=" not in text:
+                yield field.lineno, f"the setting `{name}` has no description"
+            number = re.search(r"\b(int|float)\b", ast.unparse(annotation))
+            if number and not re.search(BOUND, text):
+                yield field.lineno, f"the number `{name}` has no range"
+
+
+def python_version(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Keep `.python-version` equal to the floor of `requires-python` in pyproject.toml."""
+    floor = str(project.pyproject.get("project", {}).get("requires-python", "")).removeprefix(">=")
+    lines = [text for text in project.text(".python-version").splitlines() if text[:1].isdigit()]
+    if lines != [floor]:
+        yield ".python-version", WHOLE, f"it says {lines}, pyproject.toml says {floor!r}"
+
+
+def flags_and_limits(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Keep the flags and limits that every service has; change their defaults as you need."""
+    path = "src/app/config/settings.py"
+    text = project.text(path)
+    for name in FLAGS:
+        if not re.search(rf"^    {name}:", text, re.MULTILINE):
+            yield path, WHOLE, f"the setting `{name}` is gone"
+
+
+def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Leave mypy strict over src, scripts and tests; ignore a line with its code where you must."""
+    table = project.pyproject.get("tool", {}).get("mypy", {})
+    for path in ("mypy.ini", ".mypy.ini"):
+        if project.text(path):
+            yield path, WHOLE, "this file hides the configuration in pyproject.toml"
+    line = project.line_of("pyproject.toml", "[tool.mypy]")
+    if table.get("strict") is not True:
+        yield "pyproject.toml", line, "mypy is not strict"
+    if missing := {"src", "scripts", "tests"}.difference(table.get("files", ())):
+        yield "pyproject.toml", line, f"mypy does not look at {', '.join(sorted(missing))}"
+    for entry in (table, *table.get("overrides", ())):
+        for option in sorted(filter(lambda key: _weakens(key, entry), entry)):
+            of = f" for {entry['module']}" if "module" in entry else ""
+            yield "pyproject.toml", line, f"`{option}`{of} takes strictness away"
+
+
+def checked_modules(module: Module) -> Iterator[tuple[int, str]]:
+    """Ignore one line with its code and a reason, where nothing else helps."""
+    for number, text in enumerate(module.text.splitlines(), 1):
+        if re.match(r"\s*# (mypy|type): ?(ignore-errors|ignore\b|disable|allow)", text):
+            yield number, "a comment switches the type checker off for more than a line"
+    for node in module.walk(ast.Name, ast.Attribute):
+        if ast.unparse(node) in {"no_type_check", "typing.no_type_check"}:
+            yield node.lineno, "a decorator switches the type checker off"
+
+
+def _weakens(option: str, entry: Mapping[str, Any]) -> bool:
+    """Say whether this option of mypy's takes away what `strict` gives."""
+    value = entry[option]
+    if option in {"disable_error_code", "follow_imports", "exclude"}:
+        return bool(value) and value != "normal"
+    if option == "ignore_missing_imports":
+        return bool(value) and _about_own_code(entry)
+    if option.startswith(("allow_", "ignore_errors", "implicit_")):
+        return value is True
+    return option.startswith(("check_", "disallow_", "extra_", "no_", "strict", "warn_")) and (
+        value is False
+    )
+
+
+def _about_own_code(entry: Mapping[str, Any]) -> bool:
+    modules = entry.get("module", "*")
+    names = [modules] if isinstance(modules, str) else modules
+    return any(name in {"*", "app"} or name.startswith("app.") for name in names)
+
+
+def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Leave the rules on that hold a practice; excuse one line with `# noqa: CODE` and a reason."""
+    for path in ("ruff.toml", ".ruff.toml", "src/ruff.toml", "src/app/ruff.toml"):
+        if project.text(path):
+            yield path, WHOLE, "this file hides the configuration in pyproject.toml"
+    table = project.pyproject.get("tool", {}).get("ruff", {}).get("lint", {})
+    line = project.line_of("pyproject.toml", "[tool.ruff.lint]")
+    if table.get("select") != ["ALL"]:
+        yield "pyproject.toml", line, "ruff does not select ALL"
+    ignored = {**dict.fromkeys(table.get("ignore", ()), "everywhere")}
+    for pattern, codes in table.get("per-file-ignores", {}).items():
+        if pattern.startswith(("src", "*")):
+            ignored |= dict.fromkeys(codes, f"in {pattern}")
+    for practice in PRACTICES:
+        held = [rule for entry in practice.by if entry.startswith("ruff") for rule in entry.split()]
+        for code, where in ignored.items():
+            if any(rule.startswith(code) or code.startswith(rule) for rule in held[1:]):
+                message = f"{code} is ignored {where}, and holds {practice.code}"
+                yield "pyproject.toml", line, message
+
+
+def coverage_floor(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Write the test that is missing; the floor of branch coverage does not go below 90 %."""
+    table = project.pyproject.get("tool", {}).get("coverage", {})
+    line = project.line_of("pyproject.toml", "[tool.coverage.report]")
+    if table.get("report", {}).get("fail_under", 0) < FLOOR:
+        yield "pyproject.toml", line, f"the floor of coverage is below {FLOOR} %"
+    if table.get("run", {}).get("branch") is not True:
+        yield "pyproject.toml", line, "branches are not measured"
+
+
+def integration_tests(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Test the whole path from a folder of documents to an answer, in tests/integration."""
+    if not any("def test_" in module.text for module in project.modules("tests/integration")):
+        yield "tests/integration", WHOLE, "there is no integration test"

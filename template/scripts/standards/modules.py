@@ -1,0 +1,139 @@
+"""Rules about the shape of a module: its imports, its names, its length."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from scripts.standards.project import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scripts.standards.project import Module
+
+__all__ = [
+    "catch_all_names",
+    "environment_reads",
+    "future_import",
+    "mocks_in_unit_tests",
+    "module_length",
+    "public_names",
+]
+
+CATCH_ALL = frozenset({"common", "helper", "helpers", "misc", "miscellaneous", "shared", "stuff"})
+LONGEST = 300
+
+
+def future_import(module: Module) -> Iterator[tuple[int, str]]:
+    """Open the module with `from __future__ import annotations`, right after its docstring."""
+    body = module.tree.body
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    match body:
+        case [ast.ImportFrom(module="__future__", names=names), *_] if any(
+            name.name == "annotations" for name in names
+        ):
+            return
+    yield WHOLE, "the module does not open with the future import"
+
+
+def public_names(module: Module) -> Iterator[tuple[int, str]]:
+    """Keep `__all__` equal to the public names that the module defines."""
+    listed, line = _listed(module.tree)
+    if listed is None:
+        yield WHOLE, "the module has no `__all__`, or not as a plain list"
+        return
+    defined = set(_defined(module.tree.body))
+    offered = defined | (_imported(module) if module.path.endswith("__init__.py") else set())
+    for name in sorted(defined - set(listed)):
+        yield line, f"`{name}` is public and not in `__all__`"
+    for name in sorted(set(listed) - offered):
+        yield line, f"`__all__` has `{name}`, which the module does not define"
+
+
+def _listed(tree: ast.Module) -> tuple[list[str] | None, int]:
+    for node in tree.body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=items))
+                | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.List(elts=items))
+            ):
+                names = [item.value for item in items if isinstance(item, ast.Constant)]
+                return [name for name in names if isinstance(name, str)], node.lineno
+            case _:
+                pass
+    return None, WHOLE
+
+
+def _defined(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield the public names that these statements bind, imports aside."""
+    for node in body:
+        names: list[str] = []
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names = [node.name]
+            case ast.Assign():
+                found = (item for target in node.targets for item in ast.walk(target))
+                names = [item.id for item in found if isinstance(item, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names = [name]
+            case ast.If() if not _main_guard(node):
+                names = [*_defined(node.body), *_defined(node.orelse)]
+            case ast.Try():
+                blocks = [node.body, node.orelse, *(handler.body for handler in node.handlers)]
+                names = [name for block in blocks for name in _defined(block)]
+            case _:
+                pass
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def _main_guard(node: ast.If) -> bool:
+    return "__name__" in ast.unparse(node.test)
+
+
+def _imported(module: Module) -> set[str]:
+    aliases = [alias for node in module.walk(ast.Import, ast.ImportFrom) for alias in node.names]
+    return {alias.asname or alias.name for alias in aliases}
+
+
+def catch_all_names(module: Module) -> Iterator[tuple[int, str]]:
+    """Name a module after what it holds; a drawer for odds and ends grows for ever."""
+    path = PurePosixPath(module.path)
+    for part in (*path.parts[:-1], path.stem):
+        if part.strip("_") in CATCH_ALL:
+            yield WHOLE, f"`{part}` says nothing about what is inside"
+
+
+def module_length(module: Module) -> Iterator[tuple[int, str]]:
+    """Split the module by what its parts are about; most have 50 to 250 lines."""
+    length = len(module.text.splitlines())
+    if length > LONGEST:
+        yield WHOLE, f"the module has {length} lines, more than {LONGEST}"
+
+
+def environment_reads(module: Module) -> Iterator[tuple[int, str]]:
+    """Declare a setting in `app.config.settings` and pass it on; only `app.config` reads these."""
+    if module.path.startswith("src/app/config/"):
+        return
+    readers = {"environ", "environb", "getenv", "getenvb", "putenv"}
+    for node in module.walk(ast.Attribute):
+        if isinstance(node.value, ast.Name) and node.value.id == "os" and node.attr in readers:
+            yield node.lineno, f"`os.{node.attr}` outside app.config"
+    for node in module.walk(ast.ImportFrom):
+        names = [alias.name for alias in node.names if alias.name in readers]
+        if node.module == "os" and names:
+            yield node.lineno, f"`{names[0]}` imported outside app.config"
+
+
+def mocks_in_unit_tests(module: Module) -> Iterator[tuple[int, str]]:
+    """Test pure functions as they are; for what has effects write a fake in tests/fixtures."""
+    for node in module.walk(ast.Import, ast.ImportFrom):
+        start = [f"{node.module}."] if isinstance(node, ast.ImportFrom) else [""]
+        for name in (f"{prefix}{alias.name}" for prefix in start for alias in node.names):
+            if name.startswith(("unittest.mock", "mock.", "pytest_mock")) or name == "mock":
+                yield node.lineno, f"`{name.removesuffix('.*')}` is imported by a unit test"
+    for node in module.walk(ast.arg):
+        if node.arg == "mocker":
+            yield node.lineno, "the `mocker` fixture is used by a unit test"

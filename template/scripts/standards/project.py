@@ -1,0 +1,97 @@
+"""What the rules look at: the checkout, its modules and its files."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["WHOLE", "Module", "Project"]
+
+WHOLE = 1
+"""The line of a finding that is about a whole file."""
+
+PYTHON_FOLDERS = ("src", "scripts", "tests")
+
+_EXCUSE = re.compile(r"# allow (?P<code>[A-Z]{3}\d): \S")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Python file, by its path in the checkout."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree.
+
+        Raises:
+            SyntaxError: the file is no Python.
+        """
+        return ast.parse(self.text, filename=self.path)
+
+    @property
+    def name(self) -> str:
+        """The dotted name under its root, such as `app.config.settings`."""
+        inner = self.path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
+        return inner.replace("/", ".")
+
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    def walk(self, *kinds: type[ast.AST]) -> Iterator[Any]:
+        """Yield the nodes of these kinds."""
+        return (node for node in self._nodes if isinstance(node, kinds))
+
+    def excuses(self, code: str, line: int) -> bool:
+        """Say whether a comment allows a finding, on its line or anywhere for the whole module."""
+        lines = self.text.splitlines()
+        chosen = lines if line == WHOLE else lines[line - 1 : line]
+        return any(found["code"] == code for text in chosen for found in _EXCUSE.finditer(text))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout."""
+
+    root: Path
+
+    @cached_property
+    def _python(self) -> list[Module]:
+        paths = sorted(
+            path for folder in PYTHON_FOLDERS for path in (self.root / folder).rglob("*.py")
+        )
+        return [
+            Module(path.relative_to(self.root).as_posix(), path.read_text(encoding="utf-8"))
+            for path in paths
+        ]
+
+    def modules(self, *folders: str) -> Iterator[Module]:
+        """Yield the Python files under these folders, sorted."""
+        starts = tuple(f"{folder}/" for folder in folders)
+        return (module for module in self._python if module.path.startswith(starts))
+
+    def text(self, path: str) -> str:
+        """Return a file's text, empty where there is no such file."""
+        file = self.root / path
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    @cached_property
+    def pyproject(self) -> dict[str, Any]:
+        """The configuration of the tools."""
+        return tomllib.loads(self.text("pyproject.toml"))
+
+    def line_of(self, path: str, start: str) -> int:
+        """Return the number of the first line that starts so, or the first line's."""
+        lines = self.text(path).splitlines()
+        return next((n for n, text in enumerate(lines, 1) if text.startswith(start)), WHOLE)

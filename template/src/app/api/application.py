@@ -1,0 +1,94 @@
+"""The FastAPI application: its routes, its errors, and its life."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
+from app.api.lifecycle import Lifecycle
+from app.api.middleware import RequestLimits, RequestLog
+from app.api.problems import ProblemResponse, problem_of
+from app.api.routes import answer, documents, health, metrics, search
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+    from app.api.services import Services
+    from app.config.settings import Settings
+
+__all__ = ["build_app"]
+
+_API_VERSION: Final = "1"
+_CLIENT_ERROR: Final = 400
+# What the body of an upload has beside the document: boundaries, headers, the other fields.
+_UPLOAD_OVERHEAD_BYTES: Final = 100_000
+
+
+def build_app(
+    settings: Settings, open_services: Callable[[], AbstractAsyncContextManager[Services]]
+) -> FastAPI:
+    """Return the application; nothing is opened before it starts.
+
+    Args:
+        settings: the limits and names.
+        open_services: opens what the routes work with, for as long as the application runs.
+    """
+    lifecycle = Lifecycle()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services() as services:
+            for router in services.routers:
+                app.router.routes.extend(router.routes)
+            lifecycle.services = services
+            warming = asyncio.create_task(lifecycle.warm_up(services))
+            try:
+                yield
+            finally:
+                lifecycle.draining = True
+                lifecycle.services = None
+                warming.cancel()
+                await asyncio.gather(warming, return_exceptions=True)
+
+    upload_limit = settings.max_document_bytes + _UPLOAD_OVERHEAD_BYTES
+    app = DocumentedApp(
+        title=settings.service_name,
+        version=_API_VERSION,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _answer, RequestValidationError: _answer},
+        middleware=[
+            Middleware(RequestLog, lifecycle=lifecycle),
+            Middleware(
+                RequestLimits, settings=settings, body_limits={documents.PATH: upload_limit}
+            ),
+        ],
+        # FastAPI would configure exporters from the environment; /metrics is what there is here.
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.lifecycle = lifecycle
+    # `include_router` would nest them, and matching a path through nested routers takes longer
+    # than both layers of middleware together.
+    for module in (answer, search, documents, health, metrics):
+        app.router.routes.extend(module.router.routes)
+    return app
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code < _CLIENT_ERROR:
+        return Response(status_code=error.status_code, headers=error.headers)
+    problem, headers = problem_of(error)
+    return ProblemResponse(problem, headers=headers)

@@ -1,0 +1,34 @@
+"""What FastAPI hands to the routes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from app.api.lifecycle import Lifecycle
+from app.api.services import Services
+
+__all__ = ["OpenServices", "ProcessLifecycle", "lifecycle_of", "services_of"]
+
+
+async def lifecycle_of(request: Request) -> Lifecycle:
+    """Return the process's lifecycle."""
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
+
+
+async def services_of(lifecycle: ProcessLifecycle) -> Services:
+    """Return the open services.
+
+    Raises:
+        HTTPException: 503, the service has not started yet, or has stopped.
+    """
+    if lifecycle.services is None:
+        raise HTTPException(503, lifecycle.obstacle)
+    return lifecycle.services
+
+
+ProcessLifecycle = Annotated[Lifecycle, Depends(lifecycle_of)]
+OpenServices = Annotated[Services, Depends(services_of)]

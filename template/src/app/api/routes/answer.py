@@ -1,0 +1,68 @@
+"""`POST /v1/answer`: a question, answered from the documents with citations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.api.dependencies import OpenServices
+from app.api.disconnects import unless_disconnected
+from app.api.documentation import problems
+from app.api.schemas import AnswerRequest, AnswerResponse, Citations
+from app.api.sse import MEDIA_TYPE, EventStream, event
+from app.llm.messages import Delta
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from app.graph.state import Answer
+
+__all__ = ["answer_question", "router"]
+
+router = APIRouter(prefix="/v1", tags=["answers"])
+
+_DESCRIPTION: Final = (
+    "The answer. With `stream` its events: `token` with a piece of the text in `text`, as often as "
+    "there are pieces; then `citations`, and `done` with the whole answer; or `error` with a "
+    "problem."
+)
+
+
+@router.post(
+    "/answer",
+    response_model=AnswerResponse,
+    responses={
+        200: {
+            "description": _DESCRIPTION,
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        },
+        **problems(400, 413, 422, 429, 500, 502, 503, 504),
+    },
+)
+async def answer_question(
+    body: AnswerRequest, request: Request, services: OpenServices
+) -> AnswerResponse | Response:
+    """Answer a question from the documents, or say that they do not have the answer.
+
+    Raises:
+        HTTPException: 422, streaming is switched off.
+    """
+    question = body.to_question()
+    if not body.stream:
+        work = services.answerer.answer(question)
+        return AnswerResponse.of(await unless_disconnected(request, work))
+    if not services.settings.enable_streaming:
+        raise HTTPException(422, "streaming is switched off here (APP_ENABLE_STREAMING)")
+    return EventStream(_events(services.answerer.stream(question)))
+
+
+async def _events(parts: AsyncIterator[Delta | Answer]) -> AsyncGenerator[bytes]:
+    async for part in parts:
+        if isinstance(part, Delta):
+            yield event("token", part)
+        else:
+            yield event("citations", Citations(citations=part.citations))
+            yield event("done", AnswerResponse.of(part))

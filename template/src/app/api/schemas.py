@@ -1,0 +1,191 @@
+"""The bodies of requests and answers, validated at the edge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, StrictBool, StringConstraints
+
+from app.graph.state import Answer, Citation, Question
+from app.llm.messages import Prompt, Strict
+from app.retrieval.ports import Filters, Hit, SearchMode
+from app.telemetry.context import request_id
+
+if TYPE_CHECKING:
+    from app.ingestion.ports import LedgerEntry
+
+__all__ = [
+    "AnswerRequest",
+    "AnswerResponse",
+    "Citations",
+    "DocumentEntry",
+    "DocumentPage",
+    "FilterFields",
+    "FoundChunk",
+    "Health",
+    "IngestedDocument",
+    "IngestedDocuments",
+    "SearchRequest",
+    "SearchResponse",
+    "Traced",
+]
+
+_Count = Annotated[int, Field(strict=True, ge=1, le=100)]
+_Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+_Value = Annotated[str, StringConstraints(max_length=1_000)]
+
+
+def _request_id() -> str:
+    return request_id() or ""
+
+
+class Traced(Strict):
+    """An answer that says which request it belongs to."""
+
+    request_id: str = Field(
+        default_factory=_request_id, description="As in the header `X-Request-ID`."
+    )
+
+
+class FilterFields(Strict):
+    """Narrow the documents that take part; every condition must hold."""
+
+    prefix: Annotated[str, Field(max_length=1_000)] = Field(
+        default="", description="What the document's id starts with."
+    )
+    metadata: Annotated[dict[_Key, _Value], Field(max_length=20)] = Field(
+        default_factory=dict, description="Metadata that the document has, name and value."
+    )
+
+    def to_filters(self) -> Filters:
+        """Return the filters as the retriever takes them."""
+        return Filters(prefix=self.prefix, metadata=self.metadata)
+
+
+class AnswerRequest(Strict):
+    """A question; an option that is left out is as the service's settings say."""
+
+    question: Prompt = Field(examples=["How do I upload a file?"])
+    stream: StrictBool = Field(default=False, description="Answer as server-sent events.")
+    top_k: _Count | None = Field(default=None, description="Chunks that the answer may draw on.")
+    filters: FilterFields = FilterFields()
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Chat model, in the form `provider:model`."
+    )
+    temperature: Annotated[float, Field(strict=True, ge=0.0, le=2.0)] | None = None
+    max_tokens: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Most tokens in the answer."
+    )
+
+    def to_question(self) -> Question:
+        """Return the question as the graph takes it."""
+        return Question(
+            question=self.question,
+            filters=self.filters.to_filters(),
+            top_k=self.top_k,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            model=self.model,
+        )
+
+
+class AnswerResponse(Answer, Traced):
+    """An answer whose every `[n]` is the n-th of its citations."""
+
+    @staticmethod
+    def of(answer: Answer) -> AnswerResponse:
+        """Return the answer with its request's id; it has been validated already."""
+        return AnswerResponse.model_construct(**dict(answer))
+
+
+class Citations(Strict):
+    """The data of the event `citations`."""
+
+    citations: tuple[Citation, ...]
+
+
+class SearchRequest(Strict):
+    """A search; the query is plain text and no query language."""
+
+    query: Prompt = Field(examples=["upload a file"])
+    k: _Count = Field(default=8, description="Most chunks to return.")
+    filters: FilterFields = FilterFields()
+    mode: SearchMode = Field(
+        default=SearchMode.HYBRID, description="Which legs of the search take part."
+    )
+
+
+class FoundChunk(Strict):
+    """A chunk that was found; its score orders the chunks of one search only."""
+
+    document: str
+    chunk: str
+    score: float
+    title: str
+    headings: tuple[str, ...]
+    text: str
+    metadata: dict[str, str]
+
+    @classmethod
+    def of(cls, hit: Hit) -> Self:
+        """Return the hit as a caller sees it."""
+        return cls(
+            document=hit.document,
+            chunk=hit.chunk,
+            score=hit.score,
+            title=hit.title,
+            headings=hit.headings,
+            text=hit.text,
+            metadata=dict(hit.metadata),
+        )
+
+
+class SearchResponse(Traced):
+    """The chunks that were found, best first."""
+
+    hits: tuple[FoundChunk, ...]
+
+
+class IngestedDocument(Strict):
+    """What became of an uploaded file: `added`, `changed` or `unchanged`."""
+
+    document: str
+    outcome: str
+
+
+class IngestedDocuments(Traced):
+    """What became of each uploaded file, in the order of the upload."""
+
+    documents: tuple[IngestedDocument, ...]
+
+
+class DocumentEntry(Strict):
+    """A document in the index; the hash is the SHA-256 of its bytes, in hexadecimal."""
+
+    document: str
+    content_hash: str
+    chunks: int
+    indexed_at: str
+
+    @classmethod
+    def of(cls, entry: LedgerEntry) -> Self:
+        """Return a ledger entry as a caller sees it."""
+        return cls(
+            document=entry.document,
+            content_hash=entry.content_hash,
+            chunks=entry.chunks,
+            indexed_at=entry.indexed_at,
+        )
+
+
+class DocumentPage(Traced):
+    """Documents in the order of their ids; `next` is the `after` of the next page, if any."""
+
+    documents: tuple[DocumentEntry, ...]
+    next: str | None
+
+
+class Health(Strict):
+    """What the probes get."""
+
+    status: str

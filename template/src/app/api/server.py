@@ -1,0 +1,98 @@
+"""Serving over HTTP with uvicorn, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
+
+from app.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from fastapi import FastAPI
+
+    from app.api.lifecycle import Lifecycle
+    from app.config.settings import Settings
+
+__all__ = ["listen", "run", "serve"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; return once what was in flight is finished.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+        AppError: whatever opening the services raises.
+    """
+    with listen(settings) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(run(app, settings, listener))
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens on the settings' host and port.
+
+    Raises:
+        ConfigError: the address is taken, not allowed, or not one of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as exc:
+        raise ConfigError(
+            f"APP_HOST={settings.host} APP_PORT={settings.port}: cannot listen there: "
+            f"{exc.strerror or exc}"
+        ) from exc
+
+
+async def run(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
+    """Serve on an open socket until SIGINT or SIGTERM.
+
+    The application is started and stopped here and not by uvicorn, so that an error of its start
+    reaches the caller as it is. What is in flight at the signal gets the settings'
+    `shutdown_grace_seconds` to finish, and `/readyz` says 503 from then on.
+    """
+    async with app.router.lifespan_context(app):
+        host, port = listener.getsockname()[:2]
+        _log.info("listening", host=host, port=port)
+        await _Server(app, settings).serve(sockets=[listener])
+        _log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is draining, and ends without raising the signal again.
+
+    uvicorn would raise it to end the process, before the services are closed.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds),
+        )
+        super().__init__(config)
+        self._lifecycle: Lifecycle = app.state.lifecycle
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._lifecycle.draining = True
+        super().handle_exit(sig, frame)

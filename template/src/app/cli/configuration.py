@@ -1,0 +1,60 @@
+"""`config`: the settings in force, and which of them were set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.cli.output import Output, visible
+from app.cli.session import AsJson, load
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from rich.console import Console
+
+__all__ = ["config"]
+
+
+def config(*, as_json: AsJson = False) -> int:
+    """Show the settings in force, by variable; secrets are masked.
+
+    The environment goes before `.env`, and `.env` before the defaults. A star
+    marks what is set in one of them.
+
+    Examples:
+      python -m app config
+      APP_TOP_K=3 python -m app config --json
+
+    Exit codes: 0 shown, 2 the settings cannot work; all problems are listed.
+    """
+    from app.config.description import variable_name
+    from app.config.reference import masked_settings
+
+    output = Output(as_json=as_json)
+    settings = load(verbose=False)
+    values = masked_settings(settings)
+    given = {variable_name(type(settings), name) for name in settings.model_fields_set}
+    output.result(values, lambda console: _print_settings(console, values, given))
+    return 0
+
+
+def _print_settings(console: Console, values: Mapping[str, object], given: Collection[str]) -> None:
+    from rich.text import Text
+
+    width = max(map(len, values))
+    for variable, value in values.items():
+        shown = visible(_written(value))
+        star = "*" if variable in given else " "
+        line = Text(f"{star} {variable:<{width}}  {shown}", style="bold" if star == "*" else "")
+        console.print(line, soft_wrap=True)
+
+
+def _written(value: object) -> str:
+    """Return the value as one would write it in the environment."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)

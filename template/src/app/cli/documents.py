@@ -1,0 +1,80 @@
+"""`ingest`: brings files and folders into the index, and keeps the index in step with them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.interruption import Interruption, interruptible
+from app.cli.output import Output, visible
+from app.cli.progress import progress_bar
+from app.cli.session import AsJson, Verbose, load, run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.api.services import Services
+    from app.ingestion.summary import Summary
+
+__all__ = ["ingest"]
+
+_Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH", help="Files and folders to ingest."),
+]
+_Rebuild = Annotated[
+    bool,
+    typer.Option("--rebuild", help="Empty the index first; needed once its settings have changed."),
+]
+_OUTCOMES = ("added", "changed", "unchanged", "removed", "failed")
+
+
+def ingest(
+    paths: _Paths, *, rebuild: _Rebuild = False, as_json: AsJson = False, verbose: Verbose = False
+) -> int:
+    """Bring files and folders into the index.
+
+    A document's id is its path within the folder that is given. One that has
+    not changed costs one hash; one that is gone from the folder leaves the
+    index; one that fails is named with the reason, stays in the index as it
+    was, and is tried again the next time. Ctrl-C finishes the one in hand.
+
+    Examples:
+      python -m app ingest docs/
+      python -m app ingest handbook.pdf notes/ --json
+      python -m app ingest docs/ --rebuild
+
+    Exit codes: 0 done, 1 a document failed, 2 settings or arguments,
+    130 or 143 interrupted.
+    """
+    output = Output(as_json=as_json)
+    settings = load(verbose=verbose)
+    with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
+
+        async def work(services: Services) -> Summary:
+            return await services.pipeline.ingest(paths, progress=bar, stop=interruption)
+
+        summary = run(settings, work, rebuild=rebuild)
+    output.result(
+        asdict(summary) | {"interrupted": interruption()},
+        lambda console: _print_summary(console, summary, interruption),
+    )
+    return interruption.exit_code or int(summary.failed > 0)
+
+
+def _print_summary(console: Console, summary: Summary, interruption: Interruption) -> None:
+    if interruption():
+        console.print("Interrupted: what is counted here is done; ingest again for the rest.")
+    console.print(", ".join(f"{getattr(summary, name)} {name}" for name in _OUTCOMES), style="bold")
+    if not summary.submitted and not summary.removed:
+        console.print("There was no document.")
+    console.print(f"chunks written: {summary.chunks}, in {summary.seconds:.1f} s")
+    if summary.skipped:
+        console.print(f"files skipped: {summary.skipped}, hidden or of a type that no loader reads")
+    for failure in summary.failures:
+        console.print(
+            f"failed  {visible(failure.document)}: {visible(failure.reason)}", style="red"
+        )

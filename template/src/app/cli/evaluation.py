@@ -1,0 +1,172 @@
+"""`eval`: how well the search ranks a golden set, and whether that is good enough."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import Output, visible
+from app.cli.session import AsJson, Verbose, load, run
+from app.exceptions import EvaluationError
+from app.retrieval.ports import SearchMode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from app.api.services import Services
+    from app.evaluation.golden import GoldenCase
+    from app.evaluation.runner import EvaluationReport
+
+    _Reports = Mapping[SearchMode, EvaluationReport]
+
+__all__ = ["evaluate", "missed_gates"]
+
+_MEASURES = ("recall", "mrr", "ndcg")
+
+_Golden = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, metavar="GOLDEN.jsonl", help="Golden set.")
+]
+_Documents = Annotated[
+    Path | None,
+    typer.Option("--documents", exists=True, help="Evaluate over these, in an index made for it."),
+]
+_K = Annotated[int, typer.Option("-k", "--k", min=1, max=100, help="Documents looked at.")]
+_Min = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--min",
+        metavar="METRIC=VALUE",
+        help="Least value for hybrid search: recall, mrr or ndcg. May be repeated.",
+    ),
+]
+_NoWorse = Annotated[
+    bool,
+    typer.Option(
+        "--hybrid-no-worse", help="Hybrid's nDCG must be at least that of its better leg."
+    ),
+]
+
+
+def evaluate(
+    golden: _Golden,
+    *,
+    documents: _Documents = None,
+    k: _K = 10,
+    minimum: _Min = None,
+    hybrid_no_worse: _NoWorse = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> int:
+    """Measure how well the search ranks, for each of its modes.
+
+    A golden set has one JSON object to a line, with a grade for each document
+    that is relevant:
+      {"id": "q1", "question": "How long is ...?", "relevant": {"leave.md": 2}}
+
+    The measures are means over the questions: recall@k, over all relevant
+    documents, MRR, and nDCG@k. --min and --hybrid-no-worse make them gates.
+
+    Examples:
+      python -m app eval evals/golden.jsonl
+      python -m app eval evals/golden.jsonl --min ndcg=0.8 --min recall=0.9
+      python -m app eval evals/golden.jsonl --documents data/samples
+
+    Exit codes: 0 good enough, 1 a gate is missed, 2 settings or arguments.
+    """
+    from app.evaluation.golden import load_golden
+
+    output = Output(as_json=as_json)
+    minima = _minima(minimum or [])
+    settings = load(verbose=verbose)
+    cases = load_golden(golden)
+    with TemporaryDirectory() as folder:
+        if documents is not None:
+            settings = settings.model_copy(update={"index_path": Path(folder) / "index.sqlite"})
+        reports = run(settings, lambda services: _reports(services, cases, documents, k))
+    missed = missed_gates(reports, minima, hybrid_no_worse=hybrid_no_worse)
+    output.result(
+        {
+            "k": k,
+            "cases": len(cases),
+            "modes": {mode.value: asdict(report.scores) for mode, report in reports.items()},
+            "worst": [asdict(case) for case in reports[SearchMode.HYBRID].worst()],
+            "missed": missed,
+            "passed": not missed,
+        },
+        lambda console: _print_reports(console, reports, missed),
+    )
+    return int(bool(missed))
+
+
+async def _reports(
+    services: Services, cases: Sequence[GoldenCase], documents: Path | None, k: int
+) -> _Reports:
+    from app.evaluation.golden import require_documents
+    from app.evaluation.runner import compare_modes
+
+    if documents is not None:
+        summary = await services.pipeline.ingest([documents])
+        if summary.failures:
+            failed = "; ".join(f"{each.document}: {each.reason}" for each in summary.failures)
+            msg = f"not every document could be ingested: {failed}"
+            raise EvaluationError(msg)
+    require_documents(cases, await services.index.ledger())
+    return await compare_modes(cases, services.retriever, k=k)
+
+
+def _minima(texts: Sequence[str]) -> dict[str, float]:
+    minima: dict[str, float] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            minima[name] = float(value)
+        except ValueError:
+            minima[name] = -1
+        if name not in _MEASURES or not 0 <= minima[name] <= 1:
+            msg = f"{text}: it takes one of {', '.join(_MEASURES)}, then = and 0 to 1"
+            raise typer.BadParameter(msg, param_hint="--min")
+    return minima
+
+
+def missed_gates(
+    reports: _Reports, minima: Mapping[str, float], *, hybrid_no_worse: bool
+) -> list[str]:
+    """Return a line for each gate that hybrid search misses."""
+    hybrid = reports[SearchMode.HYBRID]
+    missed = [
+        f"hybrid {name} is {value:.3f}, below {minima[name]:g}"
+        for name, value in hybrid.below(dict(minima)).items()
+    ]
+    if hybrid_no_worse:
+        missed += [
+            f"hybrid ndcg is {hybrid.scores.ndcg:.3f}, below the {report.scores.ndcg:.3f} of {mode}"
+            for mode, report in reports.items()
+            if report.scores.ndcg > hybrid.scores.ndcg
+        ]
+    return missed
+
+
+def _print_reports(console: Console, reports: _Reports, missed: Sequence[str]) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    hybrid = reports[SearchMode.HYBRID]
+    at_k = f"@{hybrid.k}"
+    table = Table(box=SIMPLE, title=f"{len(hybrid.cases)} questions", title_justify="left")
+    table.add_column("mode")
+    for measure in (f"recall{at_k}", "MRR", f"nDCG{at_k}"):
+        table.add_column(measure, justify="right")
+    for mode, report in reports.items():
+        scores = report.scores
+        table.add_row(mode, *(f"{each:.3f}" for each in (scores.recall, scores.mrr, scores.ndcg)))
+    console.print(table)
+    for case in hybrid.worst():
+        console.print(f"{case.scores.ndcg:.3f}  {visible(case.id)}: {visible(case.question)}")
+    for line in missed:
+        console.print(f"missed: {line}", style="red")

@@ -1,0 +1,151 @@
+"""`ask` and `search`: an answer with its citations, and the passages it could be made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import Output, visible
+from app.cli.session import AsJson, Verbose, load, run, text_argument
+from app.retrieval.ports import Filters, SearchMode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from app.api.services import Services
+    from app.graph.state import Answer
+    from app.retrieval.ports import Hit
+
+__all__ = ["ask", "search"]
+
+_SNIPPET = 240
+_NOTHING_THERE = "No such document is in the index; `python -m app ingest PATH` brings some in."
+
+_Text = Annotated[str, typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")]
+_K = Annotated[
+    int | None,
+    typer.Option("-k", "--k", min=1, max=100, help="Most passages; APP_TOP_K by default."),
+]
+_Mode = Annotated[SearchMode, typer.Option("--mode", help="Which legs of the search take part.")]
+_Prefix = Annotated[str, typer.Option("--prefix", help="Only documents whose id starts so.")]
+
+
+def ask(
+    text: _Text,
+    *,
+    k: _K = None,
+    prefix: _Prefix = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> int:
+    """Answer a question from the documents, with citations.
+
+    What the documents do not say is not answered. That is no failure: the
+    exit code is 0, and JSON has "found": false.
+
+    Examples:
+      python -m app ask "How long are logs kept?"
+      python -m app ask "How long are logs kept?" --prefix policies/ --json
+      python -m app ask - < question.txt
+
+    Exit codes: 0 done, 1 the answer failed, 2 settings or arguments.
+    """
+    from app.graph.state import Question
+
+    output = Output(as_json=as_json)
+    question = Question(question=text_argument(text), top_k=k, filters=Filters(prefix=prefix))
+
+    async def work(services: Services) -> tuple[Answer, bool]:
+        answer = await services.answerer.answer(question)
+        return answer, answer.found or bool(await services.index.documents(prefix))
+
+    answer, documents = run(load(verbose=verbose), work)
+    output.result(answer.model_dump(mode="json"), lambda console: _print_answer(console, answer))
+    if not documents:
+        output.remark(_NOTHING_THERE)
+    return 0
+
+
+def search(
+    text: _Text,
+    *,
+    k: _K = None,
+    mode: _Mode = SearchMode.HYBRID,
+    prefix: _Prefix = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> int:
+    """Rank the passages of the documents by a text, best first.
+
+    Scores lie between 0 and 1. They order the passages of one search, and say
+    nothing across two of them.
+
+    Examples:
+      python -m app search "log retention" -k 3
+      python -m app search "log retention" --mode lexical --prefix policies/
+
+    Exit codes: 0 done, 1 the search failed, 2 settings or arguments.
+    """
+    output = Output(as_json=as_json)
+    query = text_argument(text)
+    settings = load(verbose=verbose)
+
+    async def work(services: Services) -> tuple[Sequence[Hit], bool]:
+        hits = await services.retriever.search(
+            query, k=k or settings.top_k, filters=Filters(prefix=prefix), mode=mode
+        )
+        return hits, bool(hits) or bool(await services.index.documents(prefix))
+
+    hits, documents = run(settings, work)
+    output.result(
+        {"query": query, "mode": mode.value, "hits": [_as_json(hit) for hit in hits]},
+        lambda console: _print_hits(console, hits),
+    )
+    if not documents:
+        output.remark(_NOTHING_THERE)
+    return 0
+
+
+def _as_json(hit: Hit) -> dict[str, object]:
+    return {
+        "document": hit.document,
+        "chunk": hit.chunk,
+        "score": hit.score,
+        "title": hit.title,
+        "headings": list(hit.headings),
+        "text": hit.text,
+        "metadata": dict(hit.metadata),
+    }
+
+
+def _print_answer(console: Console, answer: Answer) -> None:
+    console.print(visible(answer.answer))
+    if answer.citations:
+        console.print("\nSources", style="bold")
+    for number, citation in enumerate(answer.citations, start=1):
+        _print_passage(console, f"[{number}] ", citation.chunk, citation.heading, citation.text)
+
+
+def _print_hits(console: Console, hits: Sequence[Hit]) -> None:
+    if not hits:
+        console.print("Nothing was found.")
+    for rank, hit in enumerate(hits, start=1):
+        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}"
+        _print_passage(console, f"{rank:>2}. ", hit.chunk, place, hit.text)
+
+
+def _print_passage(console: Console, mark: str, chunk: str, place: str, text: str) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    line = Text(mark).append(visible(chunk), style="bold cyan").append(f"  {visible(place)}")
+    console.print(line, soft_wrap=True)
+    console.print(Padding(Text(_snippet(text), style="dim"), (0, 0, 0, 4)))
+
+
+def _snippet(text: str) -> str:
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= _SNIPPET else line[:_SNIPPET].rsplit(" ", 1)[0] + " \u2026"

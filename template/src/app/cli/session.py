@@ -1,0 +1,82 @@
+"""What every command shares: its common options, its settings, and how its work is run."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.api.services import Services
+    from app.config.settings import Settings
+
+__all__ = ["AsJson", "Verbose", "load", "run", "text_argument"]
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Write one JSON document on stdout, errors as well.")
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Log on stderr as APP_LOG_LEVEL says, not warnings only."),
+]
+
+_Result = TypeVar("_Result")
+
+
+def load(*, verbose: bool) -> Settings:
+    """Read the settings and set up logging for a command that answers and ends.
+
+    Such a command logs warnings and worse, unless `verbose` or an explicit `APP_LOG_LEVEL` asks
+    for more: at INFO the log would bury the result.
+
+    Raises:
+        ConfigError: the settings cannot work; it lists every problem.
+    """
+    from app.config.logging import configure_logging
+    from app.config.report import load_settings
+
+    settings = load_settings()
+    quiet = not verbose and "log_level" not in settings.model_fields_set
+    configure_logging(settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings)
+    return settings
+
+
+def run(
+    settings: Settings,
+    work: Callable[[Services], Awaitable[_Result]],
+    *,
+    rebuild: bool = False,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> _Result:
+    """Open the services, await `work` on them, close them, and return what it returned."""
+    from app.wiring import open_services
+
+    async def session() -> _Result:
+        async with open_services(settings, rebuild=rebuild) as services:
+            return await work(services)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(session())
+
+
+def text_argument(text: str) -> str:
+    """Return a text argument; `-` stands for what comes on standard input.
+
+    Raises:
+        typer.BadParameter: the text is blank, or longer than a prompt may be.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from app.llm.messages import Prompt
+
+    if text == "-":
+        text = sys.stdin.read()
+    try:
+        return TypeAdapter[str](Prompt).validate_python(text)
+    except ValidationError as exc:
+        problem = exc.errors(include_input=False, include_url=False)[0]["msg"]
+        raise typer.BadParameter(problem, param_hint="TEXT") from exc

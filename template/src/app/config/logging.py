@@ -1,0 +1,231 @@
+"""Logging of the whole process, configured once: structlog's events and every library's records.
+
+Module loggers hand their events to the standard library's, whose records all pass one formatter at
+the root. There each record becomes an event of the same fields, secrets are taken out, and it is
+rendered. Redaction stands in the formatter because a filter on a logger is passed by whatever
+propagates to it from below.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from structlog.contextvars import get_contextvars
+
+from app.config.redaction import Redactor, secret_values
+from app.config.rendering import console_renderer, render_json
+from app.config.settings import ENV_PREFIX
+from app.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from structlog.typing import EventDict
+
+    from app.config.rendering import Event, Renderer
+    from app.config.settings import Settings
+
+__all__ = ["EventFormatter", "configure_logging"]
+
+# The attribute of a record that holds the fields of a structlog event.
+_FIELDS = "_event_fields"
+_FOREIGN_ATTRIBUTES: Final = frozenset(
+    (
+        *vars(logging.makeLogRecord({})),
+        "message",
+        "asctime",
+        "color_message",  # uvicorn's, which says the message once more
+        _FIELDS,
+    )
+)
+# What the formatter itself says of a record; a field of that name takes an underscore.
+_OWN: Final = frozenset({"timestamp", "level", "logger", "event", "service"})
+# What a message raises whose arguments do not fit, and what a stream does that is gone.
+_ILL_FITTING = (KeyError, TypeError, ValueError)
+_UNWRITABLE = (OSError, ValueError)
+# uvicorn brings handlers and forms of its own.
+_SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every record of the process to stderr and, where set, to a rotating file.
+
+    A second call replaces what the first one set up, and leaves other handlers alone.
+
+    Raises:
+        ConfigError: the log file cannot be opened.
+    """
+    redactor = Redactor(secret_values(settings))
+
+    def formatter(render: Renderer) -> EventFormatter:
+        return EventFormatter(settings.service_name, redactor, render)
+
+    handlers = [_handler(_StderrHandler(), formatter(_stderr_renderer(settings)))]
+    if settings.log_file is not None:
+        handlers.append(
+            _handler(_file_handler(settings.log_file, settings), formatter(render_json))
+        )
+
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler.formatter, EventFormatter):
+            root.removeHandler(handler)
+            handler.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(settings.log_level)
+    for name in _SERVER_LOGGERS:
+        server = logging.getLogger(name)
+        server.handlers.clear()
+        server.propagate = True
+    logging.captureWarnings(capture=True)
+    # What the standard library prints when a handler fails holds the raw record.
+    logging.raiseExceptions = False
+    structlog.configure(
+        processors=[_to_record],
+        wrapper_class=_BoundLogger,
+        logger_factory=logging.getLogger,
+        # Loggers are module-scoped and outlive a configuration; caching would tie them to it.
+        cache_logger_on_first_use=False,
+    )
+
+
+class EventFormatter(logging.Formatter):
+    """Makes an event of any record, takes the secrets out, and renders it.
+
+    Args:
+        service: the service's name, on every event.
+        redactor: takes the secrets out of message, fields, traceback and stack.
+        render: turns the event into text.
+    """
+
+    def __init__(self, service: str, redactor: Redactor, render: Renderer) -> None:
+        super().__init__()
+        self._service = service
+        self._redactor = redactor
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as it is written; never raises, whatever the record holds."""
+        try:
+            return self._render(self._event(record))
+        except Exception as exc:  # noqa: BLE001 - a record that cannot be shown must not stop a request
+            return self._render({**self._head(record), "error": type(exc).__name__})
+
+    def _head(self, record: logging.LogRecord) -> Event:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        return {
+            "timestamp": f"{moment[:-6]}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": "record_not_loggable",
+            "service": self._service,
+        }
+
+    def _event(self, record: logging.LogRecord) -> Event:
+        redactor = self._redactor
+        event = self._head(record)
+        event["event"] = redactor.text(_message(record))
+        for name, value in {**get_contextvars(), **_fields(record)}.items():
+            shown = redactor.name(name)
+            event[f"{shown}_" if shown in _OWN else shown] = redactor.field(name, value)
+        if record.exc_info and record.exc_info[1]:
+            event["exception"] = redactor.text(
+                "".join(traceback.format_exception(*record.exc_info))
+            )
+        elif record.exc_text and not record.exc_info:
+            event["exception"] = redactor.text(record.exc_text)
+        if record.stack_info:
+            event["stack"] = redactor.text(record.stack_info)
+        return event
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to whatever `sys.stderr` is at the moment: a progress bar may stand in for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except _UNWRITABLE:
+            self.handleError(record)
+
+
+class _BoundLogger(structlog.stdlib.BoundLogger):
+    """structlog's logger, which asks for the level before it does anything."""
+
+    def _proxy_to_logger(
+        self, method_name: str, event: str | None = None, *event_args: str, **event_kw: object
+    ) -> None:
+        if self._logger.isEnabledFor(_LEVELS[method_name]):
+            super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
+
+
+_LEVELS: Final = {
+    "critical": logging.CRITICAL,
+    "debug": logging.DEBUG,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+}
+
+
+def _to_record(
+    _logger: logging.Logger, _method: str, event: EventDict
+) -> tuple[tuple[object, ...], Mapping[str, object]]:
+    """Hand an event to the standard library's logger, its fields on one attribute of the record."""
+    arguments = (event.pop("event"), *event.pop("positional_args", ()))
+    known = {name: event.pop(name) for name in ("exc_info", "stack_info") if name in event}
+    return arguments, {**known, "extra": {_FIELDS: event}}
+
+
+def _handler(handler: logging.Handler, formatter: EventFormatter) -> logging.Handler:
+    handler.setFormatter(formatter)
+    return handler
+
+
+def _file_handler(path: Path, settings: Settings) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return RotatingFileHandler(
+            path,
+            maxBytes=settings.log_file_max_bytes,
+            backupCount=settings.log_file_backups,
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
+    except OSError as exc:
+        problem = f"{ENV_PREFIX}LOG_FILE: cannot write to {str(path)!r}: {exc.strerror}"
+        raise ConfigError(problem) from exc
+
+
+def _stderr_renderer(settings: Settings) -> Renderer:
+    terminal = sys.stderr.isatty()
+    if settings.log_format == "json" or (settings.log_format == "auto" and not terminal):
+        return render_json
+    # https://no-color.org: present and not empty.
+    return console_renderer(colour=terminal and not os.environ.get("NO_COLOR"))
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage().rstrip()
+    except _ILL_FITTING:
+        return f"{record.msg} {record.args}"
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    """Return the fields of a structlog event, or the `extra` of a library's record."""
+    fields = getattr(record, _FIELDS, None)
+    if isinstance(fields, dict):
+        return fields
+    return {name: value for name, value in vars(record).items() if name not in _FOREIGN_ATTRIBUTES}

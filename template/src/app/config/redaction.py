@@ -1,0 +1,227 @@
+"""Take secrets out of what is logged or shown, and control characters out of what people read.
+
+Three nets, because each has holes: the literal values of the secrets in the settings, the names of
+fields that hold secrets, and the shapes of well-known credentials in any text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from json import dumps
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import quote, quote_plus
+
+from pydantic import SecretBytes, SecretStr
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["MASK", "Plain", "Redactor", "escape_controls", "secret_values"]
+
+MASK: Final = "**********"
+"""What stands in the place of a secret; the same that `SecretStr` shows."""
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+"""What JSON can say."""
+
+# A shorter literal would be found in innocent text everywhere.
+_SHORTEST_SECRET = 4
+_DEEPEST = 8
+_WIDEST_INTEGER_BITS = 63
+
+_Container: TypeAlias = Mapping[object, object] | Sequence[object] | AbstractSet[object]
+_CONTAINERS = (Mapping, Sequence, AbstractSet)
+_TEXT_LIKE = (bytes, bytearray, memoryview, range)
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset({
+    "apikey", "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials",
+    "jwt", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets",
+})  # fmt: skip
+_SECRET_ENDS = tuple(f" {end}" for end in (
+    "token", "access tokens", "api tokens", "auth tokens", "bearer tokens", "refresh tokens",
+    "session tokens", "api key", "api keys", "access key", "access keys", "private key",
+    "private keys", "signing key", "encryption key",
+))  # fmt: skip
+# `password_length` and `secrets_found` are numbers about secrets.
+_MEASURES = frozenset({
+    "bytes", "count", "found", "length", "limit", "ms", "seconds", "size", "total", "used",
+})  # fmt: skip
+
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+# What stands between a name and its value in `name=value`, `"name": "value"`, `('name', 'value')`.
+_BETWEEN = r"b?[\"']?\s*(?:[=:,]\s*b?(?=[\"'])|=(?!=)\s*(?=[^\s\"'])|:\s*(?=[^\s\"']))"
+
+# Each pattern goes with texts of which one must occur, in lower case: looking for those first
+# saves most of the time on a text without secrets.
+_SHAPES: Final = (
+    # Keys with a known prefix.
+    (
+        ("sk-", "sk_", "rk_", "pcsk_", "github_pat_", "glpat-", "xox", "aiza"),
+        (
+            r"(?<![A-Za-z0-9])"
+            r"(?:sk-|[sr]k_(?:live|test)_|pcsk_|github_pat_|glpat-|xox[abeoprs]-|AIza)"
+            r"[A-Za-z0-9_-]{8,}"
+        ),
+        MASK,
+    ),
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hf_", "gsk_", "xai-", "akia", "asia"),
+        (
+            r"(?<![A-Za-z0-9])"
+            r"(?:(?:gh[pousr]_|hf_|gsk_|xai-)[A-Za-z0-9]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,})"
+        ),
+        MASK,
+    ),
+    # HTTP authentication: RFC 6750 and RFC 7617.
+    (("bearer",), r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{6,}", rf"\1{MASK}"),
+    (
+        ("basic",),
+        r"(?i)(\bbasic\s+)(?-i:(?=[a-z/+]*[A-Z0-9=]))[A-Za-z0-9+/]{8,}={0,2}",
+        rf"\1{MASK}",
+    ),
+    # The password in a URL, or a token in the user's place: RFC 3986, section 3.2.1.
+    (("://",), r"(://[^\s#/?:@]*:)[^\s#/?]+(?=@)", rf"\1{MASK}"),
+    (("://",), r"(://)[^\s#/?:@]{20,}(?=@)", rf"\1{MASK}"),
+    # JSON Web Tokens (RFC 7519), and private keys in PEM (RFC 7468).
+    (("eyj",), r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
+    (
+        ("private key-----",),
+        r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)",
+        rf"\1{MASK}",
+    ),
+    # Headers, up to the end of the line or of the quotes.
+    (
+        ("authorization", "cookie"),
+        rf"(?i)((?:authorization|cookie){_BETWEEN})(?:{_QUOTED}|[^\r\n\"']+)",
+        rf"\1{MASK}",
+    ),
+    (
+        ("key", "token", "secret", "passw", "pwd", "passphrase"),
+        (
+            r"(?i)((?:(?:api|access|private)[_-]?key|token|secret|passwo?r?d|pwd|passphrase)"
+            rf"{_BETWEEN})(?:{_QUOTED}|[^\s&;,\"'(){{}}]+)"
+        ),
+        rf"\1{MASK}",
+    ),
+)
+_PATTERNS = tuple((hints, re.compile(shape), mask) for hints, shape, mask in _SHAPES)
+_HINTS = re.compile("|".join(re.escape(hint) for hints, _, _ in _SHAPES for hint in hints))
+
+# Line ends and terminal codes (C0, DEL, C1), the marks that turn the direction of text (UAX 9), and
+# lone surrogates, which no terminal can be sent.
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def escape_controls(text: str) -> str:
+    r"""Return the text with every control character, line end and bidirectional mark as `\x1b`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def secret_values(settings: BaseModel) -> frozenset[str]:
+    """Return the plain values of all secrets among the settings."""
+    found: set[str] = set()
+    for name in type(settings).model_fields:
+        value: object = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            found.add(value.get_secret_value())
+        elif isinstance(value, SecretBytes):
+            found.add(value.get_secret_value().decode("utf-8", "replace"))
+    return frozenset(found)
+
+
+class Redactor:
+    """Replaces secrets by `MASK`.
+
+    Args:
+        secrets: literal values to take out wherever they occur, also in their URL, JSON and
+            Python notations.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        notations = {
+            notation
+            for secret in secrets
+            if len(secret) >= _SHORTEST_SECRET
+            for notation in (
+                secret,
+                quote(secret),
+                quote(secret, safe=""),
+                quote_plus(secret),
+                dumps(secret)[1:-1],
+                dumps(secret, ensure_ascii=False)[1:-1],
+                repr(secret)[1:-1],
+            )
+        }
+        # A secret that contains another goes first, or the rest of it would remain.
+        self._literals = tuple(sorted(notations, key=lambda text: (-len(text), text)))
+        # The names of fields are few and come again and again.
+        self.name = lru_cache(maxsize=2_048)(self.text)
+
+    def known(self, text: str) -> str:
+        """Return the text without the secrets that were given."""
+        for literal in self._literals:
+            if literal in text:
+                text = text.replace(literal, MASK)
+        return text
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets, given or of a known shape."""
+        text = self.known(text)
+        lowered = text.lower()
+        if _HINTS.search(lowered):
+            for hints, pattern, replacement in _PATTERNS:
+                if any(hint in lowered for hint in hints):
+                    text = pattern.sub(replacement, text)
+        return text
+
+    def field(self, name: str, value: object, depth: int = 0) -> Plain:
+        """Return a field's value without secrets, as what JSON can say."""
+        return MASK if value is not None and _names_secret(name) else self.value(value, depth)
+
+    def value(self, value: object, depth: int = 0) -> Plain:
+        """Return any value without secrets, as what JSON can say."""
+        if isinstance(value, str):
+            return self.text(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, int) and value.bit_length() <= _WIDEST_INTEGER_BITS:
+            return int(value)
+        if isinstance(value, _CONTAINERS) and not isinstance(value, _TEXT_LIKE):
+            return self._container(value, depth + 1)
+        return self.text(_shown(value))
+
+    def _container(self, value: _Container, depth: int) -> Plain:
+        if depth > _DEEPEST:
+            return "…"
+        if isinstance(value, Mapping):
+            return {
+                self.name(name): self.field(name, item, depth)
+                for name, item in ((_shown(key), item) for key, item in value.items())
+            }
+        return [self.value(item, depth) for item in value]
+
+
+def _shown(value: object) -> str:
+    """Return the value as text, whatever its class makes of that."""
+    try:
+        return str(value)
+    except Exception as exc:  # noqa: BLE001 - what is logged must never stop what is done
+        return f"<{type(value).__name__}: {type(exc).__name__}>"
+
+
+@lru_cache(maxsize=2_048)
+def _names_secret(name: str) -> bool:
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not words or words[-1] in _MEASURES:
+        return False
+    return not _SECRET_WORDS.isdisjoint(words) or f" {' '.join(words)}".endswith(_SECRET_ENDS)

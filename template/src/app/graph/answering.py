@@ -1,0 +1,226 @@
+"""Question → retrieve → ground → answer with citations."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelError
+from app.graph.cache import AnswerCache, AnswerKey
+from app.graph.citations import CitationNumbering
+from app.graph.composition import NO_USAGE, compose, not_found
+from app.graph.grounding import ground, passages
+from app.graph.prompting import ANSWER_PROMPT, load_prompt
+from app.graph.state import Answer
+from app.llm.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
+from app.utils.once import AsyncOnce
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from app.config.settings import Settings
+    from app.graph.prompting import PromptFile
+    from app.graph.state import Question
+    from app.llm.ports import ChatModel
+    from app.retrieval.ports import Hit, Index
+    from app.retrieval.retriever import Retriever
+    from app.telemetry.metrics import Metrics
+
+    _Ask = Callable[[ChatRequest], AsyncGenerator[Delta | ChatReply]]
+
+__all__ = ["Answerer"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Answerer:
+    """Answers questions from the index, and only from there.
+
+    - Where the hits are no evidence, the model is not asked and the answer is `NOT_FOUND`.
+    - Where the model's reply cites nothing that was sent, the answer is `NOT_FOUND` as well.
+    - If the passages do not fit the model, the better half of them is sent, and so on.
+    - With `APP_ENABLE_CACHING`, an answer is kept until something that it depends on changes.
+    """
+
+    def __init__(
+        self,
+        *,
+        retriever: Retriever,
+        model: ChatModel,
+        index: Index,
+        metrics: Metrics,
+        settings: Settings,
+    ) -> None:
+        self._retriever = retriever
+        self._model = model
+        self._index = index
+        self._metrics = metrics
+        self._settings = settings
+        self._prompt = AsyncOnce(partial(asyncio.to_thread, load_prompt, ANSWER_PROMPT))
+        self._cache = AnswerCache(settings.answer_cache_size)
+
+    @property
+    def known_models(self) -> frozenset[str]:
+        """The names that a question may ask for."""
+        return frozenset({self._model.name})
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the whole answer.
+
+        Raises:
+            UnknownModelError: the question asks for a model that is not set up.
+            LLMError: the model could not answer.
+            RetrievalError: the index could not answer.
+        """
+        pieces = self._observed(question, self._complete)
+        (answer,) = [piece async for piece in pieces if isinstance(piece, Answer)]
+        return answer
+
+    async def stream(self, question: Question) -> AsyncGenerator[Delta | Answer]:
+        """Yield the answer's text in pieces, and at last the whole answer.
+
+        The pieces make up the answer's text, but for space around it, unless they cited nothing:
+        then the answer is `NOT_FOUND` and takes the place of what was shown. Close the generator
+        to end the call of the model early. Raises what `answer` raises, an `LLMError` also after
+        the first piece.
+        """
+        async with aclosing(self._observed(question, self._model.stream)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _complete(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
+        yield await self._model.complete(request)
+
+    async def _observed(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
+        if question.model not in {None, *self.known_models}:
+            raise UnknownModelError(str(question.model), self.known_models)
+        started = perf_counter()
+        try:
+            async with aclosing(self._answered(question, ask)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Answer):
+                        _log.info(
+                            "question_answered",
+                            found=piece.found,
+                            citations=len(piece.citations),
+                            model=piece.model,
+                            prompt_hash=piece.prompt_hash,
+                            latency_ms=round((perf_counter() - started) * 1000, 1),
+                        )
+                    yield piece
+        except Exception as exc:
+            self._metrics.count("answers_total", outcome="failed")
+            _log.error("question_failed", error=type(exc).__name__)
+            raise
+
+    async def _answered(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
+        prompt = await self._prompt.get()
+        key = await self._key(question, prompt) if self._settings.enable_caching else None
+        if key and (cached := self._cache.get(key)):
+            self._metrics.count("answers_total", outcome="cached")
+            yield Delta(text=cached.answer)
+            yield cached.model_copy(update={"usage": NO_USAGE})
+            return
+        async with aclosing(self._made(question, prompt, ask)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    outcome = "answered" if piece.found else "not_found"
+                    self._metrics.count("answers_total", outcome=outcome)
+                    if key:
+                        self._cache.put(key, piece)
+                yield piece
+
+    async def _made(
+        self, question: Question, prompt: PromptFile, ask: _Ask
+    ) -> AsyncGenerator[Delta | Answer]:
+        hits = await self._evidence(question)
+        if not hits:
+            yield Delta(text=NOT_FOUND)
+            yield not_found(self._model.name, prompt_hash=prompt.digest)
+            return
+        while True:
+            shown = False
+            try:
+                async with aclosing(self._asked(question, hits, prompt, ask)) as pieces:
+                    async for piece in pieces:
+                        shown = True
+                        yield piece
+            except TokenLimitError as exc:
+                if shown or len(hits) == 1:
+                    raise
+                hits = hits[: len(hits) // 2]
+                _log.warning("prompt_shortened", passages=len(hits), limit=exc.limit)
+            else:
+                return
+
+    async def _evidence(self, question: Question) -> Sequence[Hit]:
+        settings = self._settings
+        hits = await self._retriever.search(
+            question.question, k=question.top_k or settings.top_k, filters=question.filters
+        )
+        evidence = await asyncio.to_thread(
+            ground,
+            question.question,
+            hits,
+            min_grounding=settings.min_grounding,
+            max_tokens=settings.max_evidence_tokens,
+        )
+        _log.debug(
+            "question_grounded",
+            hits=len(hits),
+            evidence=len(evidence.hits),
+            coverage=round(evidence.coverage, 2),
+        )
+        return evidence.hits
+
+    async def _asked(
+        self, question: Question, hits: Sequence[Hit], prompt: PromptFile, ask: _Ask
+    ) -> AsyncGenerator[Delta | Answer]:
+        sent = passages(hits)
+        request = ChatRequest(
+            messages=prompt.messages(question.question, sent),
+            question=question.question,
+            passages=sent,
+            temperature=self._temperature(question),
+            max_tokens=question.max_tokens or self._settings.max_tokens,
+            prompt_hash=prompt.digest,
+        )
+        numbering = CitationNumbering(range(1, len(hits) + 1))
+        replied = False
+        async with aclosing(ask(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, ChatReply):
+                    replied = True
+                    if rest := numbering.finish():
+                        yield Delta(text=rest)
+                    yield compose(piece, hits, prompt_hash=prompt.digest)
+                elif text := numbering.feed(piece.text):
+                    yield Delta(text=text)
+        if not replied:
+            raise InvalidResponseError(response="", expected="a stream that ends with a reply")
+
+    def _temperature(self, question: Question) -> float:
+        return self._settings.temperature if question.temperature is None else question.temperature
+
+    async def _key(self, question: Question, prompt: PromptFile) -> AnswerKey:
+        settings = self._settings
+        return AnswerKey(
+            question=question.question,
+            prefix=question.filters.prefix,
+            metadata=frozenset(question.filters.metadata.items()),
+            top_k=question.top_k or settings.top_k,
+            min_grounding=settings.min_grounding,
+            evidence_tokens=settings.max_evidence_tokens,
+            prompt_hash=prompt.digest,
+            # Read before the search: an answer from a newer index is kept under the older version
+            # and so never found, not the other way round.
+            index_version=await self._index.version(),
+            model=self._model.name,
+            temperature=self._temperature(question),
+            max_tokens=question.max_tokens or settings.max_tokens,
+        )

@@ -1,0 +1,95 @@
+"""Deciding whether what was found is evidence for the question, and how much of it to use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.llm.messages import Passage
+from app.llm.passages import HEADING_SEPARATOR
+from app.llm.tokens import count_tokens
+from app.llm.words import content_words, near_words, vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.retrieval.ports import Hit
+
+__all__ = ["Evidence", "ground", "passages"]
+
+
+# A capital or a digit, but not in the first word, which has a capital anyway.
+_NAME = re.compile(r"(?<=\s)\w*[^\W_a-z]\w*")
+_NAME_WEIGHT = 2.0
+_COMMON_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The hits to answer from, best first, none where the documents do not answer the question.
+
+    `coverage` is the share of the question's content words that the best of the hits has.
+    """
+
+    hits: tuple[Hit, ...]
+    coverage: float
+
+
+def ground(
+    question: str, hits: Sequence[Hit], *, min_grounding: float, max_tokens: int
+) -> Evidence:
+    """Return the hits that are evidence for the question.
+
+    If no hit by itself has `min_grounding` of the question's content words (compared by stem, a
+    misspelt one by its nearest) the documents do not say, and nothing is returned. What a word
+    counts depends on what it tells: a name or number that no hit has counts double, since the
+    question is about something else; a word that every hit has counts half, since it is what all
+    documents are about. Otherwise hits without any of the words are dropped, and what remains is
+    cut to `max_tokens` (estimated) by dropping whole chunks from the end; the best one always
+    stays. With a `min_grounding` of 0 every hit is evidence, as suits a search by meaning, in
+    which words need not agree.
+
+    Stemming a few thousand words takes milliseconds, so call it off the event loop.
+    """
+    vocabularies = [_words_of(hit) for hit in hits]
+    known = frozenset[str]().union(*vocabularies)
+    asked = frozenset(near_words(content_words(question), known))
+    everywhere = known.intersection(*vocabularies)
+    names = frozenset(content_words(" ".join(_NAME.findall(question)))) - known
+    weights = {
+        word: _NAME_WEIGHT if word in names else _COMMON_WEIGHT if word in everywhere else 1.0
+        for word in asked
+    }
+    shares = [sum(weights[word] for word in asked & words) for words in vocabularies]
+    coverage = max(shares, default=0.0) / (sum(weights.values()) or 1.0)
+    if coverage < min_grounding:
+        return Evidence((), coverage)
+    kept = [hit for hit, share in zip(hits, shares, strict=True) if share or not min_grounding]
+    return Evidence(_fitting(kept, max_tokens), coverage)
+
+
+def _words_of(hit: Hit) -> frozenset[str]:
+    return vocabulary("\n".join((hit.title, *hit.headings, hit.text)))
+
+
+def _fitting(hits: Sequence[Hit], max_tokens: int) -> tuple[Hit, ...]:
+    used = 0
+    for number, hit in enumerate(hits):
+        used += count_tokens(hit.text)
+        if used > max_tokens and number:
+            return tuple(hits[:number])
+    return tuple(hits)
+
+
+def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
+    """Return the hits as a model gets them, numbered from 1."""
+    return tuple(
+        Passage(
+            number=number,
+            document=hit.document,
+            text=hit.text,
+            heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
+        )
+        for number, hit in enumerate(hits, 1)
+    )

@@ -1,0 +1,160 @@
+"""Discovery: which documents the given files and folders hold, and under which ids."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+__all__ = ["Discovery", "SourceFile", "discover"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_HIDDEN = (".", "~$")
+"""First characters of hidden files, and of the lock files that office programs leave behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that was asked for.
+
+    `source` is the absolute path of the folder that the id is relative to; it is empty where there
+    is no such file, so that nothing about it can be recorded. `problem` says why it cannot be
+    ingested; empty where it can.
+    """
+
+    document: str
+    path: Path
+    source: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found: the files by document id, and the folders that were read as a whole.
+
+    `skipped` counts the files in them that were passed over.
+    """
+
+    files: tuple[SourceFile, ...]
+    folders: frozenset[str]
+    skipped: int
+
+
+def discover(paths: Iterable[Path], suffixes: AbstractSet[str]) -> Discovery:
+    """Find the documents at `paths`, files or folders; blocks while it reads the folders.
+
+    A document's id is its path relative to the folder that was given, with `/`; of a file that was
+    given, its name. In a folder, files that are hidden or whose suffix is not in `suffixes` are
+    skipped, and so are symbolic links that leave it; links to folders are never followed, for what
+    is in them has its own place. A file that is missing, that cannot be listed, or whose id another
+    file has as well, is returned with its problem.
+    """
+    walk = _Walk(suffixes)
+    for path in paths:
+        walk.add(path)
+    files = sorted(_without_collisions(walk.files), key=lambda file: (file.document, file.path))
+    return Discovery(tuple(files), frozenset(walk.folders), walk.skipped)
+
+
+class _Walk:
+    def __init__(self, suffixes: AbstractSet[str]) -> None:
+        self._suffixes = suffixes
+        self.files: list[SourceFile] = []
+        self.folders: set[str] = set()
+        self.skipped = 0
+
+    def add(self, path: Path) -> None:
+        try:
+            mode = path.stat().st_mode
+        except OSError as exc:
+            self._add_unreadable(path, exc)
+            return
+        if stat.S_ISDIR(mode):
+            self._add_folder(path.resolve())
+        else:
+            file = _source_file(path.parent.resolve(), path.name)
+            problem = "" if stat.S_ISREG(mode) else "is neither a file nor a folder"
+            self.files.append(replace(file, problem=file.problem or problem))
+
+    def _add_folder(self, root: Path) -> None:
+        errors: list[OSError] = []
+        for folder, subfolders, names in os.walk(root, onerror=errors.append):
+            subfolders[:] = [name for name in subfolders if not name.startswith(_HIDDEN)]
+            for name in names:
+                self._add_found(Path(folder, name), root)
+        for error in errors:
+            self._add_unreadable(Path(os.fsdecode(error.filename)), error)
+        if not errors:
+            self.folders.add(_printable(str(root)))
+
+    def _add_found(self, path: Path, root: Path) -> None:
+        if reason := self._reason_to_skip(path, root):
+            self.skipped += 1
+            _log.debug("file_skipped", file=_printable(str(path)), reason=reason)
+        else:
+            self.files.append(_source_file(root, path.relative_to(root).as_posix()))
+
+    def _add_unreadable(self, path: Path, error: OSError) -> None:
+        problem = f"cannot be read: {error.strerror}"
+        self.files.append(SourceFile(_printable(str(path)), path, "", problem))
+
+    def _reason_to_skip(self, path: Path, root: Path) -> str:
+        if path.name.startswith(_HIDDEN):
+            return "hidden"
+        if path.suffix.lower() not in self._suffixes:
+            return "unsupported type"
+        try:
+            target = Path(os.path.realpath(path, strict=True))
+            regular = target.is_file()
+        except OSError as exc:
+            # A broken link is nobody's document; what is only unreadable still is one.
+            return "" if not path.is_symlink() else f"broken link: {exc.strerror}"
+        if not target.is_relative_to(root):
+            return "link out of the folder"
+        return "" if regular else "no regular file"
+
+
+def _source_file(root: Path, relative: str) -> SourceFile:
+    document = _printable(relative)
+    problem = "" if document == relative else "its name is not valid UTF-8; rename the file"
+    return SourceFile(document, root / relative, _printable(str(root)), problem)
+
+
+def _printable(name: str) -> str:
+    """Escape the bytes of a file name that are no text, which no index or log can hold."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _without_collisions(files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+    """Yield each file once; files that are different ones of the same id get that as a problem."""
+    by_document: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    for file in files:
+        by_document[file.document].append(file)
+    for same in by_document.values():
+        # One file may be given twice, or be found from two spellings of its folder.
+        distinct = list({_identity(file): file for file in reversed(same)}.values())[::-1]
+        yield from distinct if len(distinct) == 1 else _colliding(distinct)
+
+
+def _identity(file: SourceFile) -> Path:
+    return file.path.resolve() if file.source else file.path
+
+
+def _colliding(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
+    for file in files:
+        others = ", ".join(str(other.path) for other in files if other is not file)
+        problem = (
+            f"{_printable(str(file.path))} and {_printable(others)} have the same document id; "
+            "ingest the folder above both, or rename one"
+        )
+        yield replace(file, problem=problem)

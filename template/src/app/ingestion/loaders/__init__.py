@@ -1,0 +1,8 @@
+"""Loaders: one module for each format, found by a document's suffix."""
+
+from __future__ import annotations
+
+from app.ingestion.loaders.port import Loaded, Loader
+from app.ingestion.loaders.registry import LoaderRegistry
+
+__all__ = ["Loaded", "Loader", "LoaderRegistry"]

@@ -1,0 +1,25 @@
+"""Plain text: a block per paragraph, that is between blank lines."""
+
+from __future__ import annotations
+
+import re
+
+from app.ingestion.documents import Block, BlockKind
+from app.ingestion.loaders.encoding import decode
+from app.ingestion.loaders.port import Loaded
+
+__all__ = ["load"]
+
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+
+
+def load(document: str, data: bytes, /) -> Loaded:
+    """Read a text file, as `app.ingestion.loaders.port.Loader` says.
+
+    Raises:
+        IngestError: the encoding is neither UTF-8 nor marked.
+    """
+    text = decode(document, data).replace("\r\n", "\n").replace("\r", "\n")
+    paragraphs = (part.strip("\n") for part in _BLANK_LINE.split(text))
+    blocks = tuple(Block(BlockKind.TEXT, part) for part in paragraphs if part.strip())
+    return Loaded("", blocks, {"type": "text"})

@@ -1,0 +1,38 @@
+"""What a loader is: bytes in, blocks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from app.ingestion.documents import Block
+
+__all__ = ["Loaded", "Loader"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A parsed document.
+
+    `title` is empty where the document does not name itself; `blocks` are in reading order;
+    `metadata` holds at least `type`, such as `markdown`.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class Loader(Protocol):
+    """Reads one kind of document; a function of this shape is a loader."""
+
+    def __call__(self, document: str, data: bytes, /) -> Loaded:
+        """Parse the bytes of a document; `document` is its id, for the errors.
+
+        Runs in a worker thread. May be called from several at a time.
+
+        Raises:
+            IngestError: the document cannot be read, and why.
+        """
+        ...

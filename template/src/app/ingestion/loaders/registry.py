@@ -1,0 +1,95 @@
+"""Which loader reads which file, and what every loaded document has in common."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from app.exceptions import IngestError, UnsupportedTypeError
+from app.ingestion.cleaning import clean
+from app.ingestion.documents import Block, BlockKind
+from app.ingestion.loaders.port import Loaded, Loader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LoaderRegistry"]
+
+_MODULES = {
+    ".docx": "word",
+    ".htm": "webpage",
+    ".html": "webpage",
+    ".markdown": "markdown",
+    ".md": "markdown",
+    ".pdf": "pdf",
+    ".rst": "plaintext",
+    ".text": "plaintext",
+    ".txt": "plaintext",
+    ".xhtml": "webpage",
+}
+"""The built-in loaders, imported at their first document: the parsers take long to import."""
+
+
+class LoaderRegistry:
+    """Finds the loader of a document by the suffix of its id.
+
+    Args:
+        extensions: further loaders by suffix, such as `.csv`; one of these goes before a built-in.
+    """
+
+    def __init__(self, extensions: Mapping[str, Loader] | None = None) -> None:
+        self._extensions = {key.lower(): value for key, value in (extensions or {}).items()}
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes that can be loaded, in lower case and with their dot."""
+        return frozenset(_MODULES) | frozenset(self._extensions)
+
+    def load(self, document: str, data: bytes) -> Loaded:
+        """Parse and clean a document; takes as long as its parser, so call it from a thread.
+
+        The metadata has `type` and `title`; a document that does not name itself is named by its
+        first heading, or else its file name.
+
+        Raises:
+            IngestError: the document cannot be read; no other error comes from a parser.
+        """
+        loader = self._find(document)
+        try:
+            loaded = loader(document, data)
+        except IngestError:
+            raise
+        except Exception as exc:
+            reason = f"cannot be parsed: {type(exc).__name__}: {exc}"
+            raise IngestError(document, reason[:_REASON_LIMIT]) from exc
+        return _finished(document, loaded)
+
+    def _find(self, document: str) -> Loader:
+        suffix = PurePosixPath(document).suffix.lower()
+        if suffix in self._extensions:
+            return self._extensions[suffix]
+        if suffix in _MODULES:
+            module = importlib.import_module(f"app.ingestion.loaders.{_MODULES[suffix]}")
+            loader: Loader = module.load
+            return loader
+        supported = ", ".join(sorted(self.suffixes))
+        raise UnsupportedTypeError(document, f"is of no supported type; these are: {supported}")
+
+
+_REASON_LIMIT = 500
+"""Characters of a parser's message that are kept."""
+
+
+def _finished(document: str, loaded: Loaded) -> Loaded:
+    cleaned = (Block(block.kind, clean(block.text), block.level) for block in loaded.blocks)
+    blocks = tuple(block for block in cleaned if block.text.strip())
+    headings = [block for block in blocks if block.kind is BlockKind.HEADING]
+    title = " ".join(clean(loaded.title).split())
+    if title and all(heading.level > 1 for heading in headings):
+        # Many pages have their title in the front matter only; it is the best heading they have.
+        blocks = (Block(BlockKind.HEADING, title, 1), *blocks)
+    if not title:
+        title = headings[0].text if headings else PurePosixPath(document).stem
+    suffix = PurePosixPath(document).suffix.lower().removeprefix(".")
+    return Loaded(title, blocks, {"type": suffix} | loaded.metadata | {"title": title})

@@ -1,0 +1,110 @@
+"""Packing: the blocks of one section fill as few chunks as their order allows."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.ingestion.documents import BlockKind
+from app.ingestion.splitting import sentences, split
+from app.llm.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from app.ingestion.documents import Block
+
+__all__ = ["pack"]
+
+_SEPARATOR = "\n\n"
+_FINEST_SHARE = 8
+"""Over-long sentences are cut to this part of the budget, where no overlap asks for more."""
+
+
+class _Piece(NamedTuple):
+    """A part of a block that stays together; the pieces of a run follow without a gap."""
+
+    run: int
+    block: Block
+    start: int
+    end: int
+    tokens: int
+
+
+def pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]:
+    """Yield texts of at most `budget` tokens that hold the blocks in order.
+
+    A text begins with the end of the one before: whole sentences, blocks or lines of code of at
+    most `overlap` tokens together.
+
+    The bound holds because a text never has more tokens than its parts together, as
+    `app.llm.tokens` says.
+    """
+    current: list[_Piece] = []
+    used = 0
+    for piece in _pieces(blocks, budget, overlap):
+        if current and used + _cost(piece, current[-1]) > budget:
+            yield _render(current)
+            room = budget - piece.tokens - count_tokens(_SEPARATOR)
+            current, used = _tail(current, min(overlap, room))
+        used += _cost(piece, current[-1] if current else None)
+        current.append(piece)
+    if current:
+        yield _render(current)
+
+
+def _pieces(blocks: Sequence[Block], budget: int, overlap: int) -> Iterator[_Piece]:
+    grain = min(budget, max(1, overlap, budget // _FINEST_SHARE))
+    run = 0
+    for block in blocks:
+        run += 1
+        tokens = count_tokens(block.text)
+        if tokens <= budget:
+            yield _Piece(run, block, 0, len(block.text), tokens)
+            continue
+        for span in split(block, limit=budget, grain=grain):
+            if block.text[span.start : span.end].isspace():
+                run += 1
+            else:
+                yield _Piece(run, block, *span)
+
+
+def _cost(piece: _Piece, neighbour: _Piece | None) -> int:
+    """Tokens that a piece adds beside another one."""
+    apart = neighbour is not None and neighbour.run != piece.run
+    return piece.tokens + (count_tokens(_SEPARATOR) if apart else 0)
+
+
+def _tail(pieces: Sequence[_Piece], room: int) -> tuple[list[_Piece], int]:
+    """Return the last pieces, and the last sentences before them, that fit; and their tokens."""
+    tail: list[_Piece] = []
+    used = 0
+    for piece in _backwards(pieces):
+        cost = _cost(piece, tail[-1] if tail else None)
+        if used + cost > room:
+            break
+        tail.append(piece)
+        used += cost
+    return tail[::-1], used
+
+
+def _backwards(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
+    """Yield the pieces from the last to the first, prose in sentences."""
+    for piece in reversed(pieces):
+        if piece.block.kind is BlockKind.CODE:
+            yield piece
+            continue
+        for span in reversed(sentences(piece.block.text[piece.start : piece.end])):
+            start, end = piece.start + span.start, piece.start + span.end
+            yield _Piece(piece.run, piece.block, start, end, span.tokens)
+
+
+def _render(pieces: Sequence[_Piece]) -> str:
+    parts: list[str] = []
+    for _, group in groupby(pieces, key=lambda piece: piece.run):
+        run = list(group)
+        text = run[0].block.text[run[0].start : run[-1].end]
+        # The first line of code keeps its indentation.
+        is_code = run[0].block.kind is BlockKind.CODE
+        parts.append(text.strip("\n").rstrip() if is_code else text.strip())
+    return _SEPARATOR.join(parts)

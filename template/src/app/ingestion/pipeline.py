@@ -1,0 +1,228 @@
+"""The pipeline: files and uploads become indexed documents, one transaction each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.exceptions import AppError, DocumentNotFoundError, IngestError
+from app.ingestion.discovery import discover
+from app.ingestion.loaders import LoaderRegistry
+from app.ingestion.ports import Failure
+from app.ingestion.preparation import Kept, Preparer, check_document_id
+from app.ingestion.progress import SilentProgress
+from app.ingestion.pruning import prune
+from app.ingestion.summary import Outcome, Summary
+from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from app.ingestion.discovery import Discovery, SourceFile
+    from app.ingestion.ports import IndexWriter, LedgerEntry
+    from app.ingestion.progress import Progress
+    from app.llm.ports import Embedder
+    from app.telemetry.metrics import Metrics
+
+__all__ = ["Pipeline"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_AHEAD = 4
+"""Documents that are prepared while an earlier one is written: this many are in memory."""
+
+
+class Pipeline:
+    """Brings documents into an index and keeps them in step with their files.
+
+    Parsing, chunking and embedding run ahead of the writer, in threads; documents are written one
+    at a time, in the order of their ids.
+
+    Args:
+        index: where documents are written.
+        embedder: makes the vectors of the chunks.
+        metrics: counts outcomes and times.
+        chunk_tokens: most tokens in a chunk.
+        chunk_overlap_tokens: most tokens that neighbouring chunks share.
+        max_document_bytes: largest document that is read.
+        loaders: what can be read; by default the built-in formats.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: IndexWriter,
+        embedder: Embedder,
+        metrics: Metrics,
+        chunk_tokens: int,
+        chunk_overlap_tokens: int,
+        max_document_bytes: int,
+        loaders: LoaderRegistry | None = None,
+    ) -> None:
+        self._index = index
+        self._metrics = metrics
+        self._loaders = loaders or LoaderRegistry()
+        self._preparer = Preparer(
+            self._loaders,
+            chunk_tokens=chunk_tokens,
+            chunk_overlap_tokens=chunk_overlap_tokens,
+            max_document_bytes=max_document_bytes,
+        )
+        self._writer = DocumentWriter(index, embedder, metrics, ahead=_AHEAD)
+
+    async def ingest(
+        self,
+        paths: Sequence[Path],
+        *,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Summary:
+        """Bring the index in step with files and folders, and say what was done.
+
+        A document that fails is recorded with its reason and tried again next time; the others go
+        on, and an older version of it stays. Documents whose file is gone from one of the folders
+        are removed; those of other folders and uploads are not touched. Once `stop` says so, the
+        document in hand is the last one of the run. When this is cancelled, the document in hand is
+        written to its end, and nothing after it.
+
+        Raises:
+            RetrievalError: the index cannot be read, or not even a failure can be recorded.
+        """
+        started = perf_counter()
+        found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
+        run = _Run(found, await self._index.ledger(), await self._index.failures())
+        _log.info("ingest_started", documents=len(found.files), skipped=found.skipped)
+        shown = progress or SilentProgress()
+        shown.start(len(found.files))
+        try:
+            await self._ingest_files(run, shown, stop)
+        finally:
+            shown.finish()
+        removed = await prune(self._index, found, run.ledger, run.failures)
+        summary = run.summary(removed=removed, seconds=perf_counter() - started)
+        _log.info(
+            "ingest_finished",
+            added=summary.added,
+            changed=summary.changed,
+            unchanged=summary.unchanged,
+            removed=summary.removed,
+            failed=summary.failed,
+            chunks=summary.chunks,
+            latency_ms=round(summary.seconds * 1_000, 1),
+        )
+        return summary
+
+    async def ingest_upload(self, document_id: str, data: bytes) -> Outcome:
+        """Index bytes under an id, in place of what has this id; return what came of it.
+
+        Raises:
+            AppError: nothing has changed: `IngestError` where the id or the bytes cannot be taken,
+                `LLMError` from the embedder, `RetrievalError` from the index.
+        """
+        try:
+            check_document_id(document_id)
+            entry = await self._index.entry(document_id)
+            ready = await self._writer.prepare(
+                partial(self._preparer.prepare_upload, document_id, data, entry)
+            )
+            outcome = await self._writer.write(ready, entry)
+        except AppError as exc:
+            self._report_failure(document_id, exc)
+            self._metrics.count("ingest_documents_total", outcome=Outcome.FAILED)
+            raise
+        self._metrics.count("ingest_documents_total", outcome=outcome)
+        return outcome
+
+    async def remove(self, document_id: str) -> None:
+        """Remove a document from the index.
+
+        A document of a folder comes back when the folder is ingested again.
+
+        Raises:
+            DocumentNotFoundError: there is no such document.
+        """
+        if not await uninterrupted(self._index.remove(document_id)):
+            raise DocumentNotFoundError(document_id)
+        _log.info("document_removed", document=document_id)
+
+    async def _ingest_files(self, run: _Run, progress: Progress, stop: Callable[[], bool]) -> None:
+        window: deque[tuple[SourceFile, asyncio.Task[Ready | Kept]]] = deque()
+
+        async def settle_first() -> None:
+            file, task = window[0]
+            await self._settle(run, file, task)
+            window.popleft()
+            progress.advance(file.document)
+
+        try:
+            for file in run.found.files:
+                if stop():
+                    return
+                prepare = partial(self._preparer.prepare_file, file, run.ledger.get(file.document))
+                window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
+                if len(window) == _AHEAD:
+                    await settle_first()
+            while window and not stop():
+                await settle_first()
+        finally:
+            for _, task in window:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in window), return_exceptions=True)
+
+    async def _settle(self, run: _Run, file: SourceFile, task: asyncio.Task[Ready | Kept]) -> None:
+        """Write a document when it is ready, or record why it is not."""
+        entry = run.ledger.get(file.document)
+        try:
+            ready = await task
+            outcome = await self._writer.write(ready, entry)
+            if isinstance(ready, Ready):
+                run.chunks += len(ready.prepared.chunks)
+            elif entry and (ready.source != entry.source or file.document in run.failures):
+                await self._index.adopt(file.document, ready.source)
+        except AppError as exc:
+            outcome = Outcome.FAILED
+            reason = self._report_failure(file.document, exc)
+            run.failed.append(Failure(file.document, reason, source=file.source))
+            if file.source:
+                await self._index.fail(file.document, reason, source=file.source)
+        run.outcomes[outcome] += 1
+        self._metrics.count("ingest_documents_total", outcome=outcome)
+
+    def _report_failure(self, document: str, error: AppError) -> str:
+        reason = error.reason if isinstance(error, IngestError) else str(error)
+        _log.warning(
+            "document_failed", document=document, reason=reason, error=type(error).__name__
+        )
+        return reason
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one run knows at its start, and has counted so far."""
+
+    found: Discovery
+    ledger: Mapping[str, LedgerEntry]
+    failures: Mapping[str, Failure]
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    failed: list[Failure] = field(default_factory=list)
+    chunks: int = 0
+
+    def summary(self, *, removed: int, seconds: float) -> Summary:
+        return Summary(
+            added=self.outcomes[Outcome.ADDED],
+            changed=self.outcomes[Outcome.CHANGED],
+            unchanged=self.outcomes[Outcome.UNCHANGED],
+            removed=removed,
+            failed=self.outcomes[Outcome.FAILED],
+            skipped=self.found.skipped,
+            chunks=self.chunks,
+            seconds=seconds,
+            failures=tuple(self.failed),
+        )

@@ -1,0 +1,119 @@
+"""Splitting a text that is too long, at the best places it has: spans of it, end to end."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from app.ingestion.documents import BlockKind
+from app.llm.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from app.ingestion.documents import Block
+
+__all__ = ["Span", "first_words", "sentences", "split"]
+
+_BLANK_LINES = re.compile(r"\n\n+")
+_LINES = re.compile(r"\n")
+_SENTENCES = re.compile(
+    # A quotation mark or bracket may close the sentence.
+    r"(?<=[.!?…])[\"')\]”\u2019»]*\s+"
+    # The full stops of Chinese and Japanese, which no space follows.
+    r"|(?<=[\u3002\uff01\uff1f])"
+    # Before an item of a list or a row of a table.
+    r"|\n(?=[ \t]*(?:[-•|*+]|\d+[.)])\s)"
+)
+_BOUNDARIES = {
+    BlockKind.TEXT: (_BLANK_LINES, _SENTENCES, _LINES),
+    BlockKind.HEADING: (_BLANK_LINES, _SENTENCES, _LINES),
+    BlockKind.CODE: (_BLANK_LINES, _LINES),
+}
+_Boundaries: TypeAlias = "tuple[re.Pattern[str], ...]"
+_WIDTH = 4
+"""Characters to try for a token: right for ASCII, and shortened from there for anything else."""
+
+
+class Span(NamedTuple):
+    """A part `text[start:end]` of a block's text, and its tokens."""
+
+    start: int
+    end: int
+    tokens: int
+
+
+def split(block: Block, *, limit: int, grain: int) -> Iterator[Span]:
+    """Yield spans of at most `limit` tokens that cover a block's text without a gap.
+
+    Where a single sentence or line exceeds the limit, it is cut into pieces of `grain` tokens:
+    between words, or within a word that is longer than that.
+    """
+    whole = (0, len(block.text))
+    yield from _split(block.text, whole, _BOUNDARIES[block.kind], limit, grain)
+
+
+def sentences(text: str) -> Sequence[Span]:
+    """Return the sentences of a text, with the space after each."""
+    return [
+        Span(start, end, count_tokens(text[start:end]))
+        for start, end in _between(text, (0, len(text)), _SENTENCES)
+    ]
+
+
+def first_words(text: str, limit: int) -> str:
+    """Return a text of at most `limit` tokens, or else its first words and an ellipsis."""
+    if count_tokens(text) <= limit:
+        return text
+    end = _fitting(text, 0, len(text), limit - count_tokens("…"))
+    return text[:end].rstrip() + "…"
+
+
+def _split(
+    text: str, part: tuple[int, int], boundaries: _Boundaries, limit: int, grain: int
+) -> Iterator[Span]:
+    if not boundaries:
+        yield from _cut(text, part, grain)
+        return
+    for start, end in _between(text, part, boundaries[0]):
+        tokens = count_tokens(text[start:end])
+        if tokens <= limit:
+            yield Span(start, end, tokens)
+        else:
+            yield from _split(text, (start, end), boundaries[1:], limit, grain)
+
+
+def _between(
+    text: str, part: tuple[int, int], boundary: re.Pattern[str]
+) -> Iterator[tuple[int, int]]:
+    start, end = part
+    for match in boundary.finditer(text, start, end):
+        if match.end() > start:
+            yield start, match.end()
+            start = match.end()
+    if start < end:
+        yield start, end
+
+
+def _cut(text: str, part: tuple[int, int], grain: int) -> Iterator[Span]:
+    start, end = part
+    while start < end:
+        stop = _fitting(text, start, end, grain)
+        yield Span(start, stop, count_tokens(text[start:stop]))
+        start = stop
+
+
+def _fitting(text: str, start: int, end: int, limit: int) -> int:
+    """Return where to cut so that `text[start:cut]` has at most `limit` tokens, between words.
+
+    One character is taken in any case, so that every cut gets on.
+    """
+    stop = min(end, start + limit * _WIDTH)
+    while stop - start > 1 and (tokens := count_tokens(text[start:stop])) > limit:
+        stop = start + max(1, min((stop - start) * limit // tokens, stop - start - 1))
+    if stop < end:
+        space = max(text.rfind(" ", start, stop), text.rfind("\n", start, stop))
+        # A word is broken rather than half of the room left empty.
+        if space - start >= (stop - start) // 2:
+            stop = space + 1
+    return stop

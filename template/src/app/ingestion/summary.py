@@ -1,0 +1,45 @@
+"""What came of an ingestion: for one document, and for a whole run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.ingestion.ports import Failure
+
+__all__ = ["Outcome", "Summary"]
+
+
+class Outcome(StrEnum):
+    """What came of one document."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a run, in documents.
+
+    `removed` were indexed and are no longer in their folder; `skipped` are files in a folder that
+    are hidden or of an unsupported type; `chunks` were written in this run, in `seconds`.
+    """
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    failed: int
+    skipped: int
+    chunks: int
+    seconds: float
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def submitted(self) -> int:
+        """Documents that were found: each is added, changed, unchanged or failed."""
+        return self.added + self.changed + self.unchanged + self.failed

@@ -1,0 +1,112 @@
+"""The writer: embeds what is prepared, and writes it as one transaction that ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import structlog
+
+from app.exceptions import IngestError
+from app.ingestion.preparation import Kept, Prepared
+from app.ingestion.summary import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.ingestion.ports import IndexWriter, LedgerEntry
+    from app.llm.ports import Embedder, Vectors
+    from app.telemetry.metrics import Metrics
+
+__all__ = ["DocumentWriter", "Ready", "uninterrupted"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A document that can be written; `seconds` is what its preparation took."""
+
+    prepared: Prepared
+    vectors: Vectors
+    seconds: float
+
+
+class DocumentWriter:
+    """Takes documents through preparation, embedding and writing.
+
+    Args:
+        index: where documents are written.
+        embedder: makes the vectors of the chunks.
+        metrics: times the documents.
+        ahead: most documents that are prepared at a time.
+    """
+
+    def __init__(
+        self, index: IndexWriter, embedder: Embedder, metrics: Metrics, *, ahead: int
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._metrics = metrics
+        self._slots = asyncio.Semaphore(ahead)
+
+    async def prepare(self, prepare: Callable[[], Prepared | Kept]) -> Ready | Kept:
+        """Prepare and embed a document, in its turn."""
+        async with self._slots:
+            started = perf_counter()
+            prepared = await asyncio.to_thread(prepare)
+            if isinstance(prepared, Kept):
+                return prepared
+            vectors = await self._embed(prepared)
+            return Ready(prepared, vectors, perf_counter() - started)
+
+    async def _embed(self, prepared: Prepared) -> Vectors:
+        expected = (len(prepared.chunks), self._embedder.dimension)
+        if not prepared.chunks:
+            _log.warning("document_empty", document=prepared.document.id)
+            return np.zeros(expected, dtype=np.float32)
+        vectors = await self._embedder.embed_documents(
+            [chunk.indexed_text for chunk in prepared.chunks]
+        )
+        if vectors.shape != expected:
+            reason = f"the embedder returned the shape {vectors.shape} instead of {expected}"
+            raise IngestError(prepared.document.id, reason, passing=True)
+        return vectors
+
+    async def write(self, ready: Ready | Kept, entry: LedgerEntry | None) -> Outcome:
+        """Write what has changed; the write is finished even where this is cancelled."""
+        if isinstance(ready, Kept):
+            return Outcome.UNCHANGED
+        started = perf_counter()
+        document, chunks = ready.prepared.document, ready.prepared.chunks
+        await uninterrupted(self._index.replace(document, chunks, ready.vectors))
+        latency_ms = (ready.seconds + perf_counter() - started) * 1_000
+        self._metrics.observe("ingest_document_ms", latency_ms)
+        _log.debug(
+            "document_ingested",
+            document=document.id,
+            chunks=len(chunks),
+            latency_ms=round(latency_ms, 1),
+        )
+        return Outcome.CHANGED if entry else Outcome.ADDED
+
+
+async def uninterrupted(work: Awaitable[_T]) -> _T:
+    """Await a write to its end, and only then let a cancellation through.
+
+    Raises:
+        CancelledError: the caller was cancelled; the write has ended, well or not.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            _log.warning("write_failed", error=str(error))
+        raise

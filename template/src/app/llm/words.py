@@ -1,0 +1,117 @@
+"""The words of a text that carry its meaning, as stems, so that their forms compare equal."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+__all__ = ["content_words", "near_words", "vocabulary"]
+
+_SHORTEST_TYPO = 5
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:['\u2019][^\W_]+)*")
+_CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+_FUNCTION_WORDS = """
+    a about after all also am an and another any anything are aren't as at be because
+    been before being between both but by can can't cannot could couldn't did didn't do does doesn't
+    doing don't done during each either ever every exactly explain few find for from get gets
+    getting give given gives go goes got had happen happened happens has have haven't having he help
+    hence her here hers him his how however i i'd i'll i'm i've if in instead into is isn't it it's
+    its itself just know let
+    let's like long lot made make makes many may maybe me might mine more most much must my need
+    needs neither no nor not now of off often on once one only onto or other our ours out over own
+    per perhaps please quite rather really same say says see shall she should shouldn't show since
+    so some something soon such sure tell than thank thanks that that's the their
+    theirs them then there there's these they thing things this those though through thus to too
+    under until unless up upon us use used uses using very via want wants was wasn't way ways we
+    we're well were weren't what what's when where where's whether which while who who's whom whose
+    why will with within without won't work works would wouldn't yes yet you you'd you'll you're
+    you've your yours
+"""
+_STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
+
+# Forms of frequent verbs and nouns that no stemmer brings together.
+_IRREGULAR_FORMS = """
+    begin:began,begun break:broke,broken bring:brought build:built buy:bought child:children
+    choose:chose,chosen draw:drawn drive:drove,driven fall:fell,fallen feel:felt
+    foot:feet forget:forgot,forgotten grow:grew,grown hold:held keep:kept know:knew,known
+    lead:led lend:lent lose:lost man:men mean:meant meet:met pay:paid person:people
+    run:ran sell:sold send:sent speak:spoke,spoken spend:spent stand:stood steal:stole,stolen
+    take:took,taken teach:taught think:thought throw:threw,thrown understand:understood
+    woman:women write:wrote,written
+"""
+_NUMERALS = "two:2 three:3 four:4 five:5 six:6 seven:7 eight:8 nine:9 ten:10 eleven:11 twelve:12"
+_BASE_FORMS = {
+    form: base
+    for base, forms in (entry.split(":") for entry in _IRREGULAR_FORMS.split())
+    for form in forms.split(",")
+} | dict(entry.split(":") for entry in _NUMERALS.split())
+
+
+def content_words(text: str) -> list[str]:
+    """Return the stems of a text's words in their order, without function words.
+
+    Stems are those of the Snowball stemmer for English (Porter 2001), which leaves words of other
+    languages mostly alone. Thousands separators go, so that `1,000` equals `1000`.
+    """
+    return [_stem(_BASE_FORMS.get(word, word)) for word in _words(text) if word not in _STOP_WORDS]
+
+
+def vocabulary(text: str) -> frozenset[str]:
+    """Return the stems that a text offers to a question.
+
+    Besides its content words these are the parts of its camel-case names: `BackgroundTasks` also
+    offers `background` and `task`.
+    """
+    parts = [
+        part
+        for name in _WORD.findall(text)
+        if not name.islower() and len(found := _CAMEL_PART.findall(name)) > 1
+        for part in found
+    ]
+    return frozenset(content_words(text)).union(content_words(" ".join(parts)))
+
+
+def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return the words in the spelling that is known.
+
+    A misspelt word of five letters and more is replaced by the known one that it resembles most,
+    among those with the same initial and at most one letter more or less: at least 0.8 by the
+    measure of Ratcliff and Obershelp (`difflib`). Two words that are known as one are joined by
+    that one, as in `roll`, `back`, `rollback`.
+    """
+    words = list(words)
+    joined = (first + second for first, second in pairwise(words) if first + second in known)
+    return [
+        word if word in known or len(word) < _SHORTEST_TYPO else _nearest(word, known)
+        for word in words
+    ] + list(joined)
+
+
+def _nearest(word: str, known: Collection[str]) -> str:
+    candidates = [
+        other
+        for other in known
+        if other[0] == word[0] and abs(len(other) - len(word)) <= 1 and other.isalpha()
+    ]
+    return next(iter(get_close_matches(word, candidates, n=1, cutoff=0.8)), word)
+
+
+def _words(text: str) -> list[str]:
+    return [word.replace(",", "").replace("\u2019", "'").casefold() for word in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    # Importing it takes 0.2 s (it loads every language): the first use pays for it, not the start.
+    from snowballstemmer import stemmer  # type: ignore[import-untyped]  # noqa: PLC0415 - as said
+
+    # A stemmer keeps the word that it works on, so threads must not share one.
+    return str(stemmer("english").stemWord(word))

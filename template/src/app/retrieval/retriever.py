@@ -1,0 +1,88 @@
+"""Search as the rest of the service asks for it: text in, ranked chunks out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import structlog
+
+from app.retrieval.ports import Filters, SearchMode, SearchQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.llm.ports import Embedder
+    from app.retrieval.ports import Hit, Index
+    from app.telemetry.metrics import Metrics
+
+__all__ = ["Retriever"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_EVERYTHING = Filters()
+
+
+class Retriever:
+    """Embeds a text and searches the index for it.
+
+    Args:
+        index: where to search.
+        embedder: the one that the index was made with.
+        metrics: takes the time of each search as `search_ms`.
+    """
+
+    def __init__(self, *, index: Index, embedder: Embedder, metrics: Metrics) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._metrics = metrics
+
+    async def search(
+        self,
+        text: str,
+        *,
+        k: int,
+        filters: Filters = _EVERYTHING,
+        mode: SearchMode = SearchMode.HYBRID,
+    ) -> Sequence[Hit]:
+        """Return at most `k` hits, best first.
+
+        Args:
+            text: as the user wrote it.
+            k: most hits to return.
+            filters: which documents may be found; all by default.
+            mode: which legs take part; both by default.
+
+        Raises:
+            LLMError: the embedder could not answer.
+            RetrievalError: the index could not answer.
+        """
+        started = time.perf_counter()
+        with self._metrics.timer("search_ms", mode=mode.value):
+            if mode is SearchMode.LEXICAL:
+                vector = np.zeros(self._embedder.dimension, dtype=np.float32)
+            else:
+                vector = await self._embedder.embed_query(text)
+            hits = await self._index.search(
+                SearchQuery(
+                    text=text,
+                    vector=vector,
+                    k=k,
+                    filters=filters,
+                    mode=mode,
+                    vector_weight=self._embedder.rank_weight,
+                )
+            )
+        _log.info(
+            "search_done",
+            mode=mode.value,
+            k=k,
+            hits=len(hits),
+            best=hits[0].chunk if hits else None,
+            filtered=filters != _EVERYTHING,
+            latency_ms=round(1000 * (time.perf_counter() - started), 1),
+        )
+        for rank, hit in enumerate(hits, start=1):
+            _log.debug("search_hit", rank=rank, chunk=hit.chunk, score=round(hit.score, 4))
+        return hits

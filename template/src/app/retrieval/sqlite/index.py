@@ -1,0 +1,227 @@
+"""The embedded index behind the port: one SQLite file, BM25 and exact vector search."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from app.exceptions import IndexMismatchError, RetrievalError
+from app.retrieval.fusion import fuse
+from app.retrieval.ports import SearchMode
+from app.retrieval.query import match_expression, query_terms
+from app.retrieval.sqlite import reading, writing
+from app.retrieval.sqlite.connections import Connections
+from app.retrieval.sqlite.frequencies import Frequencies
+from app.retrieval.sqlite.schema import prepare, read_manifest
+from app.retrieval.sqlite.vector_cache import VectorCache
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import TypeVar
+
+    from app.ingestion.documents import Chunk, Document
+    from app.ingestion.ports import Failure, LedgerEntry
+    from app.llm.ports import Vectors
+    from app.retrieval.manifest import Manifest
+    from app.retrieval.ports import Hit, SearchQuery
+
+    Result = TypeVar("Result")
+
+__all__ = ["SqliteIndex"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_FEWEST_CANDIDATES = 50
+_CANDIDATES_PER_HIT = 4
+
+
+class SqliteIndex:
+    """An `app.retrieval.ports.Index` in one file; several processes may share it.
+
+    Made by `open`; an async context manager that closes itself. Every search reads one snapshot
+    of the file in one thread. The vectors are kept in memory as well, in step with the snapshot.
+    """
+
+    def __init__(self, connections: Connections, manifest: Manifest, epoch: int) -> None:
+        self._connections = connections
+        self._manifest = manifest
+        self._epoch = epoch
+        self._vectors = VectorCache(manifest.dimension, self._check_epoch)
+        self._frequencies = Frequencies()
+
+    @classmethod
+    async def open(cls, path: Path, manifest: Manifest, *, rebuild: bool = False) -> Self:
+        """Open the index, made first where there is none.
+
+        Args:
+            path: the file; its folder is made.
+            manifest: what the index has to be made with.
+            rebuild: empty the index that is there, whatever it was made with.
+
+        Raises:
+            IndexMismatchError: the index was made with something else.
+            RetrievalError: the file cannot be opened, is damaged, or is not an index.
+        """
+        connections = Connections(path)
+
+        def job(connection: sqlite3.Connection) -> int:
+            prepare(connection, manifest, rebuild=rebuild)
+            return reading.state(connection)[0]
+
+        try:
+            epoch = await connections.write(job)
+        except BaseException:
+            await connections.close()
+            raise
+        _log.info("index_opened", path=str(path), rebuilt=rebuild)
+        return cls(connections, manifest, epoch)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let running calls end, and close the file; may be called again."""
+        await self._connections.close()
+
+    # Reading
+
+    async def search(self, query: SearchQuery) -> Sequence[Hit]:
+        """Return at most `query.k` hits, best first.
+
+        Each leg ranks the whole index, or all that the filters let through.
+
+        Raises:
+            RetrievalError: the index is closed or damaged, or the vector has the wrong length.
+        """
+        if query.mode is not SearchMode.LEXICAL and query.vector.shape != (
+            self._manifest.dimension,
+        ):
+            raise RetrievalError(
+                f"the query's vector has shape {query.vector.shape}, "
+                f"the index's dimension is {self._manifest.dimension}"
+            )
+        return await self._connections.read(partial(self._search, query=query))
+
+    async def warm(self) -> None:
+        """Load the vectors, so that the first search is as fast as the next."""
+        await self._connections.read(self._vectors.matrix)
+
+    async def version(self) -> int:
+        """Return a number that grows with every write."""
+        return await self._read(lambda connection: reading.state(connection)[1])
+
+    async def chunk_count(self) -> int:
+        """Return the number of chunks."""
+        return await self._read(reading.chunk_count)
+
+    async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
+        """Return the indexed documents whose id starts so, sorted by id."""
+        return await self._read(partial(reading.entries, prefix=prefix))
+
+    async def ledger(self) -> dict[str, LedgerEntry]:
+        """Return what is indexed, by document id."""
+        return {entry.document: entry for entry in await self.documents()}
+
+    async def entry(self, document: str) -> LedgerEntry | None:
+        """Return what is indexed of one document."""
+        return await self._read(partial(reading.entry, path=document))
+
+    async def failures(self) -> dict[str, Failure]:
+        """Return what has failed, by document id."""
+        return {failure.document: failure for failure in await self._read(reading.failures)}
+
+    # Writing
+
+    async def replace(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Write a document in place of its older version; forget its failure.
+
+        Raises:
+            RetrievalError: nothing was written.
+        """
+        expected = (len(chunks), self._manifest.dimension)
+        if vectors.shape != expected:
+            raise RetrievalError(
+                f"the vectors of {document.id!r} have shape {vectors.shape}, not {expected}"
+            )
+        await self._write(
+            lambda connection, version: writing.replace(
+                connection, version, document, chunks, vectors
+            )
+        )
+
+    async def adopt(self, document: str, source: str) -> None:
+        """Record that an indexed document comes from `source`; forget its failure."""
+        await self._write(lambda connection, _: writing.adopt(connection, document, source))
+
+    async def remove(self, document: str) -> bool:
+        """Remove a document and its failure; say whether there was either."""
+        return await self._write(
+            lambda connection, version: writing.remove(connection, version, document)
+        )
+
+    async def fail(self, document: str, reason: str, *, source: str) -> None:
+        """Record that a document failed, and count the attempt; an older version stays."""
+        await self._write(lambda connection, _: writing.fail(connection, document, reason, source))
+
+    # In the threads
+
+    async def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+        def checked(connection: sqlite3.Connection) -> Result:
+            self._check_epoch(connection)
+            return job(connection)
+
+        return await self._connections.read(checked)
+
+    async def _write(self, job: Callable[[sqlite3.Connection, int], Result]) -> Result:
+        def checked(connection: sqlite3.Connection) -> Result:
+            with writing.transaction(connection) as version:
+                self._check_epoch(connection)
+                return job(connection, version)
+
+        return await self._connections.write(checked)
+
+    def _search(self, connection: sqlite3.Connection, query: SearchQuery) -> list[Hit]:
+        candidates = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.k)
+        if query.mode is SearchMode.LEXICAL:
+            matrix = None
+            self._check_epoch(connection)
+        else:
+            matrix = self._vectors.matrix(connection)
+        documents = reading.allowed(connection, query.filters)
+        rankings, weights = [], []
+        if query.mode is not SearchMode.VECTOR:
+            terms = self._frequencies.affordable(connection, query_terms(query.text))
+            expression = match_expression(terms)
+            rankings.append(reading.lexical(connection, expression, candidates, documents))
+            weights.append(1.0)
+        if matrix is not None:
+            near = matrix.nearest(query.vector, candidates, documents)
+            rankings.append([chunk for chunk, _ in near])
+            weights.append(query.vector_weight)
+        best = fuse(rankings, weights=weights)[: max(0, query.k)]
+        return reading.hits(connection, best)
+
+    def _check_epoch(self, connection: sqlite3.Connection) -> None:
+        """Refuse an index that another process has made anew with something else.
+
+        Raises:
+            IndexMismatchError: it has another manifest now.
+        """
+        epoch, _ = reading.state(connection)
+        if epoch != self._epoch:
+            if differences := read_manifest(connection).differences(self._manifest):
+                raise IndexMismatchError(differences)
+            self._epoch = epoch

@@ -1,0 +1,30 @@
+"""What holds for every test. The fixtures themselves stand in `fixtures/`, by subject."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
+
+pytest_plugins = [
+    "fixtures.command_line",
+    "fixtures.configuration",
+    "fixtures.guards",
+    "fixtures.live",
+    "fixtures.services",
+]
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-socket reads its options in the same hook
+def pytest_configure(config: pytest.Config) -> None:
+    """Close the sockets but for loopback, and set up what would otherwise vary by machine."""
+    config.option.allow_hosts = "127.0.0.1,::1,localhost"
+    config.option.allow_unix_socket = True
+    config.addinivalue_line("markers", "slow: takes more than a second")
+
+    set_hypothesis_home_dir(config.rootpath / ".cache" / "hypothesis")
+    hypothesis.settings.register_profile("local", deadline=None)
+    hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+    hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")

@@ -1,0 +1,215 @@
+"""`/v1/documents`, over fakes for the errors and over a real index for the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.exceptions import IngestError, LLMError, UnsupportedTypeError
+from fixtures.asgi import open_client
+from fixtures.services import Fakes
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from fixtures.configuration import MakeSettings
+
+    Part = tuple[str, tuple[str, bytes]]
+
+
+def part(name: str, data: bytes = b"# Title\n\nSome text.", field: str = "files") -> Part:
+    """Return a part of a form that is a file."""
+    return (field, (name, data))
+
+
+def code_of(response: httpx2.Response) -> tuple[int, str]:
+    """Return the status and the code of a problem."""
+    assert response.headers["content-type"] == "application/problem+json"
+    return (response.status_code, response.json()["code"])
+
+
+async def test_a_document_is_added_changed_listed_found_and_removed(
+    live_client: httpx2.AsyncClient,
+) -> None:
+    """The life of a document, on a real index."""
+    guide = b"# Quokkas\n\nA quokka weighs three kilograms."
+
+    added = await live_client.post("/v1/documents", files=[part("quokka.md", guide)])
+    again = await live_client.post("/v1/documents", files=[part("quokka.md", guide)])
+    changed = await live_client.post(
+        "/v1/documents", files=[part("quokka.md", guide + b" Or two.")]
+    )
+    listed = await live_client.get("/v1/documents", params={"prefix": "quokka"})
+    found = await live_client.post("/v1/search", json={"query": "How much does a quokka weigh?"})
+    removed = await live_client.delete("/v1/documents/quokka.md")
+    gone = await live_client.delete("/v1/documents/quokka.md")
+
+    assert [(201, "added"), (200, "unchanged"), (200, "changed")] == [
+        (response.status_code, response.json()["documents"][0]["outcome"])
+        for response in (added, again, changed)
+    ]
+    (entry,) = listed.json()["documents"]
+    assert ("quokka.md", 1, 64) == (
+        entry["document"],
+        entry["chunks"],
+        len(entry["content_hash"]),
+    )
+    assert "quokka.md#0" == found.json()["hits"][0]["chunk"]
+    assert (204, b"") == (removed.status_code, removed.content)
+    assert (404, "document_not_found") == code_of(gone)
+
+
+async def test_several_files_are_taken_at_once(fakes: Fakes) -> None:
+    """Each file has its outcome, in order, whichever of the two fields it came in."""
+    fakes.pipeline.hashes["guides/b.md"] = "old"
+    files = [part("a.md"), part("b.md"), part("c.md", field="file")]
+    async with open_client(fakes.app()) as client:
+        response = await client.post("/v1/documents", files=files, data={"prefix": "guides"})
+
+    assert 201 == response.status_code
+    assert [
+        {"document": "guides/c.md", "outcome": "added"},
+        {"document": "guides/a.md", "outcome": "added"},
+        {"document": "guides/b.md", "outcome": "changed"},
+    ] == response.json()["documents"]
+
+
+async def test_a_folder_may_stand_in_the_id(fakes: Fakes) -> None:
+    """A given id with slashes is listed and removed under that id."""
+    async with open_client(fakes.app()) as client:
+        await client.post("/v1/documents", files=[part("x")], data={"id": "a/b c/d#1.md"})
+        listed = await client.get("/v1/documents")
+        removed = await client.delete("/v1/documents/a/b%20c/d%231.md")
+
+    assert ["a/b c/d#1.md"] == [entry["document"] for entry in listed.json()["documents"]]
+    assert 204 == removed.status_code
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"),
+    [
+        ("../a.md", {}, (422, "unreadable_document")),
+        ("/etc/a.md", {}, (422, "unreadable_document")),
+        ("a.md", {"id": "a\\b.md"}, (422, "unreadable_document")),
+        ("a.md", {"id": "b.md", "prefix": "c"}, (422, "invalid_request")),
+        ("a.md", {"idd": "b.md"}, (422, "invalid_request")),
+    ],
+)
+async def test_what_cannot_be_an_id_is_refused(
+    name: str, fields: dict[str, str], expected: tuple[int, str], fakes: Fakes
+) -> None:
+    """And the pipeline never sees the file."""
+    async with open_client(fakes.app()) as client:
+        response = await client.post("/v1/documents", files=[part(name)], data=fields)
+
+    assert expected == code_of(response)
+    assert {} == fakes.pipeline.hashes
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (UnsupportedTypeError("bad.md", "no loader reads .exe"), (415, "unsupported_type")),
+        (IngestError("bad.md", "it is encrypted"), (422, "unreadable_document")),
+        (LLMError("a secret"), (502, "model_failed")),
+    ],
+)
+async def test_a_document_that_fails_is_told(
+    error: Exception, expected: tuple[int, str], fakes: Fakes
+) -> None:
+    """The answer is the problem with the reason; what came before is kept."""
+    fakes.pipeline.failures["bad.md"] = error
+    async with open_client(fakes.app()) as client:
+        response = await client.post("/v1/documents", files=[part("a.md"), part("bad.md")])
+
+    assert expected == code_of(response)
+    assert expected[0] == 502 or str(error) == response.json()["detail"]
+    assert ["a.md"] == list(fakes.pipeline.hashes)
+
+
+async def test_real_files_that_cannot_be_read_are_told(live_client: httpx2.AsyncClient) -> None:
+    """A type without a loader is a 415; a broken file a 422 that names it."""
+    unsupported = await live_client.post("/v1/documents", files=[part("a.exe", b"MZ")])
+    broken = await live_client.post("/v1/documents", files=[part("a.pdf", b"no PDF")])
+
+    assert (415, "unsupported_type") == code_of(unsupported)
+    assert (422, "unreadable_document") == code_of(broken)
+    assert "a.pdf" in broken.json()["detail"]
+
+
+@pytest.mark.parametrize("sizes", [(1_001,), (10, 1_001), (200_000,)])
+async def test_a_document_above_the_limit_is_refused(
+    sizes: tuple[int, ...], make_settings: MakeSettings
+) -> None:
+    """By its own size or by that of the whole body, before any document is taken."""
+    fakes = Fakes(make_settings(max_document_bytes=1_000))
+    files = [part(f"{number}.md", b"x" * size) for number, size in enumerate(sizes)]
+    async with open_client(fakes.app()) as client:
+        response = await client.post("/v1/documents", files=files)
+
+    assert (413, "too_large") == code_of(response)
+    assert {} == fakes.pipeline.hashes
+
+
+async def test_a_document_may_be_larger_than_a_json_body(make_settings: MakeSettings) -> None:
+    """Uploads have a limit of their own."""
+    fakes = Fakes(make_settings(max_body_bytes=1_000, max_document_bytes=50_000))
+    async with open_client(fakes.app()) as client:
+        response = await client.post("/v1/documents", files=[part("a.md", b"x" * 50_000)])
+
+    assert 201 == response.status_code
+
+
+@pytest.mark.parametrize(
+    "request_parts",
+    [
+        {"json": {"files": []}},
+        {"data": {"prefix": "a"}},
+        {"data": {"files": "a text and no file"}},
+        {"content": b"--x\r\nbroken", "headers": {"content-type": "multipart/form-data"}},
+        {
+            "content": b"--x\r\nbroken",
+            "headers": {"content-type": "multipart/form-data; boundary=x"},
+        },
+    ],
+)
+async def test_a_body_without_files_is_refused(request_parts: dict[str, Any], fakes: Fakes) -> None:
+    """JSON, a form without files, and a broken form are told as such."""
+    async with open_client(fakes.app()) as client:
+        response = await client.post("/v1/documents", **request_parts)
+
+    assert code_of(response) in {(422, "invalid_request"), (400, "bad_request")}
+
+
+async def test_the_list_comes_in_pages(fakes: Fakes) -> None:
+    """Following `next` gives every document once, in order, also when some are added meanwhile."""
+    fakes.pipeline.hashes |= {f"{number:03}.md": "x" for number in range(25)}
+    seen: list[str] = []
+    async with open_client(fakes.app()) as client:
+        after: str | None = ""
+        while after is not None:
+            page = (await client.get("/v1/documents", params={"limit": 10, "after": after})).json()
+            seen += [entry["document"] for entry in page["documents"]]
+            after = page["next"]
+            fakes.pipeline.hashes["000a.md"] = "x"
+
+    assert [f"{number:03}.md" for number in range(25)] == seen
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1_001}, {"limit": "x"}])
+async def test_a_page_has_bounds(query: dict[str, str], fakes: Fakes) -> None:
+    """A limit outside of them is refused."""
+    async with open_client(fakes.app()) as client:
+        response = await client.get("/v1/documents", params=query)
+
+    assert (422, "invalid_request") == code_of(response)
+    assert ["query", "limit"] == response.json()["errors"][0]["loc"]
+
+
+async def test_an_empty_index_has_an_empty_list(fakes: Fakes) -> None:
+    """No documents, and no next page."""
+    async with open_client(fakes.app()) as client:
+        page = (await client.get("/v1/documents")).json()
+
+    assert ([], None) == (page["documents"], page["next"])

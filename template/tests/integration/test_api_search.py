@@ -1,0 +1,104 @@
+"""`POST /v1/search`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.exceptions import RetrievalError
+from app.retrieval.ports import Filters, SearchMode
+from fixtures.asgi import open_client
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from fixtures.services import Fakes
+
+
+async def test_the_best_chunks_come_first(live_client: httpx2.AsyncClient) -> None:
+    """On the real index: at most `k` chunks with all their parts, best first."""
+    response = await live_client.post("/v1/search", json={"query": "return a parcel", "k": 3})
+
+    hits = response.json()["hits"]
+    scores = [hit["score"] for hit in hits]
+    assert 3 == len(hits)
+    assert sorted(scores, reverse=True) == scores
+    assert {"document", "chunk", "score", "title", "headings", "text", "metadata"} == set(hits[0])
+    assert response.headers["x-request-id"] == response.json()["request_id"]
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+async def test_a_filter_narrows_every_mode(
+    mode: SearchMode, live_client: httpx2.AsyncClient
+) -> None:
+    """On the real index: only documents under the prefix are found."""
+    response = await live_client.post(
+        "/v1/search",
+        json={"query": "parcel", "mode": mode.value, "filters": {"prefix": "guides/"}},
+    )
+
+    hits = response.json()["hits"]
+    assert hits
+    assert all(hit["document"].startswith("guides/") for hit in hits)
+
+
+@pytest.mark.parametrize(
+    "query", ['"', "AND", "a OR", "NEAR(", "title:*", "-", "(", "^", "*", "a' --", "\x00", "🦘"]
+)
+async def test_no_text_is_a_query_language(query: str, live_client: httpx2.AsyncClient) -> None:
+    """On the real index: whatever a person writes is looked for, and is no syntax error."""
+    response = await live_client.post("/v1/search", json={"query": query})
+
+    assert 200 == response.status_code
+
+
+async def test_every_option_reaches_the_retriever(fakes: Fakes) -> None:
+    """What the caller sets is what is searched; the query without the space around it."""
+    body = {
+        "query": " upload ",
+        "k": 3,
+        "mode": "lexical",
+        "filters": {"prefix": "a/", "metadata": {"type": "pdf"}},
+    }
+    async with open_client(fakes.app()) as client:
+        await client.post("/v1/search", json=body)
+
+    filters = Filters(prefix="a/", metadata={"type": "pdf"})
+    assert ("upload", 3, filters, SearchMode.LEXICAL) == fakes.retriever.searches[-1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": " "},
+        {"query": "x" * 100_001},
+        {"query": "a", "k": 0},
+        {"query": "a", "k": 101},
+        {"query": "a", "mode": "fuzzy"},
+        {"query": "a", "filter": {}},
+        {},
+    ],
+)
+async def test_a_body_that_is_not_valid_is_refused(body: dict[str, Any], fakes: Fakes) -> None:
+    """The retriever does not see it."""
+    async with open_client(fakes.app()) as client:
+        before = len(fakes.retriever.searches)
+        response = await client.post("/v1/search", json=body)
+
+    assert (422, "invalid_request") == (response.status_code, response.json()["code"])
+    assert before == len(fakes.retriever.searches)
+
+
+async def test_an_index_that_fails_is_told_without_its_cause(fakes: Fakes) -> None:
+    """A 503, and the cause in the log only."""
+
+    async def fail() -> None:
+        raise RetrievalError("a secret path")
+
+    async with open_client(fakes.app()) as client:
+        fakes.retriever.work = fail
+        response = await client.post("/v1/search", json={"query": "a"})
+
+    assert (503, "index_unavailable") == (response.status_code, response.json()["code"])
+    assert "a secret" not in response.text

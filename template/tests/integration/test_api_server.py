@@ -1,0 +1,105 @@
+"""Serving over a real socket, and stopping (`app.api.server`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+from threading import Timer
+from typing import TYPE_CHECKING, Final
+
+import httpx2
+import pytest
+
+from app.api.server import listen, run, serve
+from app.exceptions import ConfigError
+from fixtures.live import SAMPLES
+from fixtures.services import ANSWER, Fakes
+
+if TYPE_CHECKING:
+    from fixtures.configuration import MakeSettings
+
+QUESTION = {"question": "How do I upload a file?"}
+
+# A service of fakes whose answers take half a second to begin, in a process of its own.
+SLOW_SERVICE: Final = """
+import asyncio, sys
+sys.path[:0] = sys.argv[1:]
+from app.api.server import serve
+from app.config.logging import configure_logging
+from app.config.settings import Settings
+from fixtures.services import Fakes
+
+settings = Settings(port=0, log_format="json")
+configure_logging(settings)
+fakes = Fakes(settings)
+fakes.answerer.later_work = fakes.answerer.work = lambda: asyncio.sleep(0.5)
+serve(fakes.app(), settings)
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_the_service_answers_on_its_socket_until_told_to_stop(
+    host: str, make_settings: MakeSettings
+) -> None:
+    """It starts, answers with no name of the server, and returns after the signal."""
+    settings = make_settings(host=host, port=0)
+    with listen(settings) as listener:
+        port = listener.getsockname()[1]
+        app = Fakes(settings).app()
+        running = asyncio.create_task(run(app, settings, listener))
+        async with httpx2.AsyncClient(base_url=f"http://{host}:{port}") as client:
+            response = await client.post("/v1/answer", json=QUESTION)
+        signal.raise_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await running
+
+    assert ANSWER.answer == response.json()["answer"]
+    assert "server" not in response.headers
+    assert app.state.lifecycle.draining
+
+
+def test_a_port_in_use_is_told_by_its_variable(make_settings: MakeSettings) -> None:
+    """Before anything is opened, with the reason."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = make_settings(port=taken.getsockname()[1])
+        with pytest.raises(ConfigError, match=r"APP_PORT=\d+.*in use"):
+            serve(Fakes(settings).app(), settings)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "::ffff:192.0.2.1"])
+def test_a_host_of_another_machine_is_told_by_its_variable(
+    host: str, make_settings: MakeSettings
+) -> None:
+    """An address that is not of this machine cannot be listened on."""
+    with pytest.raises(ConfigError, match="APP_HOST="):
+        listen(make_settings(host=host, port=0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_in_flight_at_sigterm_is_finished(stream: bool) -> None:
+    """A request that has begun gets its whole answer, then the process ends with 0."""
+    folders = [str(SAMPLES.parents[1] / name) for name in ("src", "tests")]
+    with subprocess.Popen(  # noqa: S603 - this interpreter, our own text
+        [sys.executable, "-c", SLOW_SERVICE, *folders], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        lines = (json.loads(line) for line in process.stderr)
+        port = next(line["port"] for line in lines if line["event"] == "listening")
+        stop = Timer(0.2, process.send_signal, [signal.SIGTERM])
+        stop.start()
+        url = f"http://127.0.0.1:{port}/v1/answer"
+        response = httpx2.post(url, json=QUESTION | {"stream": stream}, timeout=10)
+        events = [line["event"] for line in lines]
+        process.wait(10)
+
+    assert 200 == response.status_code
+    assert json.dumps(ANSWER.answer) in response.text
+    assert stream == ("event: done" in response.text)
+    assert 0 == process.returncode
+    assert events.index("Shutting down") < events.index("request_served")
+    assert "stopped" == events[-1]

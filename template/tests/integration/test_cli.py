@@ -1,0 +1,533 @@
+"""The commands on a small set of documents: what they print, where, and with which exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app import __version__
+from app.cli.evaluation import missed_gates
+from app.cli.interruption import interruptible
+from app.cli.progress import progress_bar
+from app.evaluation.runner import EvaluationReport, Scores
+from app.retrieval.ports import SearchMode
+from fixtures.command_line import DOCUMENTS, command, environment, run_process
+from fixtures.terminal import Terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures.command_line import CommandLine
+
+_QUESTION = "How many weeks of parental leave do parents take?"
+
+
+def write_golden(folder: Path, **relevant: str) -> Path:
+    """Write a golden set of questions, each with the one document that answers it."""
+    lines = [
+        json.dumps({"id": str(number), "question": question, "relevant": {document: 1}})
+        for number, (document, question) in enumerate(relevant.items())
+    ]
+    path = folder / "golden.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    """Return a golden set over `DOCUMENTS`."""
+    return write_golden(
+        tmp_path,
+        **{
+            "policies/leave.md": _QUESTION,
+            "policies/expenses.txt": "Is alcohol reimbursed?",
+            "guides/laptop.html": "How long are backups kept?",
+        },
+    )
+
+
+# ingest
+
+
+def test_ingest_tells_what_it_did(cli: CommandLine) -> None:
+    """A person reads counts of what was added, changed, unchanged, removed and failed."""
+    run = cli("ingest", DOCUMENTS)
+
+    assert (0, "") == (run.code, run.err)
+    assert "4 added, 0 changed, 0 unchanged, 0 removed, 0 failed" in run.out
+
+
+def test_ingest_as_json_counts_every_document(cli: CommandLine) -> None:
+    """A program reads the same counts; all documents submitted are in one of them."""
+    summary = cli("ingest", DOCUMENTS, "--json").document
+
+    assert {"added": 4, "changed": 0, "unchanged": 0, "removed": 0, "failed": 0} == {
+        name: summary[name] for name in ("added", "changed", "unchanged", "removed", "failed")
+    }
+    assert [] == summary["failures"]
+    assert summary["interrupted"] is False
+    assert summary["chunks"] >= 4
+
+
+def test_a_failed_document_is_named_and_the_rest_is_kept(cli: CommandLine, tmp_path: Path) -> None:
+    """The exit code is 1, the reason is shown, and the sound documents can be searched."""
+    folder = tmp_path / "documents"
+    shutil.copytree(DOCUMENTS, folder)
+    (folder / "broken.pdf").write_bytes(b"this is no PDF")
+    (folder / "archive.zip").write_bytes(b"no document")
+
+    run = cli("ingest", folder)
+
+    assert run.code == 1
+    assert "4 added, 0 changed, 0 unchanged, 0 removed, 1 failed" in run.out
+    assert "broken.pdf: " in run.out
+    assert "files skipped: 1" in run.out
+    assert cli("search", "parental leave", "--json").document["hits"]
+
+
+def test_a_missing_path_fails_by_name(cli: CommandLine, tmp_path: Path) -> None:
+    """A mistyped path is not taken for an empty folder."""
+    run = cli("ingest", tmp_path / "nowhere", "--json")
+
+    assert run.code == 1
+    assert [str(tmp_path / "nowhere")] == [
+        failure["document"] for failure in run.document["failures"]
+    ]
+
+
+def test_an_empty_folder_is_no_failure(cli: CommandLine, tmp_path: Path) -> None:
+    """Nothing to do is done at once."""
+    (tmp_path / "empty").mkdir()
+
+    assert cli("ingest", tmp_path / "empty").code == 0
+
+
+def test_another_chunk_size_asks_for_a_rebuild(
+    ingested: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index made with other settings is refused with the command that makes it anew."""
+    monkeypatch.setenv("APP_CHUNK_TOKENS", "64")
+
+    refused = ingested("ask", _QUESTION)
+    rebuilt = ingested("ingest", DOCUMENTS, "--rebuild", "--json")
+
+    assert (2, "") == (refused.code, refused.out)
+    assert "python -m app ingest --rebuild" in refused.err
+    assert (0, 4) == (rebuilt.code, rebuilt.document["added"])
+    assert ingested("ask", _QUESTION, "--json").document["found"]
+
+
+def test_a_damaged_index_is_one_clear_line(ingested: CommandLine, tmp_path: Path) -> None:
+    """No traceback: what is wrong, and exit code 1."""
+    index = tmp_path / "var" / "index.sqlite"
+    index.write_bytes(b"not a database, certainly " * 1000)
+
+    run = ingested("ask", _QUESTION)
+
+    assert (1, "") == (run.code, run.out)
+    assert run.err.startswith("error: ")
+    assert "Traceback" not in run.err
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_an_interrupted_ingestion_reports_and_can_go_on(
+    cli: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    """The document in hand is finished, the rest is left, and the next run does it."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    terminal.on_write = lambda: signal.raise_signal(number)
+
+    interrupted = cli("ingest", DOCUMENTS)
+    resumed = cli("ingest", DOCUMENTS, "--json").document
+
+    assert code == interrupted.code
+    assert "Interrupted" in interrupted.out
+    assert resumed["added"] > 0
+    assert resumed["added"] + resumed["unchanged"] == 4
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    """The first one is noted; from then on the signal does what it did before."""
+    with interruptible() as interruption:
+        assert (False, 0) == (interruption(), interruption.exit_code)
+        signal.raise_signal(signal.SIGINT)
+        assert (True, 130) == (interruption(), interruption.exit_code)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar names the document, with its control characters written out."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    with progress_bar(shown=True) as bar:
+        assert bar is not None
+        bar.start(2)
+        bar.advance("one\x07.md")
+        bar.finish()
+
+    assert "1/2" in terminal.getvalue()
+    assert "\x07" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_no_progress_is_shown_elsewhere(*, shown: bool) -> None:
+    """Where stderr is no terminal, or a program reads, there is no bar."""
+    with progress_bar(shown=shown) as bar:
+        assert bar is None
+
+
+# ask and search
+
+
+def test_an_answer_comes_with_its_citations(ingested: CommandLine) -> None:
+    """The answer is followed by the numbered passages that it stands on."""
+    run = ingested("ask", _QUESTION)
+
+    assert (0, "") == (run.code, run.err)
+    assert "fourteen weeks" in run.out
+    assert "[1] policies/leave.md" in run.out
+
+
+def test_an_answer_as_json_is_whole(ingested: CommandLine) -> None:
+    """A program gets the answer's text, its citations, and whether there was one."""
+    answer = ingested("ask", _QUESTION, "--json").document
+
+    assert answer["found"] is True
+    assert "policies/leave.md" == answer["citations"][0]["document"]
+    assert {"document", "chunk", "score", "text"} <= answer["citations"][0].keys()
+
+
+def test_what_the_documents_do_not_say_is_not_invented(ingested: CommandLine) -> None:
+    """Not found is an answer: exit code 0, and no citation."""
+    run = ingested("ask", "Which volcano erupted in Iceland?", "--json")
+
+    assert (0, False, []) == (run.code, run.document["found"], run.document["citations"])
+
+
+@pytest.mark.parametrize("name", ["ask", "search"])
+def test_an_empty_index_says_how_to_fill_it(cli: CommandLine, name: str) -> None:
+    """The first thing that a newcomer does wrong has its remedy in the output."""
+    run = cli(name, _QUESTION)
+
+    assert run.code == 0
+    assert "python -m app ingest" in run.err
+
+
+def test_questions_can_be_narrowed(ingested: CommandLine) -> None:
+    """With a prefix, only documents below it count."""
+    assert not ingested("ask", _QUESTION, "--prefix", "guides/", "--json").document["found"]
+
+
+def test_search_ranks_passages(ingested: CommandLine) -> None:
+    """Hits come best first, at most as many as asked for, with their place and a snippet."""
+    shown = ingested("search", "rollback of the billing service", "-k", "2")
+    found = ingested("search", "rollback of the billing service", "-k", "2", "--json").document
+
+    assert " 1. guides/deployment.md#" in shown.out
+    assert "Deployment > Rollback" in shown.out
+    assert "guides/deployment.md" == found["hits"][0]["document"]
+    assert sorted((hit["score"] for hit in found["hits"]), reverse=True) == [
+        hit["score"] for hit in found["hits"]
+    ]
+    assert len(found["hits"]) <= 2
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "lexical", "vector"])
+def test_search_has_three_modes(ingested: CommandLine, mode: str) -> None:
+    """Each leg can be looked at by itself."""
+    found = ingested("search", "lost laptop", "--mode", mode, "--json").document
+
+    assert mode == found["mode"]
+    assert "guides/laptop.html" == found["hits"][0]["document"]
+
+
+def test_nothing_found_is_said(ingested: CommandLine) -> None:
+    """A search without hits says so."""
+    run = ingested("search", "leave", "--prefix", "guides/zzz")
+
+    assert (0, "Nothing was found.\n") == (run.code, run.out)
+
+
+def test_a_long_passage_is_cut_at_a_word(cli: CommandLine, tmp_path: Path) -> None:
+    """A snippet stays short; control characters in it are written out."""
+    document = tmp_path / "long.txt"
+    document.write_text("kettle \x1b[31m" + "boils water " * 60, encoding="utf-8")
+    cli("ingest", document)
+
+    run = cli("search", "kettle")
+
+    assert run.out.endswith((" boils …\n", " water …\n"))
+    assert "\x1b" not in run.out
+
+
+@pytest.mark.parametrize("name", ["ask", "search"])
+@pytest.mark.parametrize("text", ["", "  \n ", "x" * 100_001], ids=["empty", "blank", "too long"])
+def test_a_text_of_the_wrong_length_is_refused(cli: CommandLine, name: str, text: str) -> None:
+    """1 to 100,000 characters; the refusal says so and is an error of usage."""
+    run = cli(name, text)
+
+    assert (2, "") == (run.code, run.out)
+    assert run.err.startswith("error: Invalid value for TEXT: String should have at ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"leave" OR *',
+        "leave AND (",
+        'it\'s "quoted"\nand\tbroken',
+        "NEAR(a, b) col:leave ^x",
+        "';--",
+    ],
+)
+def test_any_text_is_data(ingested: CommandLine, text: str) -> None:
+    """Nothing that a person types is an error of syntax."""
+    assert ingested("search", text).code == 0
+    assert ingested("ask", text).code == 0
+
+
+def test_a_text_can_come_from_standard_input(
+    ingested: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that is too long for a command line, or in a file, is piped in."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"  {_QUESTION}\n"))
+
+    assert ingested("ask", "-", "--json").document["found"]
+
+
+# eval
+
+
+def test_eval_compares_the_modes(ingested: CommandLine, golden: Path) -> None:
+    """Each mode has its recall, MRR and nDCG."""
+    shown = ingested("eval", golden)
+    measured = ingested("eval", golden, "-k", "3", "--json").document
+
+    assert shown.code == 0
+    assert "recall@10" in shown.out
+    assert {"hybrid", "lexical", "vector"} == measured["modes"].keys()
+    assert {"recall": 1.0, "mrr": 1.0, "ndcg": 1.0} == measured["modes"]["hybrid"]
+    assert (3, 3, True) == (measured["k"], measured["cases"], measured["passed"])
+
+
+def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> None:
+    """With `--documents` it makes one for itself, and leaves nothing behind."""
+    run = cli("eval", golden, "--documents", DOCUMENTS, "--min", "ndcg=0.9", "--hybrid-no-worse")
+
+    assert (0, "") == (run.code, run.err)
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_missed_gate_says_by_how_much(ingested: CommandLine, tmp_path: Path) -> None:
+    """Exit code 1, and a line for every measure that is too low."""
+    golden = write_golden(tmp_path, **{"guides/laptop.html": _QUESTION})
+
+    run = ingested("eval", golden, "--min", "ndcg=0.95", "--min", "recall=0")
+
+    assert run.code == 1
+    assert "missed: hybrid ndcg is " in run.out
+    assert ", below 0.95" in run.out
+    assert "hybrid recall" not in run.out
+    assert _QUESTION in run.out
+
+
+@pytest.mark.parametrize("minimum", ["speed=1", "ndcg", "ndcg=much", "ndcg=1.1", "ndcg=nan"])
+def test_a_gate_that_cannot_be_is_an_error_of_usage(
+    cli: CommandLine, golden: Path, minimum: str
+) -> None:
+    """A misspelt gate must not pass."""
+    run = cli("eval", golden, "--min", minimum)
+
+    assert run.code == 2
+    assert f"Invalid value for --min: {minimum}" in run.err
+
+
+def test_a_golden_set_for_other_documents_fails(cli: CommandLine, golden: Path) -> None:
+    """An index that lacks the judged documents would only look like a bad search."""
+    run = cli("eval", golden)
+
+    assert run.code == 1
+    assert "policies/leave.md" in run.err
+
+
+def test_documents_that_cannot_be_ingested_fail_the_evaluation(
+    cli: CommandLine, golden: Path, tmp_path: Path
+) -> None:
+    """Measures over half of the documents would mislead."""
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"this is no PDF")
+
+    run = cli("eval", golden, "--documents", broken)
+
+    assert run.code == 1
+    assert "broken.pdf" in run.err
+
+
+def test_hybrid_must_not_be_worse_than_a_leg() -> None:
+    """The gate names the leg that is better, and by how much."""
+    reports = {
+        mode: EvaluationReport(mode, 10, Scores(1.0, 1.0, ndcg), ())
+        for mode, ndcg in zip(SearchMode, (0.7, 0.8, 0.7), strict=True)
+    }
+
+    assert ["hybrid ndcg is 0.700, below the 0.800 of lexical"] == missed_gates(
+        reports, {}, hybrid_no_worse=True
+    )
+    assert [] == missed_gates(reports, {}, hybrid_no_worse=False)
+
+
+# config, errors and the whole
+
+
+def test_config_shows_the_settings_in_force(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every setting by its variable; a star marks what was set."""
+    monkeypatch.setenv("APP_TOP_K", "9")
+
+    shown = cli("config")
+    settings = cli("config", "--json").document
+
+    assert shown.code == 0
+    lines = [line.split() for line in shown.out.splitlines()]
+    assert ["*", "APP_TOP_K", "9"] in lines
+    assert ["APP_PORT", "8000"] in lines
+    assert (9, 8000) == (settings["APP_TOP_K"], settings["APP_PORT"])
+
+
+@pytest.mark.parametrize("arguments", [("ask", "x"), ("config",), ("ingest", "."), ("serve",)])
+def test_wrong_settings_are_reported_all_at_once(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Exit code 2, and a line for each problem with its variable."""
+    monkeypatch.setenv("APP_TOP_K", "many")
+    monkeypatch.setenv("APP_MAX_TOKEN", "5")
+
+    run = cli(*arguments)
+
+    assert (2, "") == (run.code, run.out)
+    assert "APP_TOP_K" in run.err
+    assert "APP_MAX_TOKENS" in run.err
+
+
+def test_an_unknown_model_is_an_error_of_settings(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report names the variable and the models that there are."""
+    monkeypatch.setenv("APP_DEFAULT_MODEL", "oracle:delphi")
+
+    run = cli("ask", "x", "--json")
+
+    assert run.code == 2
+    assert "offline:extractive" in run.document["error"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("ask",), ("aks", "x"), ("ask", "x", "--depth", "3"), ("search", "x", "-k", "0")],
+)
+def test_wrong_usage_is_told_in_one_form(cli: CommandLine, arguments: tuple[str, ...]) -> None:
+    """Exit code 2 and a hint on stderr; with `--json`, a document on stdout."""
+    told = cli(*arguments)
+    as_json = cli(*arguments, "--json")
+
+    assert (2, "") == (told.code, told.out)
+    assert told.err.startswith("error: ")
+    assert "--help` tells how it is used" in told.err
+    assert (2, "UsageError", 2) == (
+        as_json.code,
+        as_json.document["error"]["type"],
+        as_json.document["error"]["exit_code"],
+    )
+
+
+def test_a_flag_among_the_text_is_text(ingested: CommandLine) -> None:
+    """After `--` everything is text, `--json` as well."""
+    run = ingested("ask", "--", "--json")
+
+    assert run.code == 0
+    assert not run.out.startswith("{")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("ingest", "--help"), ("eval", "-h")])
+def test_help_has_examples_and_exit_codes(cli: CommandLine, arguments: tuple[str, ...]) -> None:
+    """Help shows how a command is called and what its exit codes mean."""
+    run = cli(*arguments)
+
+    assert run.code == 0
+    assert "python -m app " in run.out
+    assert "Exit codes:" in run.out
+
+
+def test_without_a_command_there_is_help(cli: CommandLine) -> None:
+    """It is an error all the same."""
+    run = cli()
+
+    assert run.code == 2
+    assert "Usage: python -m app" in run.out
+
+
+def test_the_version_is_that_of_the_package(cli: CommandLine) -> None:
+    """`--version` prints it alone."""
+    assert (0, f"{__version__}\n", "") == cli("--version")
+
+
+def test_the_package_is_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m app` is the command line, and its exit code that of the process."""
+    monkeypatch.setattr(sys, "argv", ["app", "--version"])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("app", run_name="__main__")
+
+    assert 0 == ended.value.code
+    assert f"{__version__}\n" == capsys.readouterr().out
+
+
+# As people run it: in a process, through pipes
+
+
+def test_commands_keep_to_their_streams() -> None:
+    """Results on stdout, the log on stderr, the exit code from the command."""
+    ingested = run_process("ingest", DOCUMENTS, "--json", "--verbose")
+    answered = run_process("ask", "-", "--json", stdin=_QUESTION)
+    refused = run_process("ask", "x", env=environment(APP_TOP_K="0"))
+
+    assert (0, 4) == (ingested.code, ingested.document["added"])
+    assert "ingest" in ingested.err
+    assert (0, True, "") == (answered.code, answered.document["found"], answered.err)
+    assert (2, "") == (refused.code, refused.out)
+    assert "APP_TOP_K" in refused.err
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    """As in `… | head -1`: no traceback, and the command's own exit code."""
+    process = subprocess.Popen(  # noqa: S603 - the service's own command
+        command("config"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        process.stdout.close()
+        errors = process.stderr.read()
+
+    assert (0, b"") == (process.returncode, errors)

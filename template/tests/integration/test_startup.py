@@ -1,0 +1,178 @@
+"""Start-up: what is imported when, and how soon the service is there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog.testing
+
+from app.cli.samples import ingest_samples
+from app.wiring import open_services
+from fixtures.command_line import DOCUMENTS, command, environment, run_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fixtures.command_line import CommandLine
+    from fixtures.configuration import MakeSettings
+
+_HEAVY = ("docx", "fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
+_PATIENCE_SECONDS = 30
+
+
+def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
+    """Run commands in a fresh interpreter; return which of these modules it has loaded."""
+    script = (
+        "import sys; from app.cli.application import main;"
+        f"codes = [main(arguments) for arguments in {commands!r}];"
+        f"sys.exit(' '.join(name for name in {names!r} if name in sys.modules))"
+    )
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", script],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    return done.stderr.strip()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """What only tells how a command is used does not load what the command needs."""
+    assert "" == loaded_by(["--help"], ["ask", "--help"], ["--version"], names=_HEAVY)
+
+
+def test_asking_imports_no_web_framework() -> None:
+    """A command that serves nothing does not load what serves."""
+    told, _, loaded = loaded_by(["ask", "x"], names=("fastapi", "uvicorn")).partition("\n")
+
+    assert "ingest" in told
+    assert "" == loaded
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `serve` on a free port; yield its process and its address; end it in the end."""
+    process = subprocess.Popen(  # noqa: S603 - the service's own command
+        command("serve", "--port", "0", "--json", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**variables),
+    )
+    assert process.stdout is not None
+    try:
+        lines = []
+        while (line := process.stdout.readline()) and line != "}\n":
+            lines.append(line)
+        assert lines, process.communicate()[1]
+        yield process, json.loads("".join([*lines, line]))["url"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ready(url: str) -> bool:
+    """Ask `/readyz` until it says yes."""
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        with (
+            contextlib.suppress(urllib.error.URLError),
+            urllib.request.urlopen(f"{url}/readyz", timeout=5) as reply,  # noqa: S310 - loopback
+        ):
+            return bool(reply.status == 200)
+        time.sleep(0.05)
+    return False
+
+
+def ask(url: str, question: str) -> dict[str, Any]:
+    """Ask the service a question."""
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{url}/v1/answer",
+        json.dumps({"question": question}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
+        return dict(json.load(reply))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_the_service_starts_answers_and_stops() -> None:
+    """With the samples in an empty index it is ready, answers, and stops when told to."""
+    with serving("--with-samples", APP_SAMPLES_PATH=str(DOCUMENTS)) as (process, url):
+        assert ready(url)
+        answer = ask(url, "How long are backups kept?")
+        process.terminate()
+        code = process.wait(_PATIENCE_SECONDS)
+
+    assert "guides/laptop.html" == answer["citations"][0]["document"]
+    assert "ninety days" in answer["answer"]
+    assert 0 == code
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_a_keyboard_interrupt_stops_the_service_as_well(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is how a person stops it: no error, and the address was on stdout."""
+    monkeypatch.setenv("APP_SAMPLES_PATH", str(DOCUMENTS))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def interrupt() -> None:
+        found.append(ready(f"http://127.0.0.1:{port}"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    found: list[bool] = []
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    run = cli("serve", "--port", port, "--with-samples")
+    thread.join()
+
+    assert [True] == found
+    assert (0, f"http://127.0.0.1:{port} (Ctrl-C stops it)\n") == (run.code, run.out)
+
+
+async def test_samples_are_for_an_empty_index(make_settings: MakeSettings) -> None:
+    """An index that holds documents stays as it is."""
+    async with open_services(make_settings(samples_path=DOCUMENTS)) as services:
+        await services.pipeline.ingest([DOCUMENTS / "guides"])
+        before = await services.index.ledger()
+
+        await ingest_samples(services)
+
+        assert before == await services.index.ledger()
+
+
+async def test_a_service_without_samples_starts_all_the_same(make_settings: MakeSettings) -> None:
+    """A team that has removed the folder is told, and served."""
+    async with open_services(make_settings(samples_path=Path("nowhere"))) as services:
+        with structlog.testing.capture_logs() as events:
+            await ingest_samples(services)
+
+    assert "no_samples" in [event["event"] for event in events]
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    """The command ends with 2 and names the variables; nothing is opened."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        run = run_process("serve", "--port", port)
+
+    assert (2, "") == (run.code, run.out)
+    assert f"APP_PORT={port}" in run.err
+    assert "Traceback" not in run.err

@@ -1,0 +1,318 @@
+"""From a question to an answer whose citations are retrieved chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from app.exceptions import (
+    InvalidResponseError,
+    RateLimitError,
+    RetrievalError,
+    TokenLimitError,
+    UnknownModelError,
+)
+from app.graph.answering import Answerer
+from app.graph.state import Answer, Question
+from app.llm.messages import NOT_FOUND, Delta
+from app.retrieval.ports import Filters
+from app.telemetry.metrics import Metrics
+from fixtures.models import FakeChatModel, FixedRetriever, make_hit
+
+if TYPE_CHECKING:
+    from app.retrieval.ports import Index
+    from fixtures.configuration import MakeSettings
+
+HITS = (
+    make_hit("A parcel waits for 72 hours.", document="hold.md"),
+    make_hit("A parcel can be extended by 48 hours.", document="hold.md", position=1, score=0.9),
+    make_hit("A parcel costs 3.50 euros.", document="prices.md", score=0.8),
+    make_hit("A parcel must be packed well.", document="packing.md", score=0.7),
+)
+QUESTION = Question(question="How long does a parcel wait?")
+
+
+class CountingIndex:
+    """An index of which only the version is asked."""
+
+    number = 1
+
+    async def version(self) -> int:
+        """Return the number."""
+        return self.number
+
+
+class Bench:
+    """An answerer with all that it works with."""
+
+    def __init__(
+        self, make_settings: MakeSettings, model: FakeChatModel, **settings: object
+    ) -> None:
+        self.model = model
+        self.index = CountingIndex()
+        self.metrics = Metrics()
+        self.retriever = FixedRetriever(HITS)
+        self.answerer = Answerer(
+            retriever=self.retriever,
+            model=model,
+            index=cast("Index", self.index),
+            metrics=self.metrics,
+            settings=make_settings(**settings),
+        )
+
+    async def stream(self, question: Question = QUESTION) -> tuple[str, Answer]:
+        """Return the text that was streamed, and the answer at its end."""
+        pieces = [piece async for piece in self.answerer.stream(question)]
+        *deltas, answer = pieces
+        assert isinstance(answer, Answer)
+        return "".join(delta.text for delta in deltas if isinstance(delta, Delta)), answer
+
+    def count(self, outcome: str) -> bool:
+        """Say whether exactly one answer has this outcome."""
+        return f'answers_total{{outcome="{outcome}"}} 1.0' in self.metrics.exposition().decode()
+
+
+async def test_an_answer_cites_what_was_retrieved(make_settings: MakeSettings) -> None:
+    """The first citation of the text is the first in the list, and invented numbers are gone."""
+    bench = Bench(make_settings, FakeChatModel("It is 3.50 [3], for 72 hours [1][9]."))
+    answer = await bench.answerer.answer(QUESTION)
+    assert answer.answer == "It is 3.50 [1], for 72 hours [2]."
+    assert [(each.chunk, each.text, each.score) for each in answer.citations] == [
+        ("prices.md#0", "A parcel costs 3.50 euros.", 0.8),
+        ("hold.md#0", "A parcel waits for 72 hours.", 1.0),
+    ]
+    assert answer.found
+    assert answer.model == "fake:scripted"
+    assert answer.usage.total_tokens > 0
+    assert bench.count("answered")
+
+
+async def test_the_request_has_what_the_settings_say(make_settings: MakeSettings) -> None:
+    """The whole prompt, its parts, its hash and the options go to the model."""
+    bench = Bench(
+        make_settings, FakeChatModel("72 hours [1]."), temperature=0.7, max_tokens=99, top_k=2
+    )
+    answer = await bench.answerer.answer(QUESTION)
+    (request,) = bench.model.requests
+    assert (request.temperature, request.max_tokens) == (0.7, 99)
+    assert [passage.text for passage in request.passages] == [hit.text for hit in HITS[:2]]
+    assert all(passage.text in request.messages[1].content for passage in request.passages)
+    assert request.prompt_hash == answer.prompt_hash
+    assert len(answer.prompt_hash) == 64
+
+
+async def test_a_question_goes_before_the_settings(make_settings: MakeSettings) -> None:
+    """Each option of a question counts, also where it is 0."""
+    bench = Bench(make_settings, FakeChatModel("72 hours [1]."), temperature=0.7)
+    filters = Filters(prefix="hold")
+    question = Question(
+        question="How long does a parcel wait?",
+        filters=filters,
+        top_k=1,
+        temperature=0.0,
+        max_tokens=5,
+        model="fake:scripted",
+    )
+    await bench.answerer.answer(question)
+    (request,) = bench.model.requests
+    assert (request.temperature, request.max_tokens, len(request.passages)) == (0.0, 5, 1)
+    assert bench.retriever.searches == [("How long does a parcel wait?", 1, filters)]
+
+
+async def test_without_evidence_the_model_is_not_asked(make_settings: MakeSettings) -> None:
+    """What the documents do not say is not invented, and costs nothing."""
+    bench = Bench(make_settings, FakeChatModel())
+    answer = await bench.answerer.answer(Question(question="Who won the cup?"))
+    assert (answer.answer, answer.found, answer.citations) == (NOT_FOUND, False, ())
+    assert (answer.usage.total_tokens, answer.model) == (0, "fake:scripted")
+    assert bench.model.requests == []
+    assert bench.count("not_found")
+
+
+@pytest.mark.parametrize(
+    ("reply", "warned"),
+    [
+        (NOT_FOUND, False),
+        (f"{NOT_FOUND} But [1] says more.", False),
+        ("It is 72 hours.", True),
+        ("It is 72 hours [7].", True),
+        ("", True),
+    ],
+)
+async def test_what_is_not_cited_is_not_found(
+    make_settings: MakeSettings, reply: str, *, warned: bool
+) -> None:
+    """A statement that nobody can check is not passed on, which the log says."""
+    bench = Bench(make_settings, FakeChatModel(reply))
+    with capture_logs() as logs:
+        answer = await bench.answerer.answer(QUESTION)
+    assert (answer.answer, answer.found, answer.citations) == (NOT_FOUND, False, ())
+    assert warned == any(event["event"] == "answer_without_citation" for event in logs)
+    assert bench.count("not_found")
+
+
+async def test_a_stream_makes_up_the_answer(make_settings: MakeSettings) -> None:
+    """Numbers are the same in the pieces and in the whole, wherever the pieces end."""
+    bench = Bench(make_settings, FakeChatModel("It costs 3.50 [3], for 72 hours [1][9]."))
+    text, answer = await bench.stream()
+    assert text == answer.answer == "It costs 3.50 [1], for 72 hours [2]."
+    assert bench.count("answered")
+
+
+async def test_a_stream_without_evidence_says_so(make_settings: MakeSettings) -> None:
+    """The fixed text is streamed like any other."""
+    text, answer = await Bench(make_settings, FakeChatModel()).stream(
+        Question(question="Who won the cup?")
+    )
+    assert text == answer.answer == NOT_FOUND
+
+
+async def test_an_uncited_stream_ends_with_not_found(make_settings: MakeSettings) -> None:
+    """The answer at the end takes the place of the pieces that were shown."""
+    text, answer = await Bench(make_settings, FakeChatModel("Because I say so.")).stream()
+    assert (text, answer.answer) == ("Because I say so.", NOT_FOUND)
+
+
+async def test_leaving_a_stream_ends_the_call(make_settings: MakeSettings) -> None:
+    """Nothing goes on being generated for nobody, and nobody's answer is counted."""
+    bench = Bench(make_settings, FakeChatModel("a reply of some length [1]"))
+    stream = bench.answerer.stream(QUESTION)
+    await anext(stream)
+    await stream.aclose()
+    assert bench.model.closed_early == 1
+    assert "answers_total{" not in bench.metrics.exposition().decode()
+
+
+async def test_an_unknown_model_is_refused(make_settings: MakeSettings) -> None:
+    """The error names the models that there are, and nothing has been done."""
+    bench = Bench(make_settings, FakeChatModel())
+    question = Question(question="How long?", model="other:one")
+    with pytest.raises(UnknownModelError, match="known: fake:scripted"):
+        await bench.answerer.answer(question)
+    with pytest.raises(UnknownModelError):
+        await anext(bench.answerer.stream(question))
+    assert bench.answerer.known_models == {"fake:scripted"}
+    assert bench.retriever.searches == []
+
+
+async def test_too_long_a_prompt_is_shortened(make_settings: MakeSettings) -> None:
+    """ERR6: with half of the passages it is tried again, and the answer cites only those."""
+    too_long = TokenLimitError(tokens_used=9, limit=5)
+    bench = Bench(make_settings, FakeChatModel(too_long, "72 hours [1], or 3.50 [3]."))
+    with capture_logs() as logs:
+        answer = await bench.answerer.answer(QUESTION)
+    assert [len(request.passages) for request in bench.model.requests] == [4, 2]
+    assert answer.answer == "72 hours [1], or 3.50."
+    assert {"event": "prompt_shortened", "log_level": "warning", "passages": 2, "limit": 5} in logs
+
+
+async def test_what_cannot_be_shortened_fails(make_settings: MakeSettings) -> None:
+    """One passage is the least; and a stream is not begun twice."""
+    too_long = TokenLimitError(tokens_used=9, limit=5)
+    bench = Bench(make_settings, FakeChatModel(too_long, too_long, too_long))
+    with pytest.raises(TokenLimitError):
+        await bench.answerer.answer(QUESTION)
+    assert [len(request.passages) for request in bench.model.requests] == [4, 2, 1]
+    bench = Bench(make_settings, FakeChatModel(("a first piece", too_long)))
+    with pytest.raises(TokenLimitError):
+        await bench.stream()
+    assert len(bench.model.requests) == 1
+
+
+async def test_failures_are_logged_and_counted(make_settings: MakeSettings) -> None:
+    """An error of the model or the index goes on as it is."""
+    bench = Bench(make_settings, FakeChatModel(RateLimitError("wait", retry_after=3)))
+    with capture_logs() as logs, pytest.raises(RateLimitError) as caught:
+        await bench.answerer.answer(QUESTION)
+    assert caught.value.retry_after == 3
+    assert {"event": "question_failed", "log_level": "error", "error": "RateLimitError"} in logs
+    assert bench.count("failed")
+
+    bench.retriever.error = RetrievalError("gone")
+    with pytest.raises(RetrievalError):
+        await bench.answerer.answer(QUESTION)
+
+
+async def test_a_stream_that_just_ends_is_an_error(make_settings: MakeSettings) -> None:
+    """Nobody takes half a reply for an answer."""
+    with pytest.raises(InvalidResponseError):
+        await Bench(make_settings, FakeChatModel(("half a", None))).stream()
+
+
+async def test_the_log_has_no_content(make_settings: MakeSettings) -> None:
+    """What was asked and answered is nobody's business but the asker's."""
+    bench = Bench(make_settings, FakeChatModel("72 hours [1]."))
+    with capture_logs() as logs:
+        answer = await bench.answerer.answer(QUESTION)
+    (event,) = (event for event in logs if event["event"] == "question_answered")
+    assert (event["found"], event["citations"], event["log_level"]) == (True, 1, "info")
+    assert event["prompt_hash"] == answer.prompt_hash
+    assert "parcel" not in str(logs)
+
+
+async def test_an_answer_is_kept_where_caching_is_on(make_settings: MakeSettings) -> None:
+    """The second time costs no call and no tokens, in a stream too."""
+    bench = Bench(make_settings, FakeChatModel("72 hours [1]."), enable_caching=True)
+    first = await bench.answerer.answer(QUESTION)
+    again = await bench.answerer.answer(QUESTION)
+    assert again.usage.total_tokens == 0
+    assert first == again.model_copy(update={"usage": first.usage})
+    assert bench.count("cached")
+    text, streamed = await bench.stream()
+    assert (text, streamed) == (first.answer, again)
+    assert len(bench.model.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"question": "How long does one parcel wait?"},
+        {"filters": Filters(prefix="hold")},
+        {"filters": Filters(metadata={"type": "markdown"})},
+        {"top_k": 2},
+        {"temperature": 1.0},
+        {"max_tokens": 7},
+    ],
+)
+async def test_another_question_is_answered_anew(
+    make_settings: MakeSettings, change: dict[str, object]
+) -> None:
+    """Nothing that was asked otherwise is answered from the cache."""
+    bench = Bench(make_settings, FakeChatModel("One [1].", "Two [1]."), enable_caching=True)
+    await bench.answerer.answer(QUESTION)
+    assert (await bench.answerer.answer(QUESTION.model_copy(update=change))).answer == "Two [1]."
+
+
+async def test_a_changed_index_is_asked_anew(make_settings: MakeSettings) -> None:
+    """An answer from older documents is never given again."""
+    bench = Bench(make_settings, FakeChatModel("One [1].", "Two [1]."), enable_caching=True)
+    await bench.answerer.answer(QUESTION)
+    bench.index.number += 1
+    assert (await bench.answerer.answer(QUESTION)).answer == "Two [1]."
+
+
+async def test_without_caching_each_question_is_answered(make_settings: MakeSettings) -> None:
+    """Off is the default."""
+    bench = Bench(make_settings, FakeChatModel("One [1].", "Two [1]."))
+    answers = [(await bench.answerer.answer(QUESTION)).answer for _ in range(2)]
+    assert answers == ["One [1].", "Two [1]."]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"question": " "},
+        {"top_k": 0},
+        {"temperature": 2.5},
+        {"max_tokens": 0},
+        {"filters": {"prefix": "x"}},
+        {"stream": True},
+    ],
+)
+def test_questions_are_validated(change: dict[str, object]) -> None:
+    """VAL1, for whoever makes a question."""
+    with pytest.raises(ValidationError):
+        Question.model_validate({"question": "How long?"} | change)

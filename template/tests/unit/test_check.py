@@ -1,0 +1,102 @@
+"""`make check` runs every step, and its messages name the practices."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.check import Step, run, run_all, steps
+from scripts.large_files import too_large
+from scripts.link import link
+from scripts.practices import annotate
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("src/app/a.py:1:5: ANN401 Dynamically typed expressions", "TYP3"),
+        ("src/app/a.py:1:5: UP045 [*] Use `X | None`", "TYP4"),
+        ("src/app/a.py:1:5: E722 Do not use bare `except`", "ERR1"),
+        ("src/app/a.py:1:5: BLE001 Do not catch blind exception", "ERR1"),
+        ("src/app/a.py:1:5: B904 Within an `except` clause", "ERR3"),
+        ("src/app/a.py:1:5: T201 `print` found", "LOG2"),
+        ("src/app/a.py:1:5: G004 Logging statement uses f-string", "LOG4"),
+        ("src/app/a.py:1:5: LOG015 `info()` call on root logger", "LOG4"),
+        ("src/app/a.py:1:5: ASYNC210 Async functions should not", "ASY1"),
+        ("src/app/a.py:1:5: DEP003 'idna' imported but transitive", "DEP3"),
+        ("src/app/a.py:3: error: Function is missing a type  [no-untyped-def]", "TYP1"),
+        ('src/app/a.py:3: error: Unused "type: ignore"  [unused-ignore]', "TYP6"),
+    ],
+)
+def test_line_is_annotated_with_its_practice(line: str, code: str) -> None:
+    """A linter's or the type checker's line names the practice that it is about."""
+    assert f"{line}  ({code})" == annotate(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "src/app/a.py:1:5: E501 Line too long",
+        "src/app/a.py:1: TYP2 the module does not open with the future import",
+        "Found 3 errors in 1 file",
+        "",
+    ],
+)
+def test_other_lines_stay_as_they_are(line: str) -> None:
+    """A line about no practice, or that names its own, is left alone."""
+    assert line == annotate(line)
+
+
+def test_failed_step_keeps_its_output_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    """Outcomes come in the order of the steps, with what each printed on either stream."""
+    failing = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    chosen = [
+        Step("fails", (sys.executable, "-c", failing)),
+        Step("passes", (sys.executable, "-c", "pass")),
+    ]
+
+    first, second = run_all(chosen, tmp_path)
+
+    assert (False, {"out", "err"}) == (first.passed, set(first.output.split()))
+    assert (True, "") == (second.passed, second.output)
+
+
+def test_missing_tool_is_a_failure_that_says_so(tmp_path: Path) -> None:
+    """A tool that is not installed fails its step, and the text says what to do."""
+    outcome = run(Step("gone", (str(tmp_path / "no-such-tool"),)), tmp_path)
+
+    assert not outcome.passed
+    assert "make clean setup" in outcome.output
+
+
+def test_workflows_are_checked_where_there_are_any(tmp_path: Path) -> None:
+    """A checkout without workflows and hooks has no steps for them."""
+    assert not {"workflows", "actions", "hooks"} & {step.name for step in steps(tmp_path)}
+
+    (tmp_path / ".pre-commit-config.yaml").touch()
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/ci.yml").touch()
+
+    assert {"workflows", "actions", "hooks"} <= {step.name for step in steps(tmp_path)}
+
+
+def test_link_is_relative(tmp_path: Path) -> None:
+    """The link holds wherever the checkout is moved to."""
+    packages = tmp_path / ".venv/lib/python3.11/site-packages"
+    packages.mkdir(parents=True)
+
+    text = link(tmp_path / "src", packages).read_text(encoding="utf-8").strip()
+
+    assert not Path(text).is_absolute()
+    assert (packages / text).resolve() == (tmp_path / "src").resolve()
+
+
+def test_large_files_are_named(tmp_path: Path) -> None:
+    """Only files above the limit are refused, each with its size; a deleted one is passed over."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"12")
+    large.write_bytes(b"123")
+
+    assert [f"{large}: 3 bytes, more than 2"] == too_large([small, large, tmp_path / "gone"], 2)

@@ -1,0 +1,273 @@
+"""Chunks keep all text, in order, within their budget, and read well on their own."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.ingestion.chunking import chunk_blocks
+from app.ingestion.documents import Block, BlockKind, Chunk
+from app.llm.tokens import count_tokens
+
+_HEADING, _TEXT, _CODE = BlockKind.HEADING, BlockKind.TEXT, BlockKind.CODE
+
+_WORDS = st.text(alphabet="ab é漢.!?。\n|-1\t'\")", max_size=400)
+_BLOCKS = st.lists(
+    st.builds(Block, st.sampled_from([_TEXT, _CODE]), _WORDS)
+    | st.builds(Block, st.just(_HEADING), _WORDS, st.integers(1, 6)),
+    max_size=12,
+)
+_SIZES = st.integers(1, 64).flatmap(
+    lambda budget: st.tuples(st.just(budget), st.integers(0, budget // 2))
+)
+
+
+def _dense(text: str) -> str:
+    return "".join(text.split())
+
+
+def _holds(whole: str, part: str) -> bool:
+    """Say whether the characters of `part` are in `whole` in this order."""
+    rest = iter(whole)
+    return all(char in rest for char in part)
+
+
+def _title(text: str, level: int = 1) -> Block:
+    return Block(_HEADING, text, level)
+
+
+def _sentences(count: int, start: int = 0) -> str:
+    return " ".join(f"This is the sentence number {start + n:03}." for n in range(count))
+
+
+@given(_BLOCKS, _SIZES)
+def test_no_text_is_lost(blocks: list[Block], sizes: tuple[int, int]) -> None:
+    """The text below the headings is in the chunks, in order; so is every heading or its start."""
+    budget, overlap = sizes
+    chunks = chunk_blocks(blocks, budget=budget, overlap=overlap)
+    body = _dense("".join(block.text for block in blocks if block.kind is not _HEADING))
+
+    assert _holds(_dense("".join(chunk.text for chunk in chunks)), body)
+    for block in blocks:
+        if block.kind is _HEADING:
+            assert any(
+                block.text in chunk.headings or _holds(_dense(chunk.text), _dense(block.text))
+                for chunk in chunks
+            ) or _holds(_dense("".join(chunk.text for chunk in chunks)), _dense(block.text))
+
+
+@given(st.lists(st.builds(Block, st.sampled_from([_TEXT, _CODE]), _WORDS)), st.integers(1, 64))
+def test_without_overlap_nothing_is_repeated(blocks: list[Block], budget: int) -> None:
+    """The chunks of a document without headings are its text, cut."""
+    chunks = chunk_blocks(blocks, budget=budget, overlap=0)
+
+    assert _dense("".join(b.text for b in blocks)) == _dense("".join(c.text for c in chunks))
+
+
+@given(_BLOCKS, _SIZES)
+def test_budgets_are_kept(blocks: list[Block], sizes: tuple[int, int]) -> None:
+    """No chunk has more tokens than allowed, nor fewer than it says, nor nothing to say."""
+    budget, overlap = sizes
+    for chunk in chunk_blocks(blocks, budget=budget, overlap=overlap):
+        assert chunk.tokens == count_tokens(chunk.text)
+        assert 0 < chunk.tokens <= budget
+        assert chunk.text.strip()
+        assert all(0 < count_tokens(heading) <= 32 for heading in chunk.headings)
+        assert len(chunk.headings) <= 6
+
+
+@given(_BLOCKS, _SIZES)
+def test_positions_are_consecutive_and_the_result_is_the_same_each_time(
+    blocks: list[Block], sizes: tuple[int, int]
+) -> None:
+    """Chunks are numbered from 0, and the same document always gives the same chunks."""
+    budget, overlap = sizes
+    chunks = chunk_blocks(blocks, budget=budget, overlap=overlap)
+
+    assert list(range(len(chunks))) == [chunk.position for chunk in chunks]
+    assert chunks == chunk_blocks(blocks, budget=budget, overlap=overlap)
+
+
+def test_neighbours_share_whole_sentences() -> None:
+    """A chunk begins with the last sentences of the one before, within the overlap."""
+    text = _sentences(20)
+    chunks = chunk_blocks([Block(_TEXT, text)], budget=64, overlap=20)
+
+    assert len(chunks) > 2
+    for before, after in pairwise(chunks):
+        shared = next(
+            after.text[:size]
+            for size in range(len(after.text), 0, -1)
+            if before.text.endswith(after.text[:size])
+        )
+        assert shared.startswith("This is")
+        assert shared.endswith(".")
+        assert 0 < count_tokens(shared) <= 20
+
+
+def test_a_paragraph_that_fits_starts_a_chunk_rather_than_being_cut() -> None:
+    """Blocks stay whole as long as they fit a chunk."""
+    first, second = _sentences(4), _sentences(4, start=4)
+    chunks = chunk_blocks([Block(_TEXT, first), Block(_TEXT, second)], budget=60, overlap=0)
+
+    assert [first, second] == [chunk.text for chunk in chunks]
+
+
+def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> None:
+    """A short listing is never cut; a long one is, at blank lines before other lines."""
+    short = "def a():\n    return 1\n\n\ndef b():\n    return 2"
+    chunks = chunk_blocks([Block(_TEXT, _sentences(4)), Block(_CODE, short)], budget=40, overlap=0)
+    assert short == chunks[-1].text
+
+    functions = [f"def f{n}():\n    value = {n}\n    return value * value" for n in range(9)]
+    chunks = chunk_blocks([Block(_CODE, "\n\n".join(functions))], budget=40, overlap=0)
+    assert [part for chunk in chunks for part in chunk.text.split("\n\n")] == functions
+
+    lines = [f"    call_number({n})" for n in range(50)]
+    chunks = chunk_blocks([Block(_CODE, "\n".join(lines))], budget=40, overlap=0)
+    assert [line for chunk in chunks for line in chunk.text.split("\n")] == lines
+
+
+def test_neighbouring_chunks_of_code_share_whole_lines() -> None:
+    """A listing that goes on repeats its last lines, within the overlap."""
+    lines = [f"    call_number({n})" for n in range(50)]
+    chunks = chunk_blocks([Block(_CODE, "\n".join(lines))], budget=40, overlap=12)
+
+    assert len(chunks) > 2
+    for before, after in pairwise(chunks):
+        assert before.text.split("\n")[-2:] == after.text.split("\n")[:2]
+
+
+def test_a_long_table_is_cut_between_its_rows() -> None:
+    """A row of a table, or an item of a list, is not torn apart."""
+    rows = [f"name {n} | value {n}" for n in range(60)]
+    items = [f"- item {n} of the list" for n in range(60)]
+    for lines in (rows, items):
+        chunks = chunk_blocks([Block(_TEXT, "\n".join(lines))], budget=32, overlap=0)
+        assert [line for chunk in chunks for line in chunk.text.split("\n")] == lines
+
+
+def test_words_are_cut_only_when_they_exceed_the_budget() -> None:
+    """A sentence that is too long is cut between words, a word that is too long anywhere."""
+    words = ["word"] * 300
+    chunks = chunk_blocks([Block(_TEXT, " ".join(words))], budget=32, overlap=0)
+    assert words == [word for chunk in chunks for word in chunk.text.split()]
+
+    chunks = chunk_blocks([Block(_TEXT, "漢" * 300)], budget=32, overlap=0)
+    assert "漢" * 300 == "".join(chunk.text for chunk in chunks)
+
+
+def test_wide_space_between_words_takes_no_chunk() -> None:
+    """Space alone is nothing to search for, however much there is of it."""
+    chunks = chunk_blocks([Block(_TEXT, "a" + " " * 5_000 + "b")], budget=16, overlap=4)
+
+    assert ["a", "b"] == [part for chunk in chunks for part in chunk.text.split()]
+
+
+def test_a_chunk_stays_within_its_section_and_knows_the_headings_above() -> None:
+    """Sections of some size have chunks of their own, with the path from the outermost heading."""
+    blocks = [
+        _title("Guide"),
+        Block(_TEXT, _sentences(3)),
+        _title("Setup", 2),
+        Block(_TEXT, _sentences(3, start=3)),
+        _title("Details", 4),
+        Block(_TEXT, _sentences(3, start=6)),
+        _title("Usage", 2),
+        Block(_TEXT, _sentences(3, start=9)),
+    ]
+    chunks = chunk_blocks(blocks, budget=100, overlap=10)
+
+    assert [
+        ("Guide",),
+        ("Guide", "Setup"),
+        ("Guide", "Setup", "Details"),
+        ("Guide", "Usage"),
+    ] == [chunk.headings for chunk in chunks]
+    assert [_sentences(3, start) for start in (0, 3, 6, 9)] == [chunk.text for chunk in chunks]
+
+
+def test_tiny_neighbouring_sections_share_a_chunk_that_names_them() -> None:
+    """Sections of a line each say more together, under the heading that they share."""
+    blocks = [_title("Glossary")]
+    for word in ("alpha", "beta", "gamma"):
+        blocks += [_title(word, 2), Block(_TEXT, f"The meaning of {word}.")]
+    blocks += [_title("Other"), Block(_TEXT, "Elsewhere.")]
+
+    assert [
+        Chunk(
+            0,
+            "alpha\n\nThe meaning of alpha.\n\nbeta\n\nThe meaning of beta.\n\n"
+            "gamma\n\nThe meaning of gamma.",
+            ("Glossary",),
+            22,
+        ),
+        Chunk(1, "Elsewhere.", ("Other",), 3),
+    ] == chunk_blocks(blocks, budget=128, overlap=16)
+
+
+def test_tiny_sections_share_a_chunk_only_as_far_as_they_fit() -> None:
+    """A run of tiny sections is cut between two of them."""
+    blocks: list[Block] = []
+    for number in range(20):
+        blocks += [_title(f"Section {number}"), Block(_TEXT, "Some words.")]
+    chunks = chunk_blocks(blocks, budget=40, overlap=0)
+
+    assert 1 < len(chunks) < 20
+    assert all(chunk.text.startswith("Section") for chunk in chunks)
+    assert all(chunk.text.endswith("Some words.") for chunk in chunks)
+
+
+def test_a_heading_without_text_is_text_itself() -> None:
+    """A heading that nothing stands below is kept, for it may be all that is said."""
+    assert [Chunk(0, "Only a title", (), 3)] == chunk_blocks(
+        [_title("Only a title")], budget=32, overlap=0
+    )
+    assert [Chunk(0, "Leaf", ("Root",), 1)] == chunk_blocks(
+        [_title("Root"), _title("Leaf", 2)], budget=32, overlap=0
+    )
+
+
+def test_an_endless_heading_is_shortened_in_the_path_and_whole_in_the_text() -> None:
+    """A page that is one heading costs no chunk its room, and loses nothing."""
+    heading = _sentences(20)
+    chunks = chunk_blocks([_title(heading), Block(_TEXT, "Body.")], budget=64, overlap=0)
+
+    assert len(chunks) > 1
+    assert all(chunk.headings[0].endswith("…") for chunk in chunks)
+    assert [*heading.split(), "Body."] == " ".join(chunk.text for chunk in chunks).split()
+
+
+@pytest.mark.parametrize("blocks", [[], [Block(_TEXT, " \n")], [_title(" ")]])
+def test_nothing_to_say_is_no_chunk(blocks: list[Block]) -> None:
+    """Blank blocks give no chunks."""
+    assert [] == chunk_blocks(blocks, budget=32, overlap=4)
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "word ", "漢", "A sentence. ", "line\n", "!)", "\n\n", "a\n- "]
+)
+def test_a_document_of_megabytes_takes_linear_time(unit: str) -> None:
+    """Four times the text takes about four times the time, whatever it is made of."""
+
+    def seconds(size: int) -> float:
+        block = Block(_TEXT, unit * (size // len(unit)))
+        started = perf_counter()
+        chunk_blocks([block], budget=256, overlap=32)
+        return perf_counter() - started
+
+    seconds(20_000)
+    assert seconds(400_000) < 8 * seconds(100_000) + 0.5
+
+
+def test_many_small_blocks_take_linear_time() -> None:
+    """A large overlap of many small pieces is not counted again for each of them."""
+    blocks = [Block(_TEXT, "ab.")] * 20_000
+    started = perf_counter()
+    chunk_blocks(blocks, budget=8_192, overlap=4_096)
+
+    assert perf_counter() - started < 5

@@ -1,0 +1,71 @@
+"""Renumbering citations while a reply streams."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.graph.citations import CitationNumbering
+
+
+def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:
+    """Return the text that comes out, and the passages that it cites."""
+    numbering = CitationNumbering(range(1, known + 1))
+    text = "".join(map(numbering.feed, pieces)) + numbering.finish()
+    return text, numbering.cited
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "cited"),
+    [
+        ("Yes [1].", "Yes [1].", (1,)),
+        ("Yes [3]. No [1]. Both [3][1].", "Yes [1]. No [2]. Both [1][2].", (3, 1)),
+        ("Both [3, 1] and [2,3].", "Both [1][2] and [3][1].", (3, 1, 2)),
+        ("Twice [2, 2].", "Twice [1].", (2,)),
+        ("Invented [9].", "Invented.", ()),
+        ("One is [9, 2] invented.", "One is [1] invented.", (2,)),
+        ("Zero [0] and years [2026] too.", "Zero and years too.", ()),
+        ("Tight[2], spaced [4]", "Tight[1], spaced [2]", (2, 4)),
+        ("`row[1]` is code [2].", "`row[1]` is code [1].", (2,)),
+        ("``a ` [1]`` [2]", "``a ` [1]`` [1]", (2,)),
+        ("```\nrow[1]\n\nrow[3]\n``` [2]", "```\nrow[1]\n\nrow[3]\n``` [1]", (2,)),
+        ("A stray ` tick.\n\nNext [2].", "A stray ` tick.\n\nNext [1].", (2,)),
+        ("No [citation] [1a] [] [1", "No [citation] [1a] [] [1", ()),
+        ("[[2]]", "[[1]]", (2,)),
+        ("", "", ()),
+    ],
+)
+def test_citations_count_from_one_in_order(reply: str, text: str, cited: tuple[int, ...]) -> None:
+    """Known numbers are counted anew, unknown ones go, code stays."""
+    assert (text, cited) == renumbered(reply)
+
+
+@given(
+    st.lists(st.text(alphabet="ab `[]123,\n", max_size=12), max_size=8),
+)
+def test_pieces_make_no_difference(pieces: list[str]) -> None:
+    """However a reply is cut, the same text comes out."""
+    assert renumbered("".join(pieces)) == renumbered(*pieces)
+
+
+@given(st.text(alphabet="ab []123,.", max_size=40))
+def test_every_citation_is_listed(reply: str) -> None:
+    """What comes out cites exactly the numbers 1 to n of what is listed."""
+    text, cited = renumbered(reply, known=2)
+    again, numbers = renumbered(text, known=len(cited))
+    assert tuple(range(1, len(cited) + 1)) == numbers
+    assert text == again
+
+
+def test_little_is_held_back() -> None:
+    """A piece is passed on at once, but for what may still become a citation."""
+    numbering = CitationNumbering({1})
+    assert [numbering.feed(piece) for piece in ("Yes", " [", "1", "]", " and", " so")] == [
+        "Yes",
+        "",
+        "",
+        " [1]",
+        " and",
+        " so",
+    ]

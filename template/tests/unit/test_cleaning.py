@@ -1,0 +1,89 @@
+"""Cleaning takes away what nobody sees and nothing else."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.ingestion.cleaning import clean
+
+_ANY_TEXT = st.text(st.characters(), max_size=60) | st.text(
+    alphabet="aé\u0301\u0327\n\r\t \u00a0\u2028\x85\x00\x9f\u200b\u200c\u200d\u202e\u00ad\ufeff"
+    "\ud800\u0644\u2000\U000e0041",
+    max_size=30,
+)
+
+
+def _visible(text: str) -> str:
+    """Return what of a text is drawn: neither space nor control nor format characters."""
+    drawn = (
+        char
+        for char in text
+        if not char.isspace() and unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
+    )
+    return unicodedata.normalize("NFC", "".join(drawn))
+
+
+@given(_ANY_TEXT)
+@example("é\u200d\x80a")
+@example("a\u200d\u0301")
+def test_cleaning_is_idempotent(text: str) -> None:
+    """A clean text stays as it is."""
+    once = clean(text)
+
+    assert once == clean(once)
+
+
+@given(_ANY_TEXT)
+def test_no_visible_text_is_lost(text: str) -> None:
+    """What is drawn before cleaning is drawn after it, in the same order."""
+    # Tags are format characters only from U+E0001 on; those before are unassigned.
+    kept = "".join(char for char in text if not "\U000e0000" <= char <= "\U000e007f")
+
+    assert _visible(kept) == _visible(clean(text))
+
+
+@given(_ANY_TEXT)
+def test_a_clean_text_can_be_stored_and_compared(text: str) -> None:
+    """The result is in NFC, encodes as UTF-8, and has no stray line end or blank edge."""
+    result = clean(text)
+
+    assert unicodedata.is_normalized("NFC", result)
+    assert result == result.encode().decode()
+    assert not set(result) & set("\r\x00\x0b\x0c\x85\u2028\u2029\ufeff\u202e\u00ad")
+    assert "\n\n\n" not in result
+    assert result == result.strip("\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\r\nb\rc\u2028d\x0ce", "a\nb\nc\nd\ne"),
+        ("a \t\n\n \n\n\n\nb  ", "a\n\nb"),
+        ("\n\n    indented\n", "    indented"),
+        ("e\u0301", "é"),
+        ("data\u00adbase", "database"),
+        ("pay\u200bload\ufeff", "payload"),
+        ("\u202eevil\u202c", "evil"),
+        ("10\u00a0km", "10 km"),
+        ("pass\u200dword", "password"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",) * 2,
+        ("\U0001f468\u200d\U0001f4bb",) * 2,
+        ("hi\U000e0068\U000e0069", "hi"),
+        ("\ud83d", ""),
+        ("re-\nform", "re-\nform"),
+        ("", ""),
+    ],
+)
+def test_what_becomes_of(text: str, expected: str) -> None:
+    """Each kind of invisible character goes, and joiners stay where they shape the script."""
+    assert expected == clean(text)
+
+
+def test_long_runs_take_linear_time() -> None:
+    """A million of any awkward character is cleaned at once."""
+    for awkward in (" ", "\n", "\u200d", "é\u0301", "\x00"):
+        clean(f"a{awkward * 1_000_000}b")

@@ -1,0 +1,128 @@
+"""What the command line writes, and how text of documents is kept from steering a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.cli.output import Output, prepare_streams, visible
+from fixtures.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def draw_bold(console: Console) -> None:
+    """Draw what has a style and what looks like markup."""
+    console.print("[red]bold[/red]", style="bold")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain, grün, 漢字, 🙂", "plain, grün, 漢字, 🙂"),
+        ("a\tb\nc\r\nd", "a\tb\nc\nd"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("bell\x07 back\x08 return\r", "bell\\x07 back\\x08 return\\x0d"),
+        ("\x9b31m\x7f", "\\x9b31m\\x7f"),
+        ("user\u202etxt.exe\u2066", "user\\u202etxt.exe\\u2066"),
+    ],
+    ids=["text", "layout", "escape", "control", "c1", "direction"],
+)
+def test_what_steers_a_terminal_is_written_out(text: str, expected: str) -> None:
+    """Text stays as it is, but for control characters and marks of direction."""
+    assert expected == visible(text)
+
+
+def test_a_result_is_text_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without `--json` only what was drawn is written: markup stays text, without colour."""
+    Output(as_json=False).result({"a": 1}, draw_bold)
+
+    assert ("[red]bold[/red]\n", "") == capsys.readouterr()
+
+
+def test_a_result_is_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """With `--json` it is the document in ASCII, whatever it contains."""
+    document = {"text": "grün \x1b[31m \u202e", "list": [1, None]}
+
+    Output(as_json=True).result(document, draw_bold)
+
+    written = capsys.readouterr().out
+    assert document == json.loads(written)
+    assert written.isascii()
+    assert "\x1b" not in written
+
+
+def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal styles become escape sequences, unless the person said no."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+
+    Output(as_json=False).result({}, draw_bold)
+
+    assert "\x1b[1m" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_remarks_are_for_people(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> None:
+    """A remark goes to stderr, and nowhere where a program reads."""
+    Output(as_json=as_json).remark("by the way \x1b")
+
+    assert ("", "" if as_json else "by the way \\x1b\n") == capsys.readouterr()
+
+
+def test_an_error_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """A person reads what is wrong and what to do next; stdout stays empty."""
+    Output(as_json=False).error("it broke", kind="IngestError", code=1, hint="mend it")
+
+    assert ("", "error: it broke\nmend it\n") == capsys.readouterr()
+
+
+def test_an_error_is_a_json_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program reads the error where it would have read the result."""
+    Output(as_json=True).error("it broke", kind="IngestError", code=1, hint="mend it")
+
+    out, err = capsys.readouterr()
+    assert {"error": {"type": "IngestError", "detail": "it broke", "exit_code": 1}} == json.loads(
+        out
+    )
+    assert not err
+
+
+def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `… | head -1`: what nobody reads goes nowhere, also what comes after."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+
+        Output(as_json=False).text("nobody reads this")
+        Output(as_json=False).text("nor this")
+
+
+def test_no_encoding_makes_output_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the terminal's encoding lacks, and what no encoding has, is written as an escape."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", stream)
+    prepare_streams()
+
+    Output(as_json=False).text("grün 漢 \udc80")
+
+    stream.seek(0)
+    assert "grün \\u6f22 \\udc80\n" == stream.read()
+
+
+def test_streams_that_have_no_encoding_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is no file, as in a notebook, is used as it is."""
+    monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
+    prepare_streams()
+
+    Output(as_json=False).text("漢")
+
+    assert "漢\n" == stream.getvalue()

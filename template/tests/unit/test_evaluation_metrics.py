@@ -1,0 +1,154 @@
+"""The measures, against tables computed by hand and against an implementation of its own."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.evaluation.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
+
+DOCUMENTS = "abcdef"
+SECOND = 1 / math.log2(3)  # what a grade of 1 gains at the second rank
+rankings = st.lists(st.sampled_from(DOCUMENTS), max_size=8)
+judgements = st.dictionaries(
+    st.sampled_from(DOCUMENTS), st.integers(min_value=0, max_value=3), min_size=1
+).filter(lambda relevant: any(relevant.values()))
+depths = st.integers(min_value=1, max_value=8)
+
+
+def slow_recall(ranking: list[str], relevant: dict[str, int], k: int) -> float:
+    """Count by the definition: relevant ones among the first k, over all relevant ones."""
+    seen: list[str] = []
+    for document in ranking:
+        if document not in seen:
+            seen.append(document)
+    wanted = [document for document, grade in relevant.items() if grade > 0]
+    return float(Fraction(sum(1 for document in wanted if document in seen[:k]), len(wanted)))
+
+
+def slow_reciprocal_rank(ranking: list[str], relevant: dict[str, int]) -> float:
+    """Walk down the ranking to the first relevant document."""
+    rank = 0
+    passed: set[str] = set()
+    for document in ranking:
+        if document in passed:
+            continue
+        passed.add(document)
+        rank += 1
+        if relevant.get(document, 0) > 0:
+            return 1 / rank
+    return 0.0
+
+
+def slow_ndcg(ranking: list[str], relevant: dict[str, int], k: int) -> float:
+    """Divide by the best gain of *all* orders of the judged documents."""
+
+    def gain(order: list[str]) -> float:
+        total = 0.0
+        passed: set[str] = set()
+        for document in order:
+            if document not in passed and len(passed) < k:
+                passed.add(document)
+                total += relevant.get(document, 0) * math.log(2) / math.log(len(passed) + 1)
+        return total
+
+    return gain(ranking) / max(gain(list(order)) for order in permutations(relevant))
+
+
+@pytest.mark.parametrize(
+    ("ranking", "relevant", "k", "values"),
+    [
+        # Grades 2 and 1: the ideal is 2 + 1 / log2(3).
+        ("ab", {"a": 2, "b": 1}, 10, (1, 1, 1)),
+        ("ba", {"a": 2, "b": 1}, 10, (1, 1, (1 + 2 * SECOND) / (2 + SECOND))),
+        ("xa", {"a": 2, "b": 1}, 10, (1 / 2, 1 / 2, 2 * SECOND / (2 + SECOND))),
+        # Cut at 1: what comes later does not count, though recall counts all relevant ones.
+        ("ab", {"a": 2, "b": 1}, 1, (1 / 2, 1, 1)),
+        # What comes twice is there once.
+        ("xxxa", {"a": 1}, 2, (1, 1 / 2, SECOND)),
+        ("xyz", {"a": 1}, 10, (0, 0, 0)),
+        ("", {"a": 1}, 10, (0, 0, 0)),
+        # Grade 0 is irrelevant.
+        ("ba", {"a": 1, "b": 0}, 10, (1, 1 / 2, SECOND)),
+        ("abc", {"c": 3}, 3, (1, 1 / 3, 1 / 2)),
+    ],
+)
+def test_tables_computed_by_hand(
+    ranking: str, relevant: dict[str, int], k: int, values: tuple[float, float, float]
+) -> None:
+    """Each measure has the value that its definition gives."""
+    measured = (
+        recall_at_k(ranking, relevant, k),
+        reciprocal_rank(ranking, relevant),
+        ndcg_at_k(ranking, relevant, k),
+    )
+    assert pytest.approx(values) == measured
+
+
+@given(rankings, judgements, depths)
+def test_the_same_as_by_definition(ranking: list[str], relevant: dict[str, int], k: int) -> None:
+    """An independent, slower implementation comes to the same values."""
+    assert pytest.approx(slow_recall(ranking, relevant, k)) == recall_at_k(ranking, relevant, k)
+    assert slow_reciprocal_rank(ranking, relevant) == reciprocal_rank(ranking, relevant)
+    assert pytest.approx(slow_ndcg(ranking, relevant, k)) == ndcg_at_k(ranking, relevant, k)
+
+
+@given(rankings, judgements, depths)
+def test_bounds(ranking: list[str], relevant: dict[str, int], k: int) -> None:
+    """Every measure lies in 0 to 1."""
+    for value in (
+        recall_at_k(ranking, relevant, k),
+        reciprocal_rank(ranking, relevant),
+        ndcg_at_k(ranking, relevant, k),
+    ):
+        assert 0 <= value <= 1 + 1e-12
+
+
+@given(judgements, depths)
+def test_the_best_ranking_has_one(relevant: dict[str, int], k: int) -> None:
+    """Sorted by grade nothing can be better, and recall lacks only what does not fit."""
+    best = sorted(relevant, key=lambda document: -relevant[document])
+    wanted = sum(grade > 0 for grade in relevant.values())
+    assert ndcg_at_k(best, relevant, k) == pytest.approx(1)
+    assert reciprocal_rank(best, relevant) == 1
+    assert min(k, wanted) / wanted == recall_at_k(best, relevant, k)
+
+
+@given(rankings, judgements, depths)
+def test_orders_that_mean_nothing(ranking: list[str], relevant: dict[str, int], k: int) -> None:
+    """Recall does not know the order of the first k; no measure knows that of the judgements."""
+    reversed_judgements = dict(reversed(relevant.items()))
+    assert ndcg_at_k(ranking, relevant, k) == ndcg_at_k(ranking, reversed_judgements, k)
+    distinct = list(dict.fromkeys(ranking))
+    other = [*reversed(distinct[:k]), *distinct[k:]]
+    assert recall_at_k(ranking, relevant, k) == recall_at_k(other, relevant, k)
+
+
+@given(rankings, judgements, depths)
+def test_recall_grows_with_depth(ranking: list[str], relevant: dict[str, int], k: int) -> None:
+    """Looking further never finds less."""
+    assert recall_at_k(ranking, relevant, k) <= recall_at_k(ranking, relevant, k + 1)
+
+
+@pytest.mark.parametrize("relevant", [{}, {"a": 0}])
+def test_without_relevant_documents_there_is_nothing_to_measure(relevant: dict[str, int]) -> None:
+    """A mean over such cases would be made up."""
+    with pytest.raises(ValueError, match="no document is relevant"):
+        recall_at_k("a", relevant, 1)
+    with pytest.raises(ValueError, match="no document is relevant"):
+        reciprocal_rank("a", relevant)
+    with pytest.raises(ValueError, match="no document is relevant"):
+        ndcg_at_k("a", relevant, 1)
+
+
+def test_k_is_positive() -> None:
+    """A negative k would cut from the end."""
+    with pytest.raises(ValueError, match="k must be positive"):
+        recall_at_k("a", {"a": 1}, 0)
+    with pytest.raises(ValueError, match="k must be positive"):
+        ndcg_at_k("a", {"a": 1}, -1)

@@ -1,0 +1,92 @@
+"""Running a golden set through a search."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.evaluation.golden import GoldenCase
+from app.evaluation.runner import Scores, compare_modes, evaluate
+from app.exceptions import EvaluationError
+from app.retrieval.ports import SearchMode
+from fixtures.models import FixedRetriever, make_hit
+
+HITS = (
+    make_hit("1", document="a.md"),
+    make_hit("2", document="a.md", position=1),
+    make_hit("3", document="b.md"),
+    make_hit("4", document="c.md"),
+)
+CASES = (
+    GoldenCase(id="good", question="Where is a?", relevant={"a.md": 1}),
+    GoldenCase(id="poor", question="Where is b?", relevant={"b.md": 1}),
+    GoldenCase(id="lost", question="Where is z?", relevant={"z.md": 1}),
+)
+
+
+async def test_a_document_ranks_where_its_best_chunk_does() -> None:
+    """Two chunks of one document are one place in the ranking."""
+    report = await evaluate(CASES, FixedRetriever(HITS), k=2)
+    assert [case.ranking for case in report.cases] == [("a.md", "b.md")] * 3
+
+
+async def test_means_and_cases() -> None:
+    """The means are those of the cases, and each case keeps its own scores."""
+    report = await evaluate(CASES, FixedRetriever(HITS), k=10, mode=SearchMode.LEXICAL)
+    second = 0.6309297535714575  # 1 / log2(3)
+    assert [case.scores for case in report.cases] == [
+        Scores(1.0, 1.0, 1.0),
+        Scores(1.0, 0.5, second),
+        Scores(0.0, 0.0, 0.0),
+    ]
+    assert (report.mode, report.k) == (SearchMode.LEXICAL, 10)
+    assert report.scores.recall == pytest.approx(2 / 3)
+    assert report.scores.mrr == pytest.approx(0.5)
+    assert report.scores.ndcg == pytest.approx((1 + second) / 3)
+
+
+async def test_enough_chunks_are_asked_for() -> None:
+    """The k of documents needs more chunks than that."""
+    retriever = FixedRetriever(HITS)
+    await evaluate(CASES[:1], retriever, k=3)
+    ((_, k, _),) = retriever.searches
+    assert k > 3
+
+
+async def test_the_worst_cases_come_first() -> None:
+    """Those that are perfect are not listed."""
+    report = await evaluate(CASES, FixedRetriever(HITS))
+    assert [case.id for case in report.worst()] == ["lost", "poor"]
+    assert [case.id for case in report.worst(1)] == ["lost"]
+
+
+async def test_what_misses_a_minimum_is_named() -> None:
+    """With the value that it has; a measure that does not exist is an error."""
+    report = await evaluate(CASES, FixedRetriever(HITS))
+    assert report.below({"mrr": 0.5, "recall": 0.5}) == {}
+    assert report.below({"mrr": 0.6, "recall": 0.5}) == {"mrr": report.scores.mrr}
+    with pytest.raises(EvaluationError, match="no measure f1; known: recall, mrr, ndcg"):
+        report.below({"f1": 0.5})
+
+
+async def test_a_report_is_json() -> None:
+    """Everything in it can be written out and read back."""
+    report = (await evaluate(CASES, FixedRetriever(HITS))).as_dict()
+    again = json.loads(json.dumps(report))
+    assert again["mode"] == "hybrid"
+    assert again["cases"][2]["id"] == "lost"
+
+
+async def test_every_mode_is_compared() -> None:
+    """Hybrid and both of its legs."""
+    reports = await compare_modes(CASES, FixedRetriever(HITS), k=5)
+    assert [(mode, report.mode, report.k) for mode, report in reports.items()] == [
+        (mode, mode, 5) for mode in SearchMode
+    ]
+
+
+async def test_no_cases_are_an_error() -> None:
+    """There is no mean of nothing."""
+    with pytest.raises(EvaluationError, match="no cases"):
+        await evaluate((), FixedRetriever(HITS))

@@ -1,0 +1,112 @@
+"""Tests of the error tree."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+
+import pytest
+
+from app import exceptions
+from app.exceptions import (
+    AppError,
+    ConfigError,
+    DocumentNotFoundError,
+    EvaluationError,
+    IndexMismatchError,
+    IngestError,
+    InvalidResponseError,
+    LLMError,
+    RateLimitError,
+    RetrievalError,
+    TokenLimitError,
+    UnknownModelError,
+    UnsupportedTypeError,
+)
+
+ERRORS = (
+    AppError("anything"),
+    ConfigError("APP_PORT: wrong", "APP_HOST: wrong"),
+    IngestError("a/b.md", "it is empty", passing=True),
+    UnsupportedTypeError("a.exe", "no loader reads .exe"),
+    RetrievalError("the index is locked"),
+    IndexMismatchError({"dimension": ("256", "512")}),
+    DocumentNotFoundError("a/b.md"),
+    EvaluationError("line 3 is no JSON"),
+    LLMError("the model is away"),
+    RateLimitError("too many calls", retry_after=1.5),
+    TokenLimitError(tokens_used=9_000, limit=8_000),
+    UnknownModelError("x:y", {"offline:b", "offline:a"}),
+    InvalidResponseError(response="<html>", expected="JSON"),
+)
+
+TYPES = {
+    name: item
+    for name, item in vars(exceptions).items()
+    if inspect.isclass(item) and issubclass(item, BaseException)
+}
+
+
+def test_every_error_is_tested_here() -> None:
+    """The examples of this file cover the tree."""
+    assert set(TYPES) == {type(error).__name__ for error in ERRORS}
+
+
+def test_the_drawing_is_the_tree() -> None:
+    """The tree at the top of the module names each class under its base."""
+    assert exceptions.__doc__ is not None
+    path: list[str] = []
+    drawn: dict[str, str | None] = {}
+    for line in exceptions.__doc__.splitlines():
+        if match := re.match(r"( +[│ ]*)(?:[├└]── )?([A-Z]\w+Error)\b", line):
+            depth = len(line[: match.start(2)]) // 4 - 1
+            path[depth:] = [match[2]]
+            drawn[match[2]] = path[depth - 1] if depth else None
+    real = {name: item.__mro__[1].__name__ for name, item in TYPES.items() if item is not AppError}
+    assert {**real, "AppError": None} == drawn
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_errors_survive_a_copy_and_a_process(error: AppError) -> None:
+    """An error from a worker process arrives with its type, text and attributes."""
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own
+        assert type(error) is type(other)
+        assert str(error) == str(other)
+        assert vars(error) == vars(other)
+
+
+@pytest.mark.parametrize(
+    ("error", "attributes"),
+    [
+        (ERRORS[1], {"problems": ("APP_PORT: wrong", "APP_HOST: wrong")}),
+        (ERRORS[2], {"document": "a/b.md", "reason": "it is empty", "passing": True}),
+        (ERRORS[5], {"differences": {"dimension": ("256", "512")}}),
+        (ERRORS[6], {"document": "a/b.md"}),
+        (ERRORS[9], {"retry_after": 1.5}),
+        (ERRORS[10], {"tokens_used": 9_000, "limit": 8_000}),
+        (ERRORS[11], {"model": "x:y", "known": ("offline:a", "offline:b")}),
+        (ERRORS[12], {"response": "<html>", "expected": "JSON"}),
+    ],
+)
+def test_errors_carry_what_a_handler_needs(error: AppError, attributes: dict[str, object]) -> None:
+    """Nobody has to take a message apart."""
+    assert attributes == vars(error)
+
+
+def test_a_config_error_has_a_line_for_each_problem() -> None:
+    """Its text is the whole report."""
+    assert "one\ntwo" == str(ConfigError("one", "two"))
+
+
+def test_a_mismatch_names_the_remedy() -> None:
+    """It says what differs, and the command that rebuilds the index."""
+    text = str(IndexMismatchError({"embedder": ("a:b", "c:d"), "dimension": ("1", "2")}))
+    assert "embedder 'a:b' (now 'c:d'), dimension '1' (now '2')" in text
+    assert "python -m app ingest --rebuild" in text
+
+
+def test_a_reply_is_not_in_the_text_of_its_error() -> None:
+    """What a model wrote may be anything, and error texts reach callers."""
+    assert "<html>" not in str(InvalidResponseError(response="<html>", expected="JSON"))

@@ -1,0 +1,170 @@
+"""Choosing quotes and setting them out."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pytest
+
+from app.llm.extraction import extract, set_out
+from app.llm.messages import Passage
+
+HOLD = Passage(
+    number=1,
+    document="collecting.md",
+    heading="Collecting > How long a parcel waits",
+    text="A parcel waits for 72 hours. It can be extended once, by 48 hours.\n\n"
+    "During these days you can:\n\n- collect it at the depot\n- have it delivered again",
+)
+STEPS = Passage(
+    number=2,
+    document="doors.md",
+    heading="A door that does not open",
+    text="1. Press the door inward.\n2. Run the test [3].\n3. Replace the latch.",
+)
+PLANS = Passage(
+    number=3,
+    document="plans.md",
+    heading="Plans",
+    text="Plan | Requests | Fee\nStarter | 60 | none\nGrowth | 300 | 49",
+)
+SIGNATURE = Passage(
+    number=4,
+    document="webhooks.md",
+    heading="Webhooks > Check the signature",
+    text="Compare the signature of a webhook with your own:\n\n"
+    "```\nassert digest == parts[1]\n```\n\nRefuse old ones. See `parts[0]` and note [2].",
+)
+FAQ = Passage(
+    number=5,
+    document="faq.md",
+    text="Can I send a parcel abroad?\n\nNot yet. Two countries are planned for next year.",
+)
+ALL = (HOLD, STEPS, PLANS, SIGNATURE, FAQ)
+
+
+def answer(question: str, *passages: Passage) -> str:
+    """Return the answer from these passages, or from all."""
+    return set_out(extract(question, passages or ALL))
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("How long does a parcel wait?", "A parcel waits for 72 hours [1]."),
+        (
+            "By how much can the waiting time be extended?",
+            "A parcel waits for 72 hours. It can be extended once, by 48 hours [1].",
+        ),
+        ("How many requests has the Growth plan?", "Plan: Growth; Requests: 300; Fee: 49 [3]"),
+        ("Can I send a parcel abroad?", "Not yet. Two countries are planned for next year [5]."),
+        (
+            "What is the fee?",
+            "- Plan: Starter; Requests: 60; Fee: none\n- Plan: Growth; Requests: 300; Fee: 49 [3]",
+        ),
+    ],
+)
+def test_the_answer_is_what_the_passages_say(question: str, expected: str) -> None:
+    """The best quote stands there word for word, with its citation before the full stop."""
+    assert expected == answer(question)
+
+
+def test_a_procedure_is_quoted_whole() -> None:
+    """All steps come, in order; a document's own `[3]` does not look like a citation."""
+    assert answer("What do I do when a door does not open?") == (
+        "1. Press the door inward.\n2. Run the test (3).\n3. Replace the latch [2]."
+    )
+
+
+def test_a_list_comes_with_the_sentence_that_announces_it() -> None:
+    """A lead and its list are cited once, at the lead."""
+    assert answer("How do I collect at the depot?") == (
+        "During these days you can [1]:\n\n- collect it at the depot\n- have it delivered again"
+    )
+
+
+def test_code_is_fenced_and_untouched() -> None:
+    """Brackets within code are no citations, and the sentence above is part of the answer."""
+    assert answer("Show example code to compare the webhook signature") == (
+        "Compare the signature of a webhook with your own [4]:\n\n"
+        "```\nassert digest == parts[1]\n```"
+    )
+    alone = Passage(number=1, document="a.md", text="~~~\nmake test ```\n~~~")
+    assert answer("make test", alone) == "````\nmake test ```\n````\n\n[1]"
+
+
+def test_inline_code_keeps_its_brackets() -> None:
+    """Only what could be taken for a citation is changed."""
+    assert answer("Which note?", SIGNATURE) == "See `parts[0]` and note (2) [4]."
+
+
+def test_two_parts_of_a_question_are_both_answered() -> None:
+    """A second quote is taken for words that the first lacks, best passage first."""
+    text = answer("How long does a parcel wait, and which requests has the Growth plan?")
+    assert "72 hours" in text
+    assert "Growth" in text
+    assert {"[1]", "[3]"} == {mark for mark in ("[1]", "[2]", "[3]", "[4]", "[5]") if mark in text}
+
+
+def test_a_colon_at_the_end_becomes_a_full_stop() -> None:
+    """Where the passage ends before what it announces, the answer does not promise it."""
+    cut = Passage(number=1, document="a.md", text="The tool is started in this way:")
+    assert answer("How is the tool started?", cut) == "The tool is started in this way [1]."
+
+
+@pytest.mark.parametrize("question", ["What is the capital of France?", "What is it?", "???"])
+def test_nothing_is_said_where_nothing_matches(question: str) -> None:
+    """No word in common, no answer; and a question without content words has none."""
+    assert extract(question, ALL) == []
+    assert extract(question, ()) == []
+    assert set_out([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "start"),
+    [
+        ("What is a depot?", "A depot is a hall"),
+        ("How much does a depot cost?", "Building a depot takes 90 euros"),
+        ("How high is a depot?", "The roof of a depot is at 7 m"),
+        ("How heavy is a depot door?", "A depot door has 80 kg"),
+        ("When does a depot open?", "Each depot opens at 06:00"),
+        ("Why does a depot exist?", "There is a depot because"),
+        ("How many depot halls are there?", "There are 6 depot halls"),
+    ],
+)
+def test_the_form_of_the_question_decides_among_equals(question: str, start: str) -> None:
+    """A question for money, a size, a time or a reason is answered by a sentence that has one."""
+    text = (
+        "A depot is a hall for parcels. Building a depot takes 90 euros. The roof of a depot is at "
+        "7 m. A depot door has 80 kg. Each depot opens at 06:00 sharp. There is a depot because "
+        "parcels must wait. There are 6 depot halls."
+    )
+    shuffled = " ".join(reversed(text.replace(". ", ".|").split("|")))
+    passage = Passage(number=1, document="a.md", text=shuffled)
+    assert answer(question, passage).startswith(start)
+
+
+def test_a_long_list_is_not_quoted_whole() -> None:
+    """Of more than a dozen items only those that answer are quoted."""
+    items = "\n".join(f"- thing number {number} of the catalogue" for number in range(20))
+    passage = Passage(number=1, document="a.md", text=f"{items}\n- lantern for the catalogue")
+    assert answer("How do I find the lantern?", passage) == "- lantern for the catalogue [1]"
+
+
+def test_sentences_about_the_text_come_last() -> None:
+    """`You will see how` tells nobody how; an instruction does."""
+    passage = Passage(
+        number=1,
+        document="a.md",
+        text="Later you will see how to rotate a key. Use the portal if you rotate a key.",
+    )
+    assert answer("How do I rotate a key?", passage) == "Use the portal if you rotate a key [1]."
+
+
+@pytest.mark.parametrize("piece", ["A. ", "`", "| ", "- x\n", "a b --", "```\nx\n", "( ", "\n\nx "])
+def test_time_is_linear_in_the_text(piece: str) -> None:
+    """No text that somebody uploads can keep the service busy."""
+    hostile = Passage(number=1, document="a.md", text="parcel " + piece * (20_000 // len(piece)))
+    started = perf_counter()
+    answer("How long does a parcel wait?", hostile)
+    assert perf_counter() - started < 2

@@ -1,0 +1,84 @@
+"""Reciprocal rank fusion."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.retrieval.fusion import RANK_OFFSET, fuse
+
+RANKINGS = st.lists(st.lists(st.integers(0, 12), unique=True), min_size=1, max_size=4)
+
+
+def by_definition(rankings: list[list[int]], weights: list[float], item: int) -> float:
+    """Return an item's score as the paper defines it, scaled by the best that there could be."""
+    total = sum(
+        weight / (60 + ranking.index(item) + 1)
+        for ranking, weight in zip(rankings, weights, strict=True)
+        if item in ranking
+    )
+    return total / sum(weight / 61 for weight in weights)
+
+
+@given(rankings=RANKINGS, data=st.data())
+def test_scores_are_as_defined(rankings: list[list[int]], data: st.DataObject) -> None:
+    """Every item of any ranking is there once, with the defined score, in falling order."""
+    weight = st.floats(0.1, 10)
+    weights = data.draw(st.lists(weight, min_size=len(rankings), max_size=len(rankings)))
+
+    fused = fuse(rankings, weights=weights)
+
+    scores = dict(fused)
+    assert {item for ranking in rankings for item in ranking} == set(scores)
+    assert len(scores) == len(fused)
+    assert sorted(scores.values(), reverse=True) == [score for _, score in fused]
+    for item, score in fused:
+        assert by_definition(rankings, weights, item) == pytest.approx(score)
+        assert 0 < score <= 1
+
+
+@given(rankings=RANKINGS)
+def test_weights_are_equal_by_default(rankings: list[list[int]]) -> None:
+    """Without weights every ranking counts the same."""
+    assert fuse(rankings, weights=[1.0] * len(rankings)) == fuse(rankings)
+
+
+def test_first_everywhere_is_one() -> None:
+    """What every ranking has first scores 1, whatever the weights."""
+    item, score = fuse([["a", "b"], ["a", "c"]], weights=[1, 0.3])[0]
+
+    assert "a" == item
+    assert 1 == pytest.approx(score)
+
+
+def test_two_good_ranks_beat_one_best() -> None:
+    """An item that both rankings have second is before those that only one has first."""
+    assert ["b", "a", "c"] == [item for item, _ in fuse([["a", "b"], ["c", "b"]])]
+
+
+def test_equal_scores_keep_the_order_of_the_rankings() -> None:
+    """Ties are decided by the ranking that comes first, so results never flicker."""
+    assert ["a", "b"] == [item for item, _ in fuse([["a"], ["b"]])]
+
+
+def test_a_heavier_ranking_decides() -> None:
+    """Of two contrary rankings the one with more weight wins."""
+    assert "b" == fuse([["a", "b"], ["b", "a"]], weights=[1, 2])[0][0]
+
+
+@pytest.mark.parametrize("rankings", [[], [[]], [[], []]])
+def test_nothing_ranked_is_nothing_fused(rankings: list[list[str]]) -> None:
+    """Empty rankings give an empty one."""
+    assert [] == fuse(rankings)
+
+
+def test_the_offset_is_that_of_the_paper() -> None:
+    """The constant of the method is 60."""
+    assert 60 == RANK_OFFSET
+
+
+def test_each_ranking_needs_a_weight() -> None:
+    """A missing weight is an error, never a ranking that silently does not count."""
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        fuse([["a"], ["b"]], weights=[1.0])

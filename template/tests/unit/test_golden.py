@@ -1,0 +1,82 @@
+"""Reading a golden set, and refusing one that would measure something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.evaluation.golden import GoldenCase, load_golden, require_documents
+from app.exceptions import EvaluationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = '{"id": "a", "question": "How long?", "relevant": {"x.md": 2, "y.md": 0}}'
+
+
+def written(folder: Path, *lines: str) -> Path:
+    """Return a file with these lines."""
+    path = folder / "golden.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_cases_are_read_in_order(tmp_path: Path) -> None:
+    """Blank lines and a byte order mark are no cases."""
+    path = written(tmp_path, "\ufeff" + GOOD, "", GOOD.replace('"a"', '"b"'), "  ")
+    first = GoldenCase(id="a", question="How long?", relevant={"x.md": 2, "y.md": 0})
+    assert (first, first.model_copy(update={"id": "b"})) == load_golden(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "line 2: .*JSON"),
+        ("[]", "line 2: the line: .*object"),
+        (GOOD.replace("How long?", " "), "line 2: question: .*at least 1 character"),
+        (GOOD.replace('"a"', '""'), "line 2: id: "),
+        (GOOD.replace('"id"', '"name"'), "line 2: id: Field required; name: Extra"),
+        (GOOD.replace('{"x.md": 2, "y.md": 0}', "{}"), "line 2: relevant: .*above 0"),
+        (GOOD.replace("2", "0"), "line 2: relevant: .*above 0"),
+        (GOOD.replace("2", "-1"), "line 2: relevant.x.md: "),
+        (GOOD.replace("2", "1.5"), "line 2: relevant.x.md: .*integer"),
+        (GOOD.replace("2", '"2"'), "line 2: relevant.x.md: .*integer"),
+        (GOOD.replace('"x.md"', '""'), "line 2: relevant"),
+        (GOOD, "line 2: the id 'a' is taken by an earlier line"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    """The error says which line and what about it."""
+    with pytest.raises(EvaluationError, match=reason):
+        load_golden(written(tmp_path, GOOD, line))
+
+
+def test_all_wrong_lines_are_named(tmp_path: Path) -> None:
+    """One run is enough to see all that has to be done."""
+    with pytest.raises(EvaluationError, match=r"line 1: .*\nline 3: "):
+        load_golden(written(tmp_path, "{", GOOD, "{"))
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_a_blank_file_is_no_golden_set(tmp_path: Path, text: str) -> None:
+    """A gate over nothing would always pass."""
+    with pytest.raises(EvaluationError, match="has no cases"):
+        load_golden(written(tmp_path, text))
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    """It is missing, or no text."""
+    with pytest.raises(EvaluationError, match="cannot be read"):
+        load_golden(tmp_path / "absent.jsonl")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EvaluationError, match="cannot be read"):
+        load_golden(tmp_path / "binary")
+
+
+def test_unknown_documents_are_named() -> None:
+    """What is not indexed cannot be found, so the measures would blame the search."""
+    cases = [GoldenCase(id="a", question="How long?", relevant={"x.md": 2, "z.md": 1, "y.md": 1})]
+    require_documents(cases, {"x.md", "y.md", "z.md"})
+    with pytest.raises(EvaluationError, match=r"not in the index: y\.md, z\.md;"):
+        require_documents(cases, {"x.md"})

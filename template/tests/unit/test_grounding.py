@@ -1,0 +1,79 @@
+"""Telling evidence from what was merely found."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.graph.grounding import ground, passages
+from app.llm.tokens import count_tokens
+from fixtures.models import make_hit
+
+HITS = (
+    make_hit("A parcel waits for 72 hours.", headings=("Lockers", "Hold time")),
+    make_hit("Parcel lockers stand at stations.", position=1, headings=("Lockers",), score=0.8),
+    make_hit("The canteen opens at noon.", document="b.md", headings=("Lockers",), score=0.5),
+)
+MANY = 10_000
+
+
+def coverage(question: str) -> float:
+    """Return how far the hits cover the question."""
+    return ground(question, HITS, min_grounding=0.5, max_tokens=MANY).coverage
+
+
+@pytest.mark.parametrize(
+    ("question", "share"),
+    [
+        ("How long does a parcel wait?", 1.0),
+        ("How long does a parcle wait?", 1.0),  # by its nearest spelling
+        ("What is the hold time?", 1.0),  # headings count
+        ("How long does a parcel swim?", 1 / 2),
+        ("Does Mars have a parcel?", 1 / 3),  # a name that no hit has counts double
+        ("Does a parcel from Mars wait?", 2 / 4),
+        ("Do lockers swim?", 0.5 / 1.5),  # what all hits are about counts half
+        ("Who won the cup?", 0.0),
+        ("What is it?", 0.0),
+    ],
+)
+def test_coverage_is_the_best_hits_share_of_the_words(question: str, share: float) -> None:
+    """Words are compared by stem and weighted by what they tell."""
+    assert pytest.approx(share) == coverage(question)
+
+
+def test_words_scattered_over_hits_are_no_evidence() -> None:
+    """One hit has to have them together."""
+    assert coverage("Does the canteen have a parcel station?") < 1
+
+
+def test_below_the_least_coverage_nothing_is_evidence() -> None:
+    """The documents do not say, whatever was found."""
+    question = "How long does a parcel swim in the sea?"
+    assert ground(question, HITS, min_grounding=0.5, max_tokens=MANY).hits == ()
+    assert ground(question, HITS, min_grounding=0.3, max_tokens=MANY).hits == HITS[:2]
+
+
+def test_hits_without_any_word_are_dropped() -> None:
+    """The rest keeps its order."""
+    evidence = ground("How long does a parcel wait?", HITS, min_grounding=0.5, max_tokens=MANY)
+    assert HITS[:2] == evidence.hits
+
+
+def test_without_grounding_every_hit_is_evidence() -> None:
+    """A search by meaning may find what shares no word."""
+    assert HITS == ground("Qui a gagn\u00e9 ?", HITS, min_grounding=0, max_tokens=MANY).hits
+    assert ground("???", (), min_grounding=0, max_tokens=MANY).hits == ()
+
+
+@pytest.mark.parametrize(("spare", "kept"), [(0, 2), (-1, 1), (-MANY, 1), (MANY, 2)])
+def test_whole_chunks_are_dropped_from_the_end(spare: int, kept: int) -> None:
+    """The budget is kept by leaving out the lowest, and the best always stays."""
+    budget = sum(count_tokens(hit.text) for hit in HITS[:2]) + spare
+    evidence = ground("Where is the parcel?", HITS, min_grounding=0.5, max_tokens=budget)
+    assert HITS[:kept] == evidence.hits
+
+
+def test_passages_are_numbered_hits() -> None:
+    """A model gets them from 1 on, with the path of their headings, or else the title."""
+    first, second = passages([HITS[0], make_hit("text")])
+    assert (1, "guide.md", "Lockers > Hold time") == (first.number, first.document, first.heading)
+    assert (2, "text", "") == (second.number, second.text, second.heading)

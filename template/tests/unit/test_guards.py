@@ -1,0 +1,124 @@
+"""The guards of `fixtures/guards.py` and `conftest.py` bite."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import socket
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+from blockbuster import BlockingError
+from pytest_socket import SocketConnectBlockedError
+
+import app
+from app.config.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fixtures.configuration import MakeSettings
+
+SOURCES = Path(app.__file__).parent
+
+
+def planted(code: str, **names: object) -> Callable[[], Awaitable[None]]:
+    """Return an async function that runs this line, as if a module of `app` defined it."""
+    source = f"async def function():\n    {code}"
+    exec(compile(source, str(SOURCES / "planted.py"), "exec"), names)  # noqa: S102 - our own text
+    function: Callable[[], Awaitable[None]] = names["function"]  # type: ignore[assignment]  # made above
+    return function
+
+
+@pytest.mark.parametrize("address", [("192.0.2.1", 80), ("198.51.100.1", 443)])
+def test_a_connection_to_another_machine_fails(address: tuple[str, int]) -> None:
+    """Only loopback is open; the plugin warns as well, and a warning is an error."""
+    with (
+        socket.socket() as connection,
+        pytest.raises((SocketConnectBlockedError, UserWarning), match=re.escape(address[0])),
+    ):
+        connection.connect(address)
+
+
+async def test_an_async_connection_to_another_machine_fails() -> None:
+    """The event loop connects through the same sockets."""
+    with pytest.raises((SocketConnectBlockedError, UserWarning)):
+        await asyncio.open_connection("192.0.2.1", 80)
+
+
+def test_looking_up_another_machine_fails() -> None:
+    """A name is refused before the resolver hears of it."""
+    with pytest.raises(pytest.fail.Exception, match="service"):
+        socket.create_connection(("service.invalid", 80))
+
+
+async def test_loopback_is_open() -> None:
+    """A server of the test's own can be reached."""
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        assert b"" == await reader.read()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "time.sleep(0.001)",
+        "path.read_text()",
+        "path.write_text('x')",
+        "path.exists()",
+        "sqlite3.connect(':memory:').execute('select 1')",
+        "server.accept()",
+    ],
+)
+async def test_a_blocked_event_loop_fails(code: str, tmp_path: Path) -> None:
+    """Sleeping, files, databases and sockets are refused in an async function of the service."""
+    path = tmp_path / "file"
+    await asyncio.to_thread(path.write_text, "x")
+    names = {"time": time, "path": path, "sqlite3": sqlite3}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        function = planted(code, server=server, **names)
+        with pytest.raises(BlockingError):
+            await function()
+
+
+async def test_the_same_in_a_thread_is_allowed() -> None:
+    """That is where blocking work belongs."""
+    await planted("await asyncio.to_thread(time.sleep, 0.001)", asyncio=asyncio, time=time)()
+
+
+async def test_logging_may_block(tmp_path: Path) -> None:
+    """Where a log goes is the operator's choice, a file too."""
+    handler = logging.FileHandler(tmp_path / "log", encoding="utf-8")
+    logging.getLogger().addHandler(handler)
+
+    await planted("log.warning('noted')", log=logging.getLogger("planted"))()
+
+    assert "noted" in (tmp_path / "log").read_text()
+
+
+def test_no_setting_comes_from_outside(make_settings: MakeSettings, tmp_path: Path) -> None:
+    """No variable, no `.env` and no index of the developer's has a part in a test."""
+    assert not [name for name in os.environ if name.startswith("APP_")]
+    assert tmp_path == Path.cwd()
+    assert Settings(index_path=tmp_path / "index.sqlite") == make_settings()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_what_a_test_does_to_logging_is_undone(turn: int) -> None:
+    """The second turn finds nothing of the first."""
+    root = logging.getLogger()
+    assert "planted" not in [handler.name for handler in root.handlers]
+    assert {} == structlog.contextvars.get_contextvars()
+
+    handler = logging.NullHandler()
+    handler.name = "planted"
+    root.addHandler(handler)
+    structlog.contextvars.bind_contextvars(turn=turn)

@@ -1,0 +1,372 @@
+"""Each loader reads what a reader of the document sees, and refuses what it cannot read."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from contextlib import suppress
+from time import perf_counter
+
+import docx
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+from pypdf.errors import DependencyError
+
+from app.exceptions import IngestError, UnsupportedTypeError
+from app.ingestion.documents import Block, BlockKind
+from app.ingestion.loaders import Loaded, LoaderRegistry, word
+from fixtures.files import make_docx, make_pdf, save_docx
+
+
+def _load(document: str, content: str | bytes) -> Loaded:
+    data = content.encode() if isinstance(content, str) else content
+    return LoaderRegistry().load(document, data)
+
+
+def _heading(text: str, level: int = 1) -> Block:
+    return Block(BlockKind.HEADING, text, level)
+
+
+def _text(text: str) -> Block:
+    return Block(BlockKind.TEXT, text)
+
+
+def _code(text: str) -> Block:
+    return Block(BlockKind.CODE, text)
+
+
+def _blocks(document: str, content: str | bytes) -> list[Block]:
+    return list(_load(document, content).blocks)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("# Title { #anchor }\n\nText.", [_heading("Title"), _text("Text.")]),
+        ("## Use `code` {: #x .y}", [_heading("Use `code`", 2)]),
+        ("Title\n=====\nSub\n---", [_heading("Title"), _heading("Sub", 2)]),
+        ("Some *soft*\nwrapped **text**.", [_text("Some soft wrapped text.")]),
+        ("Line  \nbreak<br>here", [_text("Line\nbreak\nhere")]),
+        ("A [link](https://x.y/z) to `it`", [_text("A link to `it`")]),
+        ("A [link][1].\n\n[1]: https://x.y/z", [_text("A link.")]),
+        ("![A cat](cat.png) <https://x.y>", [_text("A cat https://x.y")]),
+        ("Fish &amp; \\*chips\\*", [_text("Fish & *chips*")]),
+        ("```python\ndef f():\n    pass\n```", [_code("def f():\n    pass")]),
+        ("    indented\n    code", [_code("indented\ncode")]),
+        ("- a\n- b\n  - c\n\n  more", [_text("- a\n- b\n  - c\nmore")]),
+        ("1. a\n2. b", [_text("1. a\n2. b")]),
+        ("- a\n\n      code\n- b", [_text("- a"), _code("code"), _text("- b")]),
+        ("| a | b |\n|---|---|\n| c | d |", [_text("a | b\nc | d")]),
+        ("> # Quoted\n> text", [_text("Quoted"), _text("text")]),
+        (
+            "Seen <!-- not --> text\n\n<!-- nor\n\nthis -->\n\nend",
+            [_text("Seen text"), _text("end")],
+        ),
+        ("<div>\n<b>Shown</b>\n</div>\n\n<script>\nhidden()\n</script>", [_text("Shown")]),
+        (
+            "<details>\n<summary>More</summary>\n\n*text*\n\n</details>",
+            [_text("More"), _text("text")],
+        ),
+        ("/// tip | Mind this\n\nText.\n\n///", [_text("Mind this"), _text("Text.")]),
+        ("/// note\n\nText.\n\n///", [_text("Text.")]),
+        ("{* ../src/a.py hl[3] *}", []),
+        ("/// is how a comment starts", [_text("/// is how a comment starts")]),
+        ("\ufeff# BOM\r\n\r\ntext\r\n", [_heading("BOM"), _text("text")]),
+        ("", []),
+    ],
+)
+def test_markdown(source: str, expected: list[Block]) -> None:
+    """Markdown gives the text without its markup, and code as it is."""
+    assert expected == _blocks("a.md", source)
+
+
+def test_front_matter_becomes_metadata_and_title() -> None:
+    """Plain values at the top of a page are metadata; its title is its best heading."""
+    source = (
+        "---\ntitle: 'A: page'\nlang: en # comment\ntags: [a, b]\nnested:\n  key: value\n"
+        "text: |\n  more\ntype: own\n---\nText.\n"
+    )
+    loaded = _load("a.md", source)
+
+    assert "A: page" == loaded.title
+    assert (_heading("A: page"), _text("Text.")) == loaded.blocks
+    assert {"title": "A: page", "lang": "en", "type": "markdown"} == loaded.metadata
+
+
+@pytest.mark.parametrize("source", ["---\n\ntext\n", "---\ntext: a\nnever closed\n"])
+def test_a_rule_is_no_front_matter(source: str) -> None:
+    """What only looks like front matter is text."""
+    assert "text" in " ".join(block.text for block in _blocks("a.md", source))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "<h1>Title<a href='#t'>¶</a></h1><p>Some\n <b>text</b></p>",
+            [_heading("Title"), _text("Some text")],
+        ),
+        ("<p>a<script>x</script>b<style>y</style>c<nav>d</nav>e</p>", [_text("abc"), _text("e")]),
+        ("<template>a</template><p hidden>b</p><i style='display: none'>c</i>d", [_text("d")]),
+        ("<ul hidden><li>a</ul><i aria-hidden='true'>b</i><p>c", [_text("c")]),
+        ("<pre>def f():\n  <b>pass</b><br>end</pre>", [_code("def f():\n  pass\nend")]),
+        ("<ul><li>a<ul><li><p>b</p></li></ul></li><li>c</li></ul>", [_text("- a\n  - b\n- c")]),
+        ("<table><tr><th>a</th><th>b</th></tr><tr><td>c<td>d</table>", [_text("a | b\nc | d")]),
+        ("<table><tr><td><h2>a</h2></td></tr></table>", [_text("a")]),
+        ("<dl><dt>a</dt><dd>b</dd></dl>", [_text("a\nb")]),
+        ("a<!-- b -->c<br>d <img alt='e' src=f>", [_text("ac\nd e")]),
+        ("<div>a<div>b</div>c</div>", [_text("a"), _text("b"), _text("c")]),
+        ("<?xml version='1.0' encoding='utf-8'?><html><body><p>é</p></body></html>", [_text("é")]),
+        ("<div>" * 1_000 + "deep" + "</div>" * 1_000, [_text("deep")]),
+        ("plain & text", [_text("plain & text")]),
+        ("<h1> </h1>", []),
+        ("<!-- nothing -->", []),
+        (" ", []),
+    ],
+)
+def test_html(source: str, expected: list[Block]) -> None:
+    """A page gives what it shows, in blocks, whatever its markup hides."""
+    assert expected == _blocks("a.html", source)
+
+
+def test_a_page_nested_beyond_all_reason_is_refused() -> None:
+    """A parser that stops at some depth does not pass the rest over in silence."""
+    with pytest.raises(IngestError, match="depth"):
+        _load("a.html", "<div>" * 5_000 + "deep")
+
+
+def test_the_title_of_a_page() -> None:
+    """A page is named by its title, which is a heading only where it has no other."""
+    titled = _load("a.html", "<head><title>The\n title</title></head><h1>Heading</h1><p>Text")
+    bare = _load("a.htm", "<title>The title</title><h2>Part</h2><p>Text")
+
+    assert {"type": "html", "title": "The title"} == titled.metadata
+    assert (_heading("Heading"), _text("Text")) == titled.blocks
+    assert (_heading("The title"), _heading("Part", 2), _text("Text")) == bare.blocks
+
+
+def test_a_page_may_declare_its_encoding() -> None:
+    """Old pages are not UTF-8, and say so; a wrong or unknown declaration is an error."""
+    page = '<meta http-equiv="x" content="text/html; charset=%s"><p>na\xefve'
+    assert [_text("naïve")] == _blocks("a.html", (page % "iso-8859-1").encode("latin-1"))
+
+    for declared in ("ascii", "no-such-code", "idna"):
+        with pytest.raises(IngestError, match=declared):
+            _load("a.html", (page % declared).encode("latin-1"))
+
+
+def test_plain_text() -> None:
+    """Blank lines part paragraphs; a text is named by its file."""
+    loaded = _load("notes/Some notes.txt", "First\nparagraph\r\n \r\n\n  second  \n")
+
+    assert (_text("First\nparagraph"), _text("  second")) == loaded.blocks
+    assert {"type": "text", "title": "Some notes"} == loaded.metadata
+
+
+def test_pdf() -> None:
+    """A PDF file gives the text of its pages, and its title."""
+    loaded = _load("a.pdf", make_pdf(["Page (one)\nsecond line", "Page two"], title="Report"))
+
+    assert {"type": "pdf", "pages": "2", "title": "Report"} == loaded.metadata
+    assert (
+        _heading("Report"),
+        _text("Page (one)\nsecond line"),
+        _text("Page two"),
+    ) == loaded.blocks
+
+
+def test_a_pdf_without_text_says_so() -> None:
+    """A scanned page is a failure that names its remedy, and not an empty document."""
+    with pytest.raises(IngestError, match="no text layer"):
+        _load("scan.pdf", make_pdf(["", ""]))
+
+
+def test_an_encrypted_pdf_says_so() -> None:
+    """A file that asks for a password fails; one that only forbids printing does not."""
+    with pytest.raises(IngestError, match="encrypted"):
+        _load("secret.pdf", make_pdf(["text"], password="hush"))
+
+    assert [_text("text")] == _blocks("open.pdf", make_pdf(["text"], password=""))
+
+
+def test_a_cipher_that_nothing_here_reads_counts_as_encrypted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Newer ciphers need a package that is not there, which the author of a file cannot mend."""
+
+    def decrypt(_: PdfReader, password: str) -> None:
+        raise DependencyError(password)
+
+    monkeypatch.setattr(PdfReader, "decrypt", decrypt)
+    with pytest.raises(IngestError, match="encrypted"):
+        _load("open.pdf", make_pdf(["text"], password=""))
+
+
+def test_docx() -> None:
+    """A Word file gives headings by style, and paragraphs, lists and tables in their order."""
+    document = docx.Document()
+    document.add_paragraph("The report", style="Title")
+    document.add_heading("Part one", level=1)
+    document.add_paragraph("A paragraph.")
+    document.add_paragraph("first", style="List Bullet")
+    document.add_paragraph("second", style="List Number")
+    table = document.add_table(rows=2, cols=2)
+    for cell, text in zip(table._cells, ("a", "b", "c\nc", "d"), strict=True):
+        cell.text = text
+    table.rows[1].cells[1].add_table(rows=1, cols=1).cell(0, 0).text = "inner"
+    wide = document.add_table(rows=1, cols=3)
+    wide.cell(0, 0).merge(wide.cell(0, 1)).text = "merged"
+    document.styles.add_style("Source Code", 1)
+    document.add_paragraph("def f():", style="Source Code")
+    document.add_paragraph("    pass", style="Source Code")
+    loaded = _load("a.docx", save_docx(document))
+
+    assert {"type": "docx", "title": "The report"} == loaded.metadata
+    assert (
+        _heading("The report"),
+        _heading("Part one"),
+        _text("A paragraph."),
+        _text("- first\n- second"),
+        _text("a | b\nc c | d inner"),
+        _text("merged |"),
+        _code("def f():\n    pass"),
+    ) == loaded.blocks
+
+
+def test_docx_lists_without_a_list_style() -> None:
+    """What Word numbers is a list item, but for headings."""
+    document = docx.Document()
+    for style in ("Normal", "Heading 2"):
+        paragraph = document.add_paragraph("numbered", style=style)
+        paragraph._p.get_or_add_pPr()._add_numPr()  # type: ignore[attr-defined]  # made at run time
+
+    assert [_text("- numbered"), _heading("numbered", 2)] == _blocks("a.docx", save_docx(document))
+
+
+def test_the_title_property_of_a_docx() -> None:
+    """The title that the author set goes before the first heading."""
+    assert "Set" == _load("a.docx", make_docx(("Heading 1", "First"), title="Set")).title
+
+
+def test_a_docx_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sizes in the archive are looked at before anything is unpacked."""
+    monkeypatch.setattr(word, "_MAX_UNPACKED_BYTES", 100)
+
+    with pytest.raises(IngestError, match="unpacks to more than 100 bytes"):
+        _load("bomb.docx", make_docx(("Normal", "text")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("document", ["a.md", "a.txt", "a.html"])
+def test_text_is_read_in_every_marked_encoding(document: str, encoding: str) -> None:
+    """UTF-8 needs no byte order mark, and the others have one."""
+    assert [_text("Größe 漢")] == _blocks(document, "Größe 漢".encode(encoding))
+
+
+@pytest.mark.parametrize("document", ["a.md", "a.txt", "a.html"])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"abc\xff", "not valid UTF-8 at byte 3"),
+        (b"\xff\xfea", "not valid UTF-16-LE"),
+        (b"%PDF\0\0", "NUL"),
+        ("a\0b".encode("utf-16"), "NUL"),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(document: str, data: bytes, reason: str) -> None:
+    """A guess would put nonsense into the index, so an unknown encoding is an error."""
+    with pytest.raises(IngestError, match=reason):
+        _load(document, data)
+
+
+@pytest.mark.parametrize("document", ["a.pdf", "a.docx"])
+@pytest.mark.parametrize("data", [b"", b"not what it says", b"%PDF-1.4\n", b"PK\x03\x04"])
+def test_broken_files_fail_with_a_reason(document: str, data: bytes) -> None:
+    """What a parser raises becomes an error of ours, with its cause."""
+    with pytest.raises(IngestError, match="cannot be parsed") as caught:
+        _load(document, data)
+
+    assert document == caught.value.document
+    assert caught.value.__cause__ is not None
+
+
+def test_an_archive_that_is_no_word_file_fails_with_a_reason() -> None:
+    """A ZIP archive of another kind is not a traceback."""
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as archive:
+        archive.writestr("a.txt", "text")
+
+    with pytest.raises(IngestError, match="cannot be parsed"):
+        _load("a.docx", output.getvalue())
+
+
+@pytest.mark.parametrize("document", ["a.exe", "README", "a.md.bak", ".md"])
+def test_an_unsupported_type_names_the_supported_ones(document: str) -> None:
+    """Whoever submits a spreadsheet learns what could be read instead."""
+    with pytest.raises(UnsupportedTypeError, match=r"\.docx, .*\.md, .*\.pdf"):
+        _load(document, b"text")
+
+
+@pytest.mark.parametrize("document", ["A.MD", "b.Markdown"])
+def test_suffixes_are_found_in_any_case(document: str) -> None:
+    """Files from some systems shout."""
+    assert [_heading("T")] == _blocks(document, "# T")
+
+
+def test_a_loader_of_an_extension_goes_first_and_gets_the_common_treatment() -> None:
+    """A team can read further formats, or its own way; cleaning and metadata are the same."""
+
+    def load(document: str, data: bytes, /) -> Loaded:
+        return Loaded("", (_text(f"{document}\u200b "), _text(data.decode())))
+
+    registry = LoaderRegistry({".CSV": load, ".txt": load})
+
+    assert {".csv", ".txt", ".md"} <= registry.suffixes
+    assert Loaded(
+        "a", (_text("a.csv"), _text("1,2")), {"type": "csv", "title": "a"}
+    ) == registry.load("a.csv", b"1,2")
+    assert _text("a.txt") == registry.load("a.txt", b" ").blocks[0]
+
+
+def test_parsers_are_imported_at_their_first_document() -> None:
+    """The service starts without them."""
+    script = (
+        "import sys; from app.ingestion.pipeline import Pipeline; "
+        "sys.exit(', '.join({'docx', 'lxml', 'markdown_it', 'pypdf'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(  # noqa: S603 - the interpreter that runs the tests
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@settings(max_examples=50)
+@given(
+    st.sampled_from([".md", ".html", ".txt", ".pdf", ".docx"]),
+    st.binary(max_size=200)
+    | st.text(alphabet="#*_`[]()<>!-|\n\t a\\&/{}", max_size=200).map(str.encode),
+)
+@example(".html", b"<>")
+@example(".md", b"[a]: \n<b")
+def test_no_bytes_cause_anything_but_our_error(suffix: str, data: bytes) -> None:
+    """Whatever is in a file, it is read or refused."""
+    with suppress(IngestError):
+        assert all(block.text.strip() for block in _load(f"a{suffix}", data).blocks)
+
+
+@pytest.mark.parametrize("suffix", [".md", ".html", ".txt"])
+@pytest.mark.parametrize(
+    "unit", ["[", "![", "*a ", ">", "- ", "`a", "<", "<!--", "<b>", "a|", "---\n", "&#", "{* "]
+)
+def test_hostile_documents_take_reasonable_time(suffix: str, unit: str) -> None:
+    """Constructions that some parsers take the square of the length for."""
+    started = perf_counter()
+    with suppress(IngestError):
+        _load(f"a{suffix}", unit * (100_000 // len(unit)))
+
+    assert perf_counter() - started < 5

@@ -1,0 +1,37 @@
+"""The manifest of an index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.retrieval.manifest import Manifest
+
+MADE = Manifest(embedder="offline:hashing", dimension=512, chunker="blocks-v1/256/32")
+
+
+def test_equal_manifests_do_not_differ() -> None:
+    """An index fits settings that ask for what it has."""
+    assert {} == MADE.differences(replace(MADE))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (
+            replace(MADE, embedder="openai:small"),
+            {"embedder": ("offline:hashing", "openai:small")},
+        ),
+        (replace(MADE, dimension=384), {"dimension": ("512", "384")}),
+        (
+            Manifest(embedder="offline:hashing", dimension=8, chunker="blocks-v2/1/0"),
+            {"dimension": ("512", "8"), "chunker": ("blocks-v1/256/32", "blocks-v2/1/0")},
+        ),
+    ],
+)
+def test_a_difference_names_the_part_and_both_values(
+    asked: Manifest, expected: dict[str, tuple[str, str]]
+) -> None:
+    """What differs is named, with what the index has first."""
+    assert expected == MADE.differences(asked)

@@ -1,0 +1,136 @@
+"""Tests of the memory profiler."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from app.utils.memory import MemoryProfile, measure
+
+MEGABYTE = 1_000_000
+
+
+def nearly(megabytes: float) -> object:
+    """Return what a number of bytes equals but for the small change of the interpreter."""
+    return pytest.approx(megabytes * MEGABYTE, abs=0.2 * MEGABYTE)
+
+
+def test_peak_and_current_are_told_apart() -> None:
+    """What was released counts for the peak only; what is kept counts for both."""
+    with measure() as profile:
+        kept = bytearray(MEGABYTE)
+        released = bytearray(3 * MEGABYTE)
+        del released
+    assert nearly(1) == profile.current_bytes
+    assert nearly(4) == profile.peak_bytes
+    assert MEGABYTE == len(kept)
+
+
+def test_an_inner_block_does_not_hide_the_outer_peak() -> None:
+    """Each block has its own peak, whether the highest moment is before, in, or after the inner."""
+    with measure() as outer:
+        early = bytearray(5 * MEGABYTE)
+        del early
+        with measure() as inner:
+            late = bytearray(2 * MEGABYTE)
+            del late
+    assert nearly(5) == outer.peak_bytes
+    assert nearly(2) == inner.peak_bytes
+
+    with measure() as outer, measure() as inner:
+        high = bytearray(2 * MEGABYTE)
+        del high
+    assert nearly(2) == outer.peak_bytes
+    assert nearly(2) == inner.peak_bytes
+
+
+def test_memory_that_was_there_before_does_not_count() -> None:
+    """A block counts from its own start, and goes below zero where it releases older memory."""
+    with measure():
+        older = bytearray(MEGABYTE)
+        with measure() as profile:
+            del older
+    assert nearly(-1) == profile.current_bytes
+    assert nearly(0) == profile.peak_bytes
+
+
+def test_off_is_off() -> None:
+    """A disabled block traces nothing, and tells nothing."""
+    with measure(enabled=False) as profile:
+        assert not tracemalloc.is_tracing()
+        bytearray(MEGABYTE)
+    assert MemoryProfile(current_bytes=0, peak_bytes=0) == profile
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_tracing_is_left_as_it_was(*, running: bool) -> None:
+    """Tracing ends with the outermost block, unless it was on before."""
+    if running:
+        tracemalloc.start()
+    try:
+        with measure(), measure():
+            assert tracemalloc.is_tracing()
+        assert running == tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_failing_block_is_measured() -> None:
+    """The numbers are there after an exception, and tracing has ended."""
+    profile = MemoryProfile()
+
+    def fail() -> None:
+        nonlocal profile
+        with measure() as profile:
+            raise KeyError([bytearray(MEGABYTE)])
+
+    with pytest.raises(KeyError):
+        fail()
+    assert nearly(1) == profile.peak_bytes
+    assert not tracemalloc.is_tracing()
+
+
+def test_blocks_may_overlap_in_threads() -> None:
+    """Blocks of two threads that end in the order they began do not disturb each other."""
+    barrier = Barrier(2, timeout=10)
+
+    def first() -> int:
+        with measure() as profile:
+            barrier.wait()
+            barrier.wait()
+            big = bytearray(2 * MEGABYTE)
+            del big
+        barrier.wait()
+        return profile.peak_bytes
+
+    def second() -> int:
+        barrier.wait()
+        with measure() as profile:
+            barrier.wait()
+            barrier.wait()
+        return profile.peak_bytes
+
+    with ThreadPoolExecutor(2) as pool:
+        peaks = [pool.submit(first), pool.submit(second)]
+        assert [nearly(2)] * 2 == [peak.result() for peak in peaks]
+    assert not tracemalloc.is_tracing()
+
+
+async def test_blocks_may_overlap_in_tasks() -> None:
+    """The same for tasks, which interleave at every await."""
+
+    async def allocate(megabytes: int) -> int:
+        with measure() as profile:
+            block = bytearray(megabytes * MEGABYTE)
+            await asyncio.sleep(0)
+            del block
+        return profile.peak_bytes
+
+    peaks = await asyncio.gather(*(allocate(n) for n in (1, 2, 3)))
+    # The other tasks' blocks count from the moment that a block began.
+    assert [nearly(6), nearly(5), nearly(3)] == peaks
+    assert not tracemalloc.is_tracing()

@@ -1,0 +1,60 @@
+"""What may go to a model and come back."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app.llm.messages import ChatReply, ChatRequest, Message, Passage, Prompt, Usage
+
+MESSAGES = (Message(role="user", content="Hello?"),)
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t", "x" * 100_001])
+def test_a_prompt_is_neither_blank_nor_endless(text: str) -> None:
+    """VAL1: 1 to 100,000 characters."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Prompt).validate_python(text)
+
+
+def test_a_prompt_is_stripped() -> None:
+    """Space around a text means nothing and does not count."""
+    padded = "  " + "x" * 100_000 + "\n"
+    assert TypeAdapter(Prompt).validate_python(padded) == "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": ()},
+        {"temperature": -0.1},
+        {"temperature": 2.1},
+        {"max_tokens": 0},
+        {"question": " "},
+        {"surprise": 1},
+    ],
+)
+def test_a_request_is_validated(change: dict[str, object]) -> None:
+    """What is out of range or unknown is refused."""
+    with pytest.raises(ValidationError):
+        ChatRequest.model_validate({"messages": MESSAGES, "question": "Hello?"} | change)
+
+
+def test_messages_do_not_change() -> None:
+    """A request that was logged is the one that was sent."""
+    request = ChatRequest(messages=MESSAGES, question="Hello?")
+    with pytest.raises(ValidationError):
+        request.question = "Another?"  # type: ignore[misc]  # frozen, as is tested here
+
+
+def test_passages_count_from_one() -> None:
+    """A citation `[0]` does not exist."""
+    with pytest.raises(ValidationError):
+        Passage(number=0, document="a.md", text="text")
+
+
+def test_usage_adds_up() -> None:
+    """The total is prompt and completion."""
+    usage = Usage(prompt_tokens=3, completion_tokens=4)
+    assert usage.total_tokens == 7
+    assert ChatReply(text="", model="fake:one", usage=usage).usage == usage

@@ -1,0 +1,222 @@
+"""Tests of the counters and timings."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.telemetry.metrics import MAX_SERIES, METRICS, OTHER, Metrics, MetricSpec, TimingSummary
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return what a scraper reads, by name and sorted labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def test_a_counter_adds_up() -> None:
+    """Each combination of labels counts for itself."""
+    metrics = Metrics()
+    metrics.count("llm_tokens_total", 12, model="m", kind="prompt")
+    metrics.count("llm_tokens_total", 3, model="m", kind="prompt")
+    metrics.count("llm_tokens_total", model="m", kind="completion")
+    seen = samples(metrics)
+    assert 15 == seen["llm_tokens_total", (("kind", "prompt"), ("model", "m"))]
+    assert 1 == seen["llm_tokens_total", (("kind", "completion"), ("model", "m"))]
+
+
+def test_a_timing_is_scraped_as_a_histogram() -> None:
+    """Buckets are in milliseconds and cumulate."""
+    metrics = Metrics()
+    for milliseconds in (0.5, 7, 7, 90_000):
+        metrics.observe("search_ms", milliseconds, mode="hybrid")
+    seen = samples(metrics)
+    mode = ("mode", "hybrid")
+    assert 1 == seen["search_ms_bucket", (("le", "1.0"), mode)]
+    assert 3 == seen["search_ms_bucket", (("le", "10.0"), mode)]
+    assert 3 == seen["search_ms_bucket", (("le", "60000.0"), mode)]
+    assert 4 == seen["search_ms_bucket", (("le", "+Inf"), mode)]
+    assert 4 == seen["search_ms_count", (mode,)]
+    assert 90_014.5 == seen["search_ms_sum", (mode,)]
+
+
+def test_the_summary_agrees_with_the_standard_library() -> None:
+    """Mean, median, least, most and percentiles are what `statistics` makes of the same numbers."""
+    random = Random(7)  # noqa: S311 - data for a test
+    values = [random.lognormvariate(3, 1) for _ in range(500)]
+    metrics = Metrics()
+    for value in values:
+        metrics.observe("ingest_document_ms", value)
+    summary = metrics.summary()["ingest_document_ms"]
+    percentiles = statistics.quantiles(values, n=100, method="inclusive")
+    assert 500 == summary.count
+    assert statistics.fmean(values) == pytest.approx(summary.mean)
+    assert statistics.median(values) == pytest.approx(summary.median)
+    assert (min(values), max(values)) == (summary.min, summary.max)
+    assert percentiles[94] == pytest.approx(summary.p95)
+    assert percentiles[98] == pytest.approx(summary.p99)
+
+
+def test_one_observation_is_its_own_summary() -> None:
+    """Every number of a single observation is that observation."""
+    metrics = Metrics()
+    metrics.observe("search_ms", 5, mode="vector")
+    expected = TimingSummary(count=1, mean=5, median=5, min=5, max=5, p95=5, p99=5)
+    assert {'search_ms{mode="vector"}': expected} == metrics.summary()
+
+
+def test_percentiles_forget_and_totals_do_not() -> None:
+    """Memory is bounded: percentiles are of the latest 1,024, counts and extremes of all."""
+    metrics = Metrics()
+    metrics.observe("ingest_document_ms", 1_000_000)
+    for _ in range(2_000):
+        metrics.observe("ingest_document_ms", 1)
+    summary = metrics.summary()["ingest_document_ms"]
+    assert 2_001 == summary.count
+    assert 1_000_000 == summary.max
+    assert 1 == summary.p99
+
+
+def test_a_timer_measures_its_block() -> None:
+    """In milliseconds, also when the block raises."""
+    metrics = Metrics()
+    with metrics.timer("llm_call_ms", model="m"):
+        time.sleep(0.02)
+    with pytest.raises(KeyError), metrics.timer("llm_call_ms", model="m"):
+        raise KeyError
+    summary = metrics.summary()['llm_call_ms{model="m"}']
+    assert 2 == summary.count
+    assert 19 <= summary.max < 2_000
+
+
+def test_nothing_observed_is_nothing_summed_up() -> None:
+    """A fresh process has no summaries, yet tells which metrics there are."""
+    metrics = Metrics()
+    assert {} == metrics.summary()
+    text = metrics.exposition().decode()
+    assert all(f"# HELP {spec.name} {spec.help}" in text for spec in METRICS)
+    assert metrics.content_type.startswith("text/plain; version=")
+
+
+def test_a_timer_in_progress_is_not_summed_up_yet() -> None:
+    """A series exists from the block's start, and has no numbers before its end."""
+    metrics = Metrics()
+    with metrics.timer("ingest_document_ms"):
+        assert {} == metrics.summary()
+    assert 1 == metrics.summary()["ingest_document_ms"].count
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("searches_total", {}),
+        ("answers_total", {}),
+        ("answers_total", {"outcome": "failed", "user": "u"}),
+        ("answers_total", {"reason": "failed"}),
+        ("search_ms", {"mode": "hybrid"}),
+    ],
+)
+def test_only_declared_counters_count(name: str, labels: dict[str, str]) -> None:
+    """An unknown name, other labels, and a timing are errors, not new series."""
+    with pytest.raises(ValueError, match=name):
+        Metrics().count(name, 1, **labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("search_s", {}), ("search_ms", {"way": "x"}), ("answers_total", {"outcome": "failed"})],
+)
+def test_only_declared_timings_are_observed(name: str, labels: dict[str, str]) -> None:
+    """The same for timings, and a timer says so before its block runs."""
+    metrics = Metrics()
+    with pytest.raises(ValueError, match=name):
+        metrics.observe(name, 1, **labels)
+    entered = False
+    with pytest.raises(ValueError, match=name), metrics.timer(name, **labels):
+        entered = True
+    assert not entered
+
+
+def test_a_negative_count_is_refused() -> None:
+    """Counters never go back."""
+    with pytest.raises(ValueError, match="non-negative"):
+        Metrics().count("answers_total", -1, outcome="failed")
+
+
+def test_label_values_cannot_grow_without_bound() -> None:
+    """What goes beyond the bound is counted together, and nothing is lost."""
+    metrics = Metrics()
+    for number in range(3 * MAX_SERIES):
+        metrics.count("http_requests_total", method="GET", route=f"/r/{number}", status="200")
+        metrics.observe("http_request_ms", 1, method="GET", route=f"/r/{number}")
+    seen = samples(metrics)
+    counts = {labels: value for (name, labels), value in seen.items() if name.endswith("ts_total")}
+    assert MAX_SERIES + 1 == len(counts) == len(metrics.summary())
+    assert 3 * MAX_SERIES == sum(counts.values())
+    rest = tuple((label, OTHER) for label in ("method", "route", "status"))
+    assert 2 * MAX_SERIES == counts[rest]
+    metrics.count("http_requests_total", method="GET", route="/r/0", status="200")
+    first = (("method", "GET"), ("route", "/r/0"), ("status", "200"))
+    assert 2 == samples(metrics)["http_requests_total", first]
+
+
+def test_a_long_label_value_is_cut() -> None:
+    """A caller's text cannot fill the memory through a label either."""
+    metrics = Metrics()
+    metrics.count("answers_total", outcome="x" * 10_000)
+    assert len(metrics.exposition()) < 5_000
+
+
+def test_a_hostile_label_value_cannot_forge_a_sample() -> None:
+    """Quotes and line ends in a value are escaped."""
+    metrics = Metrics()
+    metrics.count("answers_total", outcome='a"} 7\nanswers_total{outcome="forged')
+    assert ("answers_total", (("outcome", "forged"),)) not in samples(metrics)
+
+
+def test_threads_lose_nothing() -> None:
+    """Counts and timings from many threads add up exactly."""
+    metrics = Metrics()
+
+    def work(number: int) -> None:
+        for _ in range(500):
+            metrics.count("answers_total", outcome=f"o{number % 2}")
+            metrics.observe("ingest_document_ms", 2)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    seen = samples(metrics)
+    assert 2_000 == seen["answers_total", (("outcome", "o0"),)]
+    summary = metrics.summary()["ingest_document_ms"]
+    assert (4_000, 2.0) == (summary.count, summary.mean)
+
+
+def test_two_processes_parts_do_not_share() -> None:
+    """Each `Metrics` has its own registry: nothing is global."""
+    one, two = Metrics(), Metrics()
+    one.count("answers_total", outcome="answered")
+    assert ("answers_total", (("outcome", "answered"),)) not in samples(two)
+
+
+def test_a_team_may_measure_more() -> None:
+    """Further metrics go beside the template's."""
+    metrics = Metrics((*METRICS, MetricSpec("invoices_total", "Invoices read.", ("kind",))))
+    metrics.count("invoices_total", kind="scan")
+    assert 1 == samples(metrics)["invoices_total", (("kind", "scan"),)]
+
+
+def test_every_declared_metric_says_what_it_is() -> None:
+    """Names are unique and have a unit, and each has a help text that is a sentence."""
+    names = [spec.name for spec in METRICS]
+    assert len(set(names)) == len(names)
+    assert all(name.endswith(("_total", "_ms")) for name in names)
+    assert all(spec.help.endswith(".") for spec in METRICS)

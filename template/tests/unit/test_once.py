@@ -1,0 +1,128 @@
+"""Tests of the asynchronous singleton."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.utils.once import AsyncOnce
+
+
+class Client:
+    """Something expensive that wants to be closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def aclose(self) -> None:
+        """Close it."""
+        self.closed = True
+
+
+class Factory:
+    """Makes clients slowly, fails as often as it is told, and counts."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.calls = 0
+        self.failures = failures
+
+    async def __call__(self) -> Client:
+        """Make a client, or fail."""
+        self.calls += 1
+        await asyncio.sleep(0.001)
+        if self.calls <= self.failures:
+            raise ConnectionError(f"attempt {self.calls}")
+        return Client()
+
+
+async def test_many_first_uses_make_one() -> None:
+    """However many ask at the same time, the value is made once and all get the same one."""
+    factory = Factory()
+    once = AsyncOnce(factory)
+    clients = await asyncio.gather(*(once.get() for _ in range(200)))
+    assert 1 == factory.calls
+    assert {id(clients[0])} == {id(client) for client in clients}
+    assert clients[0] is await once.get()
+
+
+async def test_nothing_is_made_before_the_first_use() -> None:
+    """Wiring a service up costs nothing."""
+    factory = Factory()
+    AsyncOnce(factory)
+    await asyncio.sleep(0)
+    assert 0 == factory.calls
+
+
+async def test_a_failure_is_tried_again() -> None:
+    """A failure reaches the one who asked, is not kept, and the next in line tries."""
+    factory = Factory(failures=2)
+    once = AsyncOnce(factory)
+    results = await asyncio.gather(*(once.get() for _ in range(5)), return_exceptions=True)
+    assert ["attempt 1", "attempt 2"] == [str(result) for result in results[:2]]
+    assert all(isinstance(result, Client) for result in results[2:])
+    assert 3 == factory.calls
+
+
+async def test_a_cancelled_first_use_leaves_it_to_the_next() -> None:
+    """Whoever gives up while the value is made takes nobody else along."""
+    factory = Factory()
+    once = AsyncOnce(factory)
+    impatient = asyncio.create_task(once.get())
+    waiting = asyncio.create_task(once.get())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert isinstance(await waiting, Client)
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+
+
+async def test_none_is_a_value() -> None:
+    """A maker that returns `None` is not asked twice."""
+    calls = 0
+
+    async def make() -> None:
+        nonlocal calls
+        calls += 1
+
+    once = AsyncOnce(make)
+    await once.get()
+    await once.get()
+    assert 1 == calls
+
+
+async def test_closing_releases_once_and_allows_another() -> None:
+    """Closing twice closes once; a later use makes a new value."""
+    closed: list[Client] = []
+
+    async def close(client: Client) -> None:
+        closed.append(client)
+        await client.aclose()
+
+    once = AsyncOnce(Factory(), close=close)
+    first = await once.get()
+    await once.aclose()
+    await once.aclose()
+    assert [first] == closed
+    assert first.closed
+    second = await once.get()
+    assert second is not first
+    assert not second.closed
+
+
+async def test_closing_what_was_never_made_does_nothing() -> None:
+    """Neither the maker nor the closer is called."""
+    factory = Factory()
+    once = AsyncOnce(factory, close=Client.aclose)
+    await once.aclose()
+    assert 0 == factory.calls
+
+
+async def test_closing_without_a_closer_forgets() -> None:
+    """A value that needs no release is made anew."""
+    factory = Factory()
+    once = AsyncOnce(factory)
+    await once.get()
+    await once.aclose()
+    await once.get()
+    assert 2 == factory.calls

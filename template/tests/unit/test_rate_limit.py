@@ -1,0 +1,99 @@
+"""The rate limiter admits what it should, for how long, and in how much memory."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.api.rate_limit import RateLimiter
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def test_a_minute_s_requests_may_come_at_once_and_no_more() -> None:
+    """The whole allowance is there at first; the next request has to wait its share of it."""
+    limiter = RateLimiter(6, clock=Clock())
+
+    assert [0.0] * 6 == [limiter.wait("a") for _ in range(6)]
+    assert round(limiter.wait("a"), 6) == 10.0
+
+
+def test_a_refused_request_is_not_counted() -> None:
+    """Who keeps trying does not wait longer for it."""
+    limiter = RateLimiter(1, clock=Clock())
+    limiter.wait("a")
+
+    assert limiter.wait("a") == limiter.wait("a")
+
+
+def test_after_the_wait_one_request_is_admitted() -> None:
+    """The wait that was told is enough, and earns exactly one request."""
+    clock = Clock()
+    limiter = RateLimiter(6, clock=clock)
+    for _ in range(6):
+        limiter.wait("a")
+
+    clock.now += limiter.wait("a")
+
+    assert limiter.wait("a") == 0.0
+    assert limiter.wait("a") > 0
+
+
+def test_an_idle_minute_gives_the_whole_allowance_back() -> None:
+    """And never more than the whole."""
+    clock = Clock()
+    limiter = RateLimiter(3, clock=clock)
+    for _ in range(3):
+        limiter.wait("a")
+
+    clock.now += 3_600
+
+    assert [True] * 3 + [False] == [limiter.wait("a") == 0 for _ in range(4)]
+
+
+def test_clients_do_not_share_an_allowance() -> None:
+    """One busy client does not shut the others out."""
+    limiter = RateLimiter(1, clock=Clock())
+    limiter.wait("a")
+
+    assert limiter.wait("a") > 0
+    assert limiter.wait("b") == 0
+
+
+def test_memory_is_bounded_and_keeps_the_busiest() -> None:
+    """The clients that were seen last are remembered, and only so many."""
+    limiter = RateLimiter(2, most_clients=3, clock=Clock())
+    for client in ("a", "b", "c", "a", "d"):
+        limiter.wait(client)
+
+    assert len(limiter) == 3
+    assert limiter.wait("a") > 0
+
+
+@given(
+    per_minute=st.integers(1, 1_000),
+    gaps=st.lists(st.floats(0, 30, allow_nan=False), max_size=200),
+)
+def test_no_minute_admits_more_than_a_burst_and_a_minute_s_share(
+    per_minute: int, gaps: list[float]
+) -> None:
+    """Within any 60 seconds at most twice the allowance passes: the burst, and what it earns."""
+    clock = Clock()
+    limiter = RateLimiter(per_minute, clock=clock)
+    admitted = []
+    for gap in gaps:
+        clock.now += gap
+        if limiter.wait("a") == 0:
+            admitted.append(clock.now)
+
+    for start in admitted:
+        assert sum(start <= time < start + 60 for time in admitted) <= 2 * per_minute

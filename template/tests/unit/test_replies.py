@@ -1,0 +1,50 @@
+"""A provider's reply is looked at before it is used (VAL2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.exceptions import InvalidResponseError
+from app.llm.messages import ChatReply, Usage
+from app.llm.replies import parse_reply
+
+if TYPE_CHECKING:
+    from app.llm.replies import RawReply
+
+
+def raw_reply() -> RawReply:
+    """Return a reply as it should be."""
+    return {
+        "text": "Yes [1].",
+        "model": "fake:one",
+        "usage": {"prompt_tokens": 10, "completion_tokens": 2},
+    }
+
+
+def test_a_good_reply_is_taken() -> None:
+    """Every part arrives."""
+    usage = Usage(prompt_tokens=10, completion_tokens=2)
+    assert ChatReply(text="Yes [1].", model="fake:one", usage=usage) == parse_reply(raw_reply())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": None},
+        {"text": 7},
+        {"usage": {"prompt_tokens": -1, "completion_tokens": 2}},
+        {"usage": {"prompt_tokens": "10", "completion_tokens": 2}},
+        {"usage": {}},
+        {"choices": []},
+    ],
+)
+def test_a_bad_reply_is_refused(change: dict[str, object]) -> None:
+    """A missing, wrong or unknown part is an error that keeps the reply and names what is wrong."""
+    raw = raw_reply()
+    raw.update(change)  # type: ignore[typeddict-item]  # a provider breaks its promise
+    with pytest.raises(InvalidResponseError, match="text, model and usage") as caught:
+        parse_reply(raw)
+    assert "fake:one" in caught.value.response
+    assert caught.value.__cause__ is not None

@@ -1,0 +1,131 @@
+"""The retriever, over fakes of index and embedder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pytest
+import structlog
+
+from app.exceptions import LLMError
+from app.retrieval.ports import Filters, Hit, Index, SearchMode, SearchQuery
+from app.retrieval.retriever import Retriever
+from app.telemetry.metrics import Metrics
+from fixtures.embedder import FakeEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HIT = Hit("a.md", 3, "A", ("A", "B"), "text", 0.75, {})
+
+
+@dataclass
+class FakeIndex:
+    """An index that finds one hit and remembers the queries."""
+
+    queries: list[SearchQuery] = field(default_factory=list)
+
+    async def search(self, query: SearchQuery) -> Sequence[Hit]:
+        """Return the hit."""
+        self.queries.append(query)
+        return [HIT][: query.k]
+
+
+def make(
+    index: FakeIndex, embedder: FakeEmbedder | None = None, metrics: Metrics | None = None
+) -> Retriever:
+    """Return a retriever over an index that can only search."""
+    return Retriever(
+        index=cast("Index", index),
+        embedder=embedder or FakeEmbedder(),
+        metrics=metrics or Metrics(),
+    )
+
+
+async def test_the_query_is_passed_on_whole() -> None:
+    """The index gets text, vector, number, filters, mode and the weight of the vectors."""
+    index, embedder = FakeIndex(), FakeEmbedder(rank_weight=0.5)
+    filters = Filters("docs/", {"type": "md"})
+
+    hits = await make(index, embedder).search("two words", k=4, filters=filters)
+
+    (query,) = index.queries
+    assert [HIT] == list(hits)
+    assert ("two words", 4, filters, SearchMode.HYBRID, 0.5) == (
+        query.text,
+        query.k,
+        query.filters,
+        query.mode,
+        query.vector_weight,
+    )
+    assert np.array_equal(await embedder.embed_query("two words"), query.vector)
+
+
+async def test_a_lexical_search_does_not_embed() -> None:
+    """What no leg needs is not computed, for an embedder may cost money."""
+    index, embedder = FakeIndex(), FakeEmbedder()
+
+    await make(index, embedder).search("words", k=1, mode=SearchMode.LEXICAL)
+
+    assert [] == embedder.embedded
+    assert (embedder.dimension,) == index.queries[0].vector.shape
+
+
+async def test_each_search_is_timed_by_its_mode() -> None:
+    """The metrics have a series for each mode."""
+    metrics = Metrics()
+    retriever = make(FakeIndex(), metrics=metrics)
+
+    for mode in (SearchMode.HYBRID, SearchMode.HYBRID, SearchMode.VECTOR):
+        await retriever.search("words", k=1, mode=mode)
+
+    exposed = metrics.exposition().decode()
+    assert 'search_ms_count{mode="hybrid"} 2.0' in exposed
+    assert 'search_ms_count{mode="vector"} 1.0' in exposed
+
+
+async def test_a_search_is_one_event_without_the_text() -> None:
+    """The log says how it went; what a user asks is not for the log."""
+    with structlog.testing.capture_logs() as events:
+        await make(FakeIndex()).search("private words", k=2)
+
+    done, hit = events
+    assert ("search_done", "info", "hybrid", 2, 1, "a.md#3", False) == tuple(
+        done[name] for name in ("event", "log_level", "mode", "k", "hits", "best", "filtered")
+    )
+    assert ("search_hit", "debug", 1, "a.md#3", 0.75) == tuple(
+        hit[name] for name in ("event", "log_level", "rank", "chunk", "score")
+    )
+    assert "private" not in repr(events)
+
+
+async def test_finding_nothing_is_no_error() -> None:
+    """No hit is an answer."""
+    with structlog.testing.capture_logs() as events:
+        assert [] == list(await make(FakeIndex()).search("words", k=0))
+
+    assert [(0, None)] == [(event["hits"], event["best"]) for event in events]
+
+
+async def test_an_embedders_error_passes_through() -> None:
+    """The caller learns that the embedder could not answer."""
+    index = FakeIndex()
+
+    with pytest.raises(LLMError, match="down"):
+        await make(index, FakeEmbedder(error=LLMError("down"))).search("words", k=1)
+
+    assert [] == index.queries
+
+
+async def test_the_fake_embedder_embeds_words() -> None:
+    """The fake is deterministic, ignores order, and has no direction for nothing."""
+    embedder = FakeEmbedder(dimension=8)
+
+    batch = await embedder.embed_documents(["a b", "b a", ""])
+
+    assert (3, 8) == batch.shape
+    assert np.array_equal(batch[0], batch[1])
+    assert [1, 1, 0] == pytest.approx(np.linalg.norm(batch, axis=1).tolist())
+    assert ["a b", "b a", ""] == embedder.embedded

@@ -1,0 +1,142 @@
+"""The bodies of requests: what is taken, and what is refused (`app.api.schemas`)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from app.api.schemas import AnswerRequest, AnswerResponse, FoundChunk, SearchRequest
+from app.graph.state import Question
+from app.retrieval.ports import Filters, SearchMode
+from app.telemetry.context import bind_request_id
+from fixtures.services import ANSWER, HIT
+
+
+# Four control characters are space to Python and not to Unicode, which Pydantic follows.
+@given(st.text(st.characters(exclude_characters="\x1c\x1d\x1e\x1f"), max_size=200))
+def test_a_prompt_is_stripped_and_blank_is_refused(text: str) -> None:
+    """A question that is accepted has 1 or more characters and no space around it."""
+    try:
+        question = AnswerRequest.model_validate({"question": text}).question
+    except ValidationError:
+        assert not text.strip() or any("\ud800" <= character <= "\udfff" for character in text)
+    else:
+        assert question == text.strip()
+        assert question
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("question", ""),
+        ("question", " \n\t "),
+        ("question", "x" * 100_001),
+        ("question", 5),
+        ("question", None),
+        ("question", "\ud800"),
+        ("stream", "true"),
+        ("stream", 1),
+        ("top_k", 0),
+        ("top_k", 101),
+        ("top_k", "6"),
+        ("top_k", True),
+        ("temperature", -0.1),
+        ("temperature", 2.1),
+        ("temperature", float("nan")),
+        ("temperature", float("inf")),
+        ("temperature", "1"),
+        ("max_tokens", 0),
+        ("max_tokens", 1_000_001),
+        ("max_tokens", 1.5),
+        ("model", ""),
+        ("filters", {"prefixes": "a"}),
+        ("filters", {"prefix": "x" * 1_001}),
+        ("filters", {"metadata": {"a": 1}}),
+        ("filters", {"metadata": {"": "a"}}),
+        ("filters", {"metadata": {str(n): "a" for n in range(21)}}),
+        ("questions", "misspelt"),
+    ],
+)
+def test_an_answer_request_refuses(field: str, value: object) -> None:
+    """Each field has a type and a range, and there are no others."""
+    with pytest.raises(ValidationError):
+        AnswerRequest.model_validate({"question": "Why?"} | {field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("query", " "), ("query", "x" * 100_001), ("k", 0), ("k", 101), ("mode", "fuzzy"), ("q", "a")],
+)
+def test_a_search_request_refuses(field: str, value: object) -> None:
+    """As in an answer request."""
+    with pytest.raises(ValidationError):
+        SearchRequest.model_validate({"query": "upload"} | {field: value})
+
+
+def test_the_longest_prompt_is_taken() -> None:
+    """100,000 characters and the space around them are one prompt."""
+    request = SearchRequest.model_validate({"query": f" {'x' * 100_000} "})
+
+    assert 100_000 == len(request.query)
+
+
+def test_an_answer_request_becomes_a_question() -> None:
+    """Every option arrives in the graph; one that was left out is `None`."""
+    whole = AnswerRequest.model_validate(
+        {
+            "question": " Why? ",
+            "top_k": 3,
+            "filters": {"prefix": "guides/", "metadata": {"type": "pdf"}},
+            "model": "offline:extractive",
+            "temperature": 1,
+            "max_tokens": 9,
+        }
+    )
+
+    assert (
+        Question(
+            question="Why?",
+            top_k=3,
+            filters=Filters(prefix="guides/", metadata={"type": "pdf"}),
+            model="offline:extractive",
+            temperature=1.0,
+            max_tokens=9,
+        )
+        == whole.to_question()
+    )
+    bare = AnswerRequest.model_validate({"question": "Why?"})
+    assert Question(question="Why?") == bare.to_question()
+
+
+def test_a_search_request_has_defaults() -> None:
+    """Eight chunks of every document, by hybrid search."""
+    request = SearchRequest.model_validate({"query": "upload"})
+
+    assert (8, Filters(), SearchMode.HYBRID) == (
+        request.k,
+        request.filters.to_filters(),
+        request.mode,
+    )
+
+
+def test_an_answer_response_is_the_answer_with_the_request_id() -> None:
+    """Nothing of the answer is lost, and the id is that of the request."""
+    with bind_request_id("abc"):
+        response = AnswerResponse.of(ANSWER)
+
+    assert ANSWER.model_dump() | {"request_id": "abc"} == response.model_dump()
+
+
+def test_a_found_chunk_has_what_a_hit_has() -> None:
+    """A caller sees the chunk's id where the hit has its position."""
+    assert FoundChunk(
+        document="guides/upload.md",
+        chunk="guides/upload.md#2",
+        score=0.9,
+        title="Uploads",
+        headings=("Uploads", "One file"),
+        text="Send the file as a form.",
+        metadata={"type": "markdown"},
+    ) == FoundChunk.of(HIT)

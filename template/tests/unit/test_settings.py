@@ -1,0 +1,278 @@
+"""Tests of the settings, and of what is generated from them."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import Field, SecretBytes, SecretStr, ValidationError
+from pydantic_settings import BaseSettings
+
+from app.config.description import describe_settings, variable_name
+from app.config.reference import configuration_markdown, env_example, masked_settings
+from app.config.report import load_settings
+from app.config.settings import ENV_PREFIX, Settings
+
+if TYPE_CHECKING:
+    from fixtures.configuration import MakeSettings
+
+
+class Colour(StrEnum):
+    """A choice of a team's."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class SecretSettings(Settings):
+    """Secrets and such: what a team may add."""
+
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias="OPENAI_API_KEY", description="Key of the provider."
+    )
+    signing_key: SecretStr = Field(default=SecretStr("default-key"), description="Signs links.")
+    raw_key: SecretBytes = Field(default=SecretBytes(b"raw-bytes"), description="Seals things.")
+    database_url: str = Field(default="postgresql://u:pass-word@db/x", description="Where it is.")
+    tags: tuple[str, ...] = Field(default=("a", "b"), description="Words, or | other things.")
+    colour: Colour = Field(default=Colour.RED, description="What it looks like.")
+    pool: int | None = Field(default=None, ge=1, description="Connections, at least one.")
+    rate: float = Field(default=0.5, gt=0, lt=1, description="A share.")
+    depth: int = Field(default=3, le=9, description="How deep.")
+    motto: str = Field(default='say "hi" # now', min_length=2, description="What it says.")
+
+
+class RequiredSettings(Settings):
+    """Something without a default."""
+
+    tenant: str = Field(description="Whose service it is.")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("port", -1),
+        ("port", 65_536),
+        ("host", "two words"),
+        ("host", ""),
+        ("service_name", ""),
+        ("service_name", "x" * 61),
+        ("shutdown_grace_seconds", 0),
+        ("log_level", "LOUD"),
+        ("log_format", "xml"),
+        ("log_file_max_bytes", 9_999),
+        ("log_file_backups", 0),
+        ("chunk_tokens", 31),
+        ("chunk_overlap_tokens", -1),
+        ("max_document_bytes", 999),
+        ("top_k", 0),
+        ("top_k", 101),
+        ("min_grounding", 1.1),
+        ("min_grounding", float("nan")),
+        ("max_evidence_tokens", 99),
+        ("default_model", "extractive"),
+        ("embedding_model", "Offline:x"),
+        ("max_tokens", 0),
+        ("temperature", 2.1),
+        ("enable_caching", "perhaps"),
+        ("answer_cache_size", 0),
+        ("requests_per_minute", 0),
+        ("timeout_seconds", 0),
+        ("timeout_seconds", float("inf")),
+        ("max_body_bytes", 999),
+    ],
+)
+def test_values_outside_their_range_are_refused(
+    make_settings: MakeSettings, field: str, value: object
+) -> None:
+    """Each setting has a range, and the error is about that setting."""
+    with pytest.raises(ValidationError) as caught:
+        make_settings(**{field: value})
+    assert [(field,)] == [error["loc"] for error in caught.value.errors()]
+
+
+def test_an_overlap_of_more_than_half_a_chunk_is_refused(make_settings: MakeSettings) -> None:
+    """Half is allowed, one more is not, and both variables are named."""
+    assert 64 == make_settings(chunk_tokens=128, chunk_overlap_tokens=64).chunk_overlap_tokens
+    with pytest.raises(ValidationError, match=r"APP_CHUNK_OVERLAP_TOKENS \(65\).*APP_CHUNK_TOKENS"):
+        make_settings(chunk_tokens=128, chunk_overlap_tokens=65)
+
+
+def test_levels_and_formats_are_taken_in_any_case(make_settings: MakeSettings) -> None:
+    """`debug` is no reason not to start."""
+    settings = make_settings(log_level="debug", log_format="JSON")
+    assert ("DEBUG", "json") == (settings.log_level, settings.log_format)
+
+
+def test_settings_do_not_change(settings: Settings) -> None:
+    """What was validated stays valid."""
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]  # that is the point
+
+
+def test_unknown_arguments_are_refused(make_settings: MakeSettings) -> None:
+    """A misspelt field of a test or a script is an error too."""
+    with pytest.raises(ValidationError, match="prot"):
+        make_settings(prot=1)
+
+
+def test_a_secret_is_in_no_rendition_of_the_settings() -> None:
+    """Not in repr, str, a dump, the masked settings, or what pydantic says of an error."""
+    settings = SecretSettings(OPENAI_API_KEY="canary-4711")
+    renditions = (
+        repr(settings),
+        str(settings),
+        settings.model_dump_json(),
+        masked_settings(settings),
+    )
+    assert all("canary-4711" not in str(rendition) for rendition in renditions)
+    with pytest.raises(ValidationError) as caught:
+        SecretSettings(OPENAI_API_KEY=["canary-4711"])
+    assert "canary-4711" not in str(caught.value)
+
+
+def test_masked_settings_show_what_may_be_shown() -> None:
+    """By variable, in plain types: secrets as stars, unset ones as `None`."""
+    settings = SecretSettings(port=1, log_file=Path("a") / "b.log")
+    shown = masked_settings(settings)
+    assert len(type(settings).model_fields) == len(shown)
+    assert 1 == shown["APP_PORT"]
+    assert "a/b.log" == shown["APP_LOG_FILE"]
+    assert shown["APP_ENABLE_STREAMING"] is True
+    assert shown["OPENAI_API_KEY"] is None
+    assert "**********" == shown["APP_SIGNING_KEY"] == shown["APP_RAW_KEY"]
+    assert "postgresql://u:**********@db/x" == shown["APP_DATABASE_URL"]
+
+
+def test_a_variable_is_the_prefix_and_the_name_or_the_alias() -> None:
+    """Vendors' keys keep their usual names."""
+    assert "APP_PORT" == variable_name(SecretSettings, "port")
+    assert "OPENAI_API_KEY" == variable_name(SecretSettings, "openai_api_key")
+
+
+def test_every_setting_is_described() -> None:
+    """Each has a group, a description that ends, a type, and a default that is in range."""
+    described = describe_settings()
+    assert list(Settings.model_fields) == [setting.name for setting in described]
+    assert all(setting.description.endswith(".") for setting in described)
+    assert all(setting.group and setting.type for setting in described)
+    assert all(setting.variable == f"{ENV_PREFIX}{setting.name.upper()}" for setting in described)
+
+
+def test_every_number_has_two_bounds() -> None:
+    """No setting can be so large that it takes the service down."""
+    numbers = [each for each in describe_settings() if "number" in each.type]
+    assert len(numbers) > 10
+    assert [] == [
+        each.name for each in numbers if not re.search(r" to |above .* at most", each.range)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "default"),
+    [
+        ("port", "whole number, 0 to 65,535", "8000"),
+        ("timeout_seconds", "number, above 0, at most 600", "30.0"),
+        ("log_format", "one of auto, console, json", "auto"),
+        ("enable_streaming", "true or false", "true"),
+        ("log_file", "path", "none"),
+        ("index_path", "path", "var/index.sqlite"),
+        ("openai_api_key", "secret text", "none"),
+        ("signing_key", "secret text", "**********"),
+        ("tags", "list, as JSON", '["a", "b"]'),
+        ("colour", "one of red, blue", "red"),
+        ("pool", "whole number, at least 1", "none"),
+        ("rate", "number, above 0, below 1", "0.5"),
+        ("depth", "whole number, at most 9", "3"),
+        ("motto", "text, at least 2 characters", 'say "hi" # now'),
+    ],
+)
+def test_a_setting_in_words(name: str, allowed: str, default: str) -> None:
+    """Type, range and default read like a sentence, and no default of a secret is shown."""
+    [setting] = [each for each in describe_settings(SecretSettings) if each.name == name]
+    assert allowed == setting.allowed
+    assert default == setting.default_in_words
+
+
+def test_a_required_setting_says_so() -> None:
+    """It has no default, which is not the same as being unset."""
+    setting = describe_settings(RequiredSettings)[-1]
+    assert ("tenant", True, None) == (setting.name, setting.required, setting.default)
+    assert "none, required" == setting.default_in_words
+
+
+def test_groups_are_the_classes() -> None:
+    """A setting stands under the first line of its class, and groups do not interleave."""
+    groups = [setting.group for setting in describe_settings()]
+    expected = ["The service", "Logging", "The index", "Retrieval and answers", "Flags and limits"]
+    assert expected == list(dict.fromkeys(groups))
+    assert groups == sorted(groups, key=expected.index)
+    assert "Secrets and such: what a team may add" == describe_settings(SecretSettings)[-1].group
+
+
+def test_the_example_file_has_every_variable_once() -> None:
+    """Each is commented out, after its meaning, type, range and default."""
+    text = env_example()
+    assert [each.variable for each in describe_settings()] == re.findall(
+        r"^# (APP_\w+)=", text, re.MULTILINE
+    )
+    assert all(line.startswith("# ") for line in text.splitlines() if line)
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert (
+        "# Port to listen on; 0 takes any.\n"
+        "# Whole number, 0 to 65,535. Default: 8000.\n"
+        "# APP_PORT=8000\n"
+    ) in text
+
+
+def test_the_example_file_says_the_defaults(tmp_path: Path) -> None:
+    """With every line uncommented it loads, and changes nothing but the log file it proposes."""
+    env_file = tmp_path / "example.env"
+    env_file.write_text(
+        re.sub(r"^# (APP_\w+=)", r"\1", env_example(), flags=re.MULTILINE), encoding="utf-8"
+    )
+    settings = load_settings(env_file=env_file)
+    assert set(Settings.model_fields) == settings.model_fields_set
+    assert Path("var/service.log") == settings.log_file
+    assert Settings() == settings.model_copy(update={"log_file": None})
+
+
+def test_placeholders_can_be_uncommented() -> None:
+    """Secrets have a placeholder and never their default; odd text is quoted."""
+    text = env_example(SecretSettings)
+    assert "\n# OPENAI_API_KEY=change-me\n" in text
+    assert "\n# APP_SIGNING_KEY=change-me\n" in text
+    assert "default-key" not in text
+    assert '\n# APP_MOTTO="say \\"hi\\" # now"\n' in text
+
+
+def test_the_page_has_every_variable() -> None:
+    """One row for each, under its group, with cells that a table can hold."""
+    text = configuration_markdown(SecretSettings)
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(SecretSettings.model_fields) == len(rows)
+    assert all(5 == row.count("|") for row in rows)
+    assert (
+        "| `APP_PORT` | whole number, 0 to 65,535 | `8000` | Port to listen on; 0 takes any. |"
+        in rows
+    )
+    assert "| `APP_LOG_FILE` | path | none | File to log to as well" in text
+    assert text.startswith("## The service\n")
+    assert text.endswith("|\n")
+
+
+def test_plain_settings_do_not_read_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a starting process reads `.env`: what a developer has there changes no test."""
+    Path(".env").write_text("APP_PORT=1234\n", encoding="utf-8")
+    assert 8000 == Settings().port
+    monkeypatch.setenv("APP_PORT", "2345")
+    assert 2345 == Settings().port
+
+
+def test_settings_are_pydantic_settings() -> None:
+    """Groups as well, so that the checks on settings see every field."""
+    bases = [base for base in Settings.__mro__ if base.__module__ == Settings.__module__]
+    assert 6 == len(bases)
+    assert all(issubclass(base, BaseSettings) for base in bases)

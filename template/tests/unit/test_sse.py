@@ -1,0 +1,88 @@
+"""Server-sent events: their form, and how a stream ends (`app.api.sse`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.api.problems import Problem
+from app.api.sse import EventStream, event
+from app.llm.messages import Delta
+from fixtures.asgi import Call, Event, events
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+def test_an_event_is_one_line_of_name_and_one_of_json() -> None:
+    """A line break within a piece of text does not break the event."""
+    assert b'event: token\ndata: {"text":"a\\nb\\r\\n"}\n\n' == event(
+        "token", Delta(text="a\nb\r\n")
+    )
+
+
+def test_an_event_leaves_out_what_is_absent() -> None:
+    """As in a problem response, members without a value are not there."""
+    problem = Problem(title="Gone", status=410, code="gone", detail="it is gone")
+
+    assert b"null" not in event("error", problem)
+
+
+async def test_a_stream_is_sent_whole_and_not_kept() -> None:
+    """Every event arrives, the answer ends, and no cache or proxy holds it back."""
+
+    async def two() -> AsyncGenerator[bytes]:
+        yield event("token", Delta(text="a"))
+        yield event("token", Delta(text="b"))
+
+    call = Call("/")
+    await call.of(EventStream(two()))
+
+    headers = dict(call.sent[0]["headers"])
+    assert [Event("token", {"text": "a"}), Event("token", {"text": "b"})] == events(
+        call.answer.decode()
+    )
+    assert call.complete
+    assert headers[b"content-type"].startswith(b"text/event-stream")
+    assert b"no-store" == headers[b"cache-control"]
+    assert b"no" == headers[b"x-accel-buffering"]
+
+
+async def test_an_error_before_the_first_event_leaves_the_status_open() -> None:
+    """Nothing has been sent, so the error can still be answered as a problem."""
+
+    async def failing() -> AsyncGenerator[bytes]:
+        raise ValueError("too early")
+        yield b""
+
+    call = Call("/")
+    with pytest.raises(ValueError, match="too early"):
+        await call.of(EventStream(failing()))
+
+    assert [] == call.sent
+
+
+async def test_a_caller_who_hangs_up_stops_the_work() -> None:
+    """The source is closed at once, also while it waits for its next event."""
+    closed = asyncio.Event()
+    waiting = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[bytes]:
+        try:
+            yield event("token", Delta(text="a"))
+            waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    call = Call("/")
+    async with asyncio.timeout(5):
+        stream = asyncio.create_task(call.of(EventStream(endless())))
+        await waiting.wait()
+        call.hang_up.set()
+        await stream
+
+    assert closed.is_set()
+    assert not call.complete

@@ -1,0 +1,150 @@
+"""Tests of the timing decorator."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, assert_type
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.utils.timing import timed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+
+class Durations:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, float]] = []
+
+    def __call__(self, name: str, milliseconds: float) -> None:
+        """Keep one duration."""
+        self.calls.append((name, milliseconds))
+
+
+@timed
+def add(left: int, right: int = 1) -> int:
+    """Add two numbers."""
+    return left + right
+
+
+@timed
+async def add_later(left: int, *, right: int) -> str:
+    """Add two numbers, after a while."""
+    await asyncio.sleep(0.01)
+    return str(left + right)
+
+
+@timed(sink=Durations())
+def shout(text: str) -> str:
+    """Return the text in capitals."""
+    return text.upper()
+
+
+async def test_types_are_kept() -> None:
+    """A checker sees through the decorator: arguments, result, and that a coroutine is one."""
+    assert_type(add(1), int)
+    assert_type(shout("a"), str)
+    assert_type(await add_later(1, right=2), str)
+    plain: Callable[[int, int], int] = add
+    later: Callable[[], Coroutine[Any, Any, str]] = lambda: add_later(1, right=2)  # noqa: E731 - its type is the test
+    assert 3 == plain(1, 2)
+    assert "3" == await later()
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "signature"),
+    [
+        (add, "add", "(left: 'int', right: 'int' = 1) -> 'int'"),
+        (add_later, "add_later", "(left: 'int', *, right: 'int') -> 'str'"),
+    ],
+)
+def test_names_and_signatures_are_kept(
+    function: Callable[..., object], name: str, signature: str
+) -> None:
+    """At run time, the decorated function says what it is."""
+    assert name == function.__name__
+    assert signature == str(inspect.signature(function))
+    assert (function.__doc__ or "").startswith("Add two numbers")
+
+
+def test_a_coroutine_function_stays_one() -> None:
+    """Frameworks ask a function whether they must await it."""
+    assert inspect.iscoroutinefunction(add_later)
+    assert not inspect.iscoroutinefunction(add)
+
+
+def test_a_call_is_logged_at_debug() -> None:
+    """Without a sink, each call is one event with the function and its milliseconds."""
+    with capture_logs() as events:
+        assert 3 == add(1, 2)
+    assert 1 == len(events)
+    assert "function_timed" == events[0]["event"]
+    assert "debug" == events[0]["log_level"]
+    assert "add" == events[0]["function"]
+    assert 0 <= events[0]["latency_ms"] < 1_000
+
+
+async def test_waiting_counts() -> None:
+    """A coroutine's duration is in milliseconds and covers what it awaits."""
+    sink = Durations()
+
+    @timed(sink=sink)
+    async def wait() -> None:
+        await asyncio.sleep(0.02)
+
+    await wait()
+    [(name, milliseconds)] = sink.calls
+    assert name.endswith("wait")
+    assert 19 <= milliseconds < 2_000
+
+
+async def test_a_failure_is_timed_and_passes() -> None:
+    """A call that raises is measured too, and its exception comes through unchanged."""
+    sink = Durations()
+
+    @timed(sink=sink)
+    def fail() -> None:
+        raise KeyError("plain")
+
+    @timed(sink=sink)
+    async def fail_later() -> None:
+        raise KeyError("async")
+
+    with pytest.raises(KeyError, match="plain"):
+        fail()
+    with pytest.raises(KeyError, match="async"):
+        await fail_later()
+    assert 2 == len(sink.calls)
+
+
+def test_a_method_is_timed() -> None:
+    """Methods get their instance, and their name says whose they are."""
+    sink = Durations()
+
+    class Doubler:
+        @timed(sink=sink)
+        def double(self, number: int) -> int:
+            return 2 * number
+
+    assert 4 == Doubler().double(2)
+    assert sink.calls[0][0].endswith("Doubler.double")
+
+
+def test_generators_are_refused() -> None:
+    """Calling a generator function does nothing yet, so timing it would tell a lie."""
+
+    def count() -> Iterator[int]:
+        yield 1
+
+    async def count_later() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.raises(TypeError, match="count is a generator"):
+        timed(count)
+    with pytest.raises(TypeError, match="count_later is a generator"):
+        timed(count_later)

@@ -1,0 +1,53 @@
+"""Content words, their stems, and the spelling that is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.llm.words import content_words, near_words, vocabulary
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("How long is a return code valid?", ["return", "code", "valid"]),
+        ("What's the doctor\u2019s note?", ["doctor", "note"]),
+        ("1,000 requests in Python 3.11", ["1000", "request", "python", "3.11"]),
+        ("max_body_size", ["max", "bodi", "size"]),
+        ("After five codes were sent", ["5", "code", "send"]),
+        ("What is it?", []),
+        ("", []),
+    ],
+)
+def test_content_words(text: str, words: list[str]) -> None:
+    """Function words go; forms of one word, irregular ones and numerals too, become equal."""
+    assert words == content_words(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "also"),
+    [
+        ("use `BackgroundTasks`", {"background", "task"}),
+        ("an HTTPException", {"http", "except"}),
+        ("plain words", set()),
+    ],
+)
+def test_a_vocabulary_has_the_parts_of_camel_case(text: str, also: set[str]) -> None:
+    """Besides the words themselves, those within a name are offered."""
+    assert frozenset(content_words(text)) | also == vocabulary(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["retrun"], ["return"]),
+        (["vaild"], ["valid"]),
+        (["valid"], ["valid"]),
+        (["vali"], ["vali"]),  # too short to tell
+        (["planet"], ["planet"]),  # `plan` is another word
+        (["roll", "back"], ["roll", "back", "rollback"]),
+    ],
+)
+def test_near_words(words: list[str], found: list[str]) -> None:
+    """A misspelt word is read as the known one; what resembles none stays."""
+    assert found == near_words(words, {"return", "valid", "plan", "rollback", "1000"})

@@ -1,0 +1,59 @@
+"""The fixtures that every test module uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.answers import ANSWER_SETS
+from harness.rendering import TemplateRepository
+
+Renderer = Callable[[str], Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest tests, so that no process works alone at the end."""
+    order = ("test_services", "test_commands", "test_practices", "test_updates")
+    items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else 9)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_in_particular(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the developer's git and Copier settings out: a trusted folder would hide a defect."""
+    settings = tmp_path_factory.mktemp("copier") / "settings.yml"
+    settings.write_text("{}\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COPIER_SETTINGS_PATH", str(settings))
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        for role in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{role}_NAME", "A team")
+            patch.setenv(f"GIT_{role}_EMAIL", "team@example.org")
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(
+    _nobody_in_particular: None, tmp_path_factory: pytest.TempPathFactory
+) -> TemplateRepository:
+    """The working tree's template, uncommitted work included, released as v0.1.0."""
+    repository = TemplateRepository.of_working_tree(tmp_path_factory.mktemp("template"))
+    repository.release("v0.1.0")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def rendered(template: TemplateRepository, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+    """Render an answer set by its name, once a session; the tests must not change it."""
+    cache: dict[str, Path] = {}
+
+    def render(name: str) -> Path:
+        if name not in cache:
+            destination = tmp_path_factory.mktemp("rendered") / "service"
+            cache[name] = template.render(destination, ANSWER_SETS[name])
+        return cache[name]
+
+    return render

@@ -1,0 +1,97 @@
+"""The answer sets that the tests render, and what `copier.yml` asks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+Answer = str | bool
+Answers = Mapping[str, Answer]
+
+FREE_TEXT: Final = ("project_name", "description", "owner")
+
+# Each text is a trap for one of the languages that an answer is rendered into.
+TEXTS: Final[Mapping[str, str]] = {
+    "accents": "Žluťoučký kůň & œuvre für Ærø",
+    "backslash": "C:\\new\\table \\u0041 \\",
+    "emoji": "🎉 Fête 👩‍👩‍👧 日本語",
+    "jinja": "{{ owner }} {% if x %} # [% if x %] @{ owner }@ [# x #] #}",
+    "long": "ŵ" * 60,
+    "markdown": "# a_b_ *c* [d](e) `f` | <b>g</b> &amp; ~~h~~",
+    "quotes": 'it\'s "quoted" \'\'\' """ and `ticked`',
+    "shell": "$(touch pwned) `id` ${HOME} $HOME; exit 1 | tee & > x",
+    "toml": "x = 1 # [table] = 'y' ]]",
+    "workflow": "${{ github.token }} ::set-output name=x::y",
+    "yaml": "- a: b, {c: [d]} # e ! & * ? | > % @ null: ~",
+}
+
+CHOICES: Final[Mapping[str, Answers]] = {
+    "defaults": {},
+    "mit, 3.12, no ci": {"license": "MIT", "python_version": "3.12", "ci": "none"},
+    "apache, 3.13, no docs": {"license": "Apache-2.0", "python_version": "3.13", "docs": False},
+    "bare": {"python_version": "3.14", "ci": "none", "docs": False},
+    "one letter": {"project_name": "x", "owner": "y", "description": "z", "license": "MIT"},
+}
+
+ANSWER_SETS: Final[Mapping[str, Answers]] = {
+    **CHOICES,
+    **{
+        name: {**dict.fromkeys(FREE_TEXT, text), "license": license_}
+        for (name, text), license_ in zip(
+            TEXTS.items(), itertools.cycle(("MIT", "Apache-2.0", "proprietary")), strict=False
+        )
+    },
+}
+
+
+@cache
+def copier_config() -> Mapping[str, object]:
+    """Return what `copier.yml` says: settings under names with a leading underscore."""
+    loaded = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@cache
+def questions() -> Mapping[str, Mapping[str, object]]:
+    """Return the questions by name, in the order they are asked."""
+    found: dict[str, Mapping[str, object]] = {}
+    for name, details in copier_config().items():
+        if not name.startswith("_"):
+            assert isinstance(details, dict)
+            found[name] = details
+    return found
+
+
+def choices(question: str) -> tuple[Answer, ...]:
+    """Return every answer that a question admits; nothing for free text."""
+    details = questions()[question]
+    if details["type"] == "bool":
+        return (True, False)
+    listed = details.get("choices", ())
+    assert isinstance(listed, dict | list | tuple)
+    return tuple(listed.values()) if isinstance(listed, dict) else tuple(listed)
+
+
+def default(question: str) -> Answer:
+    """Return the default of a question whose default is no expression."""
+    value = questions()[question]["default"]
+    assert isinstance(value, str | bool)
+    assert "@{" not in str(value)
+    return value
+
+
+def flips() -> Iterator[Answers]:
+    """Yield every answer that differs from its question's default, the free texts together."""
+    yield {**dict.fromkeys(FREE_TEXT, TEXTS["jinja"]), "project_slug": "another-slug"}
+    for question in questions():
+        for answer in choices(question):
+            if answer != default(question):
+                yield {question: answer}

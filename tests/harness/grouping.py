@@ -1,0 +1,28 @@
+"""Which tests of the renders share a process, and which of them the inner loop runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _pytest.mark.structures import ParameterSet
+
+__all__ = ["each"]
+
+# The rest of the answer sets waits for `make test`.
+_QUICK: Final = frozenset({"defaults", "bare", "jinja", "quotes", "yaml"})
+
+
+def each(names: Iterable[str]) -> list[ParameterSet]:
+    """Return names of answer sets as parameters; the tests of one set run in one process."""
+    return [
+        pytest.param(
+            name,
+            marks=[pytest.mark.xdist_group(name), *([] if name in _QUICK else [pytest.mark.slow])],
+        )
+        for name in names
+    ]

@@ -1,0 +1,130 @@
+"""The commands of the template repository, run as a newcomer does: in a fresh clone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from harness.answers import ROOT
+from harness.commands import git, interpreter, run, user_environment
+from harness.rendering import commit_all, files
+
+if TYPE_CHECKING:
+    import subprocess
+
+NEW = ROOT / "scripts/new.py"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of this repository, uncommitted work included, without an environment."""
+    root = tmp_path / "clone"
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    commit_all(root, "Everything")
+    return root
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of somebody who has git, make and the oldest Python, and no uv."""
+    python = interpreter("3.11") or Path(sys.executable)
+    return user_environment(tmp_path / "tools", python=python, uv=False)
+
+
+def new(
+    *arguments: str | Path, expected: int = 0, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run what `make new` runs, without a terminal."""
+    return run(sys.executable, NEW, *arguments, cwd=cwd, expected=expected)
+
+
+def test_help_names_every_target() -> None:
+    """`make` alone lists the targets, with what each is for."""
+    shown = run("make", cwd=ROOT).stdout
+    declared = re.findall(r"^\.PHONY: (\S+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for target in declared:
+        assert re.search(rf"^  make {target} +\S", shown, re.MULTILINE), target
+
+
+def test_new_takes_answers_from_a_file(tmp_path: Path) -> None:
+    """The file's answers hold, the defaults stand in for the rest, next steps are printed."""
+    answers = tmp_path / "answers.yml"
+    answers.write_text("project_name: Acme Ärchive\ndocs: false\n", encoding="utf-8")
+    done = new(tmp_path / "service", "--answers", answers)
+    recorded = yaml.safe_load((tmp_path / "service/.copier-answers.yml").read_text("utf-8"))
+    assert ("Acme Ärchive", "acme-archive", False, "github") == tuple(
+        recorded[name] for name in ("project_name", "project_slug", "docs", "ci")
+    )
+    assert "Acme Ärchive is ready" in done.stdout
+    assert "make run" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("project_nam: x\n", "did you mean project_name?"),
+        ("- project_name\n", "must hold `question: answer` lines"),
+        ("project_name: [\n", "cannot read the answers"),
+        ("project_name: ' '\n", "must not be blank"),
+        ("license: GPL\n", "'GPL' is not in"),
+        (None, "cannot read the answers"),
+    ],
+)
+def test_new_refuses_answers_that_it_cannot_use(
+    text: str | None, message: str, tmp_path: Path
+) -> None:
+    """A misspelt question is an error, for Copier would take the default in silence."""
+    answers = tmp_path / "answers.yml"
+    if text is not None:
+        answers.write_text(text, encoding="utf-8")
+    refused = new(tmp_path / "service", "--answers", answers, expected=2).stdout
+    assert message in refused
+    assert "Traceback" not in refused
+    assert not (tmp_path / "service").exists()
+
+
+def test_new_writes_nothing_over(tmp_path: Path) -> None:
+    """A folder with something in it, or a file, is refused; an empty folder will do."""
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / "thesis.tex").touch()
+    assert "is not empty" in new(occupied, expected=2).stdout
+    assert "is a file" in new(occupied / "thesis.tex", expected=2).stdout
+    assert ["thesis.tex"] == files(occupied)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    new(empty, "--quiet")
+    assert "pyproject.toml" in files(empty)
+
+
+@pytest.mark.slow
+def test_a_newcomer_makes_a_service_and_updates_it(
+    clone: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    """`make new` works in a fresh clone, and what it made can be updated from there."""
+    assert "Where to?" in run("make", "new", cwd=clone, env=env, expected=2).stdout
+    run("make", "new", f"DEST={tmp_path / 'my service'}", cwd=clone, env=env)
+    service = tmp_path / "my service"
+    assert "" == git(clone, "status", "--porcelain")
+    commit_all(service, "Start from Groundwork")
+    run(clone / ".venv/bin/copier", "update", "--defaults", cwd=service, env=env)
+    assert "" == git(service, "status", "--porcelain")
+
+
+@pytest.mark.slow
+def test_the_demo_answers_with_a_citation(clone: Path, env: dict[str, str]) -> None:
+    """`make demo` in a fresh clone ends with a correct answer and where it stands."""
+    shown = run("make", "demo", cwd=clone, env=env).stdout
+    assert "APP_PORT" in shown
+    assert re.search(r"\.(md|txt|html|pdf|docx)\b", shown.split("app ask")[-1])
+    assert "" == git(clone, "status", "--porcelain")

@@ -1,0 +1,104 @@
+"""Every rendered path has one class, and every pattern of `copier.yml` still means something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import copier
+import pytest
+from pathspec import GitIgnoreSpec
+
+from harness.answers import CHOICES, ROOT, copier_config
+from harness.grouping import each
+from harness.rendering import TemplateRepository, commit_all, files
+
+Renderer = Callable[[str], Path]
+
+# The team's from the first day on. Adding to these lists is a decision: a path that leaves them,
+# or an owned path that enters them, changes what updates do to the services that are out there.
+SEEDS: Final = ("/src/app/ext/", "/requirements/app.in", "/requirements/app.txt")
+COPY_ONLY: Final = ("/data/samples/", "/evals/golden.jsonl")
+
+
+def _patterns(setting: str) -> list[str]:
+    listed = copier_config()[setting]
+    assert isinstance(listed, list)
+    return [str(pattern) for pattern in listed]
+
+
+def _answer_patterns() -> list[tuple[str, str]]:
+    """Return the path and the condition of each `_exclude` line that is an expression."""
+    form = re.compile(r"@\{ '(?P<path>/\S+)' if (?P<condition>.+) else '' \}@")
+    found = [form.fullmatch(pattern) for pattern in _patterns("_exclude") if "@{" in pattern]
+    assert all(found), "write such a line as @{ '/path' if condition else '' }@"
+    return [(match["path"], match["condition"]) for match in found if match]
+
+
+def test_the_classes_are_declared() -> None:
+    """`copier.yml` declares exactly the seeds and the copy-only paths that are meant to be."""
+    copy_only = {p.rstrip("/") for p in COPY_ONLY}
+    assert set(SEEDS) == set(_patterns("_skip_if_exists"))
+    assert copy_only == {p for p, condition in _answer_patterns() if "_operation" in condition}
+
+
+@pytest.mark.parametrize("name", each(CHOICES))
+def test_every_rendered_path_has_one_class(name: str, rendered: Renderer) -> None:
+    """No path is both a seed and copy-only, and the answers file is owned."""
+    paths = files(rendered(name))
+    seeds = set(GitIgnoreSpec.from_lines(SEEDS).match_files(paths))
+    copy_only = set(GitIgnoreSpec.from_lines(COPY_ONLY).match_files(paths))
+    assert set() == seeds & copy_only
+    assert seeds
+    assert copy_only
+    assert ".copier-answers.yml" in set(paths) - seeds - copy_only
+
+
+def test_a_copy_writes_what_an_update_leaves_alone(
+    template: TemplateRepository, tmp_path: Path
+) -> None:
+    """Copy-only paths come with the first copy, and no update brings them back."""
+    service = template.render(tmp_path / "service")
+    listed = set(files(service))
+    copy_only = set(GitIgnoreSpec.from_lines(COPY_ONLY).match_files(listed))
+    for path in copy_only:
+        (service / path).unlink()
+    commit_all(service, "Our own documents")
+    copier.run_update(service, defaults=True, overwrite=True, quiet=True)
+    assert listed - copy_only == set(files(service))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in _answer_patterns()])
+def test_every_answer_to_files_line_names_files(path: str, rendered: Renderer) -> None:
+    """A line of the table whose files were renamed would let them into every render."""
+    spec = GitIgnoreSpec.from_lines([path])
+    assert list(spec.match_files(files(rendered("defaults"))))
+
+
+def test_absent_answers_have_a_meaning() -> None:
+    """An update renders the new table with old answers: each one there has its default said."""
+    for path, condition in _answer_patterns():
+        if "_copier_operation" not in condition:
+            assert "| default(" in condition, path
+
+
+@pytest.mark.parametrize("pattern", SEEDS)
+def test_seeds_depend_on_no_answer(pattern: str, rendered: Renderer) -> None:
+    """A seed is written once, so an answer that flips later could not take it back."""
+    spec = GitIgnoreSpec.from_lines([pattern])
+    written = {
+        name: {path: (rendered(name) / path).read_bytes() for path in paths}
+        for name in CHOICES
+        for paths in [list(spec.match_files(files(rendered(name))))]
+    }
+    assert all(paths == written["defaults"] for paths in written.values())
+    assert written["defaults"]
+
+
+def test_working_in_place_leaves_nothing_in_a_render(rendered: Renderer) -> None:
+    """Everything rendered is in the repository: no cache, environment or index slips in."""
+    for path in files(rendered("defaults")):
+        assert (ROOT / "template" / path).is_file(), path
+        assert not {"__pycache__", ".cache", ".venv", "var"} & set(Path(path).parts), path

@@ -1,0 +1,226 @@
+"""`copier update` brings the template's changes and never loses the team's work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import copier
+import pytest
+import yaml
+from pathspec import GitIgnoreSpec
+
+from harness.ageing import NEWCOMER, age
+from harness.answers import FREE_TEXT, ROOT, TEXTS, Answers, choices, default, flips, questions
+from harness.commands import git, run
+from harness.rendering import TemplateRepository, commit_all, contents, files
+from harness.team import CONDITIONAL_EDITS, DELETED, EDITS, NEW_FILES, make_it_ours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Update = Callable[..., None]
+
+OLD, NEW = "v0.0.1", "v0.1.0"
+TEAMS_OWN = GitIgnoreSpec.from_lines(
+    ["/src/app/ext/", "/requirements/app.*", "/data/samples/", "/evals/golden.jsonl"]
+)
+
+
+class History(NamedTuple):
+    """A template with two releases, and the files in which they differ."""
+
+    repository: TemplateRepository
+    aged: list[str]
+
+
+@pytest.fixture(scope="module")
+def history(template: TemplateRepository, tmp_path_factory: pytest.TempPathFactory) -> History:
+    """The working tree's template as v0.1.0, and an older state of it as v0.0.1."""
+    fresh = template.render(tmp_path_factory.mktemp("fresh") / "service")
+    rendered = contents(fresh)
+    make_it_ours(fresh)
+    edited = contents(fresh)
+    owned = {name: data for name, data in rendered.items() if not TEAMS_OWN.match_file(name)}
+
+    root = tmp_path_factory.mktemp("history")
+    repository = TemplateRepository.of_working_tree(root)
+    current = contents(root / "template")
+    aged = age(root / "template", owned, edited)
+    repository.release(OLD)
+    for name, data in current.items():
+        (root / "template" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "template" / name).write_bytes(data)
+    repository.release(NEW)
+    return History(repository, aged)
+
+
+@pytest.fixture(scope="session")
+def floor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The oldest Copier that the template accepts, in an environment of its own."""
+    environment = tmp_path_factory.mktemp("floor") / "venv"
+    uv, python = ROOT / ".venv/bin/uv", ROOT / ".venv/bin/python"
+    run(uv, "venv", "--quiet", "--python", python, environment, cwd=ROOT)
+    pins = ("--require-hashes", "--requirements", ROOT / "requirements/floor.txt")
+    target = ("--python", environment / "bin/python")
+    run(uv, "pip", "install", "--quiet", *target, *pins, cwd=ROOT)
+    return environment / "bin/copier"
+
+
+def with_api(service: Path, answers: Answers | None = None) -> None:
+    """Update with the newest Copier, as an update bot would: no questions, no trust."""
+    copier.run_update(service, data=dict(answers or {}), defaults=True, overwrite=True, quiet=True)
+
+
+@pytest.fixture(params=["newest Copier", pytest.param("oldest Copier", marks=pytest.mark.slow)])
+def update(request: pytest.FixtureRequest, tmp_path: Path) -> Update:
+    """Update a service, optionally with answers, with each Copier that the template accepts."""
+    if request.param == "newest Copier":
+        return with_api
+    oldest: Path = request.getfixturevalue("floor")
+
+    def with_oldest(service: Path, answers: Answers | None = None) -> None:
+        given = tmp_path / "answers.yml"
+        given.write_text(yaml.safe_dump(dict(answers or {})), encoding="utf-8")
+        flags = ("--defaults", "--quiet", "--data-file", given)
+        run(oldest, "update", *flags, service, cwd=service)
+
+    return with_oldest
+
+
+def start(history: History, destination: Path, ref: str, *, ours: bool = False) -> Path:
+    """Render a service at a release and commit it, with the team's work where wanted."""
+    service = history.repository.render(destination, ref=ref)
+    if ours:
+        make_it_ours(service)
+    commit_all(service, "Our service")
+    return service
+
+
+def assert_no_conflict(service: Path) -> None:
+    """No unmerged path, no conflict marker, no rejected hunk."""
+    assert "" == git(service, "ls-files", "--unmerged")
+    assert [] == [name for name in files(service) if name.endswith((".rej", ".orig"))]
+    for name, data in contents(service).items():
+        assert None is re.search(rb"^(<{7}|>{7}) ", data, re.MULTILINE), name
+
+
+def differing(expected: dict[str, bytes], actual: dict[str, bytes]) -> list[str]:
+    """Name the files that differ or that only one side has."""
+    names = expected.keys() | actual.keys()
+    return sorted(name for name in names if expected.get(name) != actual.get(name))
+
+
+def test_the_older_state_differs_in_most_files(history: History) -> None:
+    """The updates below have something to bring, in the files that the team edits, too."""
+    assert len(history.aged) > 50
+    assert {"README.md", "Makefile", "pyproject.toml", "src/app/config/settings.py"} <= {
+        *history.aged
+    }
+
+
+def test_an_update_keeps_the_teams_work(history: History, update: Update, tmp_path: Path) -> None:
+    """An update ends where the team's edits on a fresh render of the new release would."""
+    service = start(history, tmp_path / "service", OLD, ours=True)
+    update(service)
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", ref=NEW)
+    make_it_ours(expected)
+    assert [] == differing(contents(expected), contents(service))
+    assert {*EDITS, *CONDITIONAL_EDITS, *NEW_FILES, NEWCOMER} <= {*files(service)}
+    assert [] == [name for name in DELETED if (service / name).exists()]
+
+
+def test_an_untouched_service_becomes_a_fresh_render(
+    history: History, update: Update, tmp_path: Path
+) -> None:
+    """Whoever changed nothing has, after the update, exactly what a newcomer gets."""
+    service = start(history, tmp_path / "service", OLD)
+    update(service)
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", ref=NEW)
+    assert [] == differing(contents(expected), contents(service))
+
+
+def test_an_update_to_the_same_release_changes_nothing(
+    history: History, update: Update, tmp_path: Path
+) -> None:
+    """Updating twice is updating once."""
+    service = start(history, tmp_path / "service", NEW, ours=True)
+    update(service)
+    assert "" == git(service, "status", "--porcelain")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "texts", [tuple(TEXTS)[start : start + 3] for start in range(0, len(TEXTS), 3)], ids=" ".join
+)
+def test_answers_survive_an_update_as_they_are(
+    texts: tuple[str, ...], history: History, tmp_path: Path
+) -> None:
+    """Copier renders defaults as templates, but never the answers of before."""
+    answers = dict(zip(FREE_TEXT, (TEXTS[name] for name in texts), strict=False))
+    service = history.repository.render(tmp_path / "service", answers, ref=OLD)
+    commit_all(service, "Our service")
+    with_api(service)
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", answers, ref=NEW)
+    assert [] == differing(contents(expected), contents(service))
+
+
+@pytest.mark.slow
+def test_an_answer_that_an_old_service_lacks_takes_its_default(
+    history: History, tmp_path: Path
+) -> None:
+    """A question that came after the service's release does not disturb its update."""
+    service = start(history, tmp_path / "service", OLD)
+    recorded = service / ".copier-answers.yml"
+    answers = yaml.safe_load(recorded.read_text("utf-8"))
+    kept = {name: answers[name] for name in ("_commit", "_src_path", "project_name")}
+    recorded.write_text(yaml.safe_dump(kept), encoding="utf-8")
+    commit_all(service, "Older answers")
+    with_api(service)
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", ref=NEW)
+    assert [] == differing(contents(expected), contents(service))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "answers", list(flips()), ids=lambda answers: " ".join(map(str, answers.values()))[-20:]
+)
+def test_an_answer_flipped_there_and_back_changes_nothing(
+    answers: Answers, history: History, tmp_path: Path
+) -> None:
+    """Each flip gives what a fresh render with that answer gives, and back is back."""
+    # What a team wrote into files that an answer takes away goes with them, so not there.
+    service = history.repository.render(tmp_path / "service", ref=NEW)
+    make_it_ours(service, conditional=False)
+    commit_all(service, "Our service")
+    before = git(service, "rev-parse", "HEAD").strip()
+    recorded = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))
+    original = {question: recorded[question] for question in answers}
+
+    with_api(service, answers)
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", answers, ref=NEW)
+    make_it_ours(expected, conditional=False)
+    assert [] == differing(contents(expected), contents(service))
+    commit_all(service, "There")
+    changed = git(service, "diff", "--name-only", before).split()
+    assert {".copier-answers.yml"} < set(changed), "the answer changes nothing"
+
+    with_api(service, original)
+    assert_no_conflict(service)
+    commit_all(service, "And back")
+    assert "" == git(service, "diff", "--stat", before)
+
+
+def test_every_choice_is_flipped_to() -> None:
+    """The flips cover every question, and every choice that is not the default."""
+    flipped = {item for answers in flips() for item in answers.items()}
+    assert set(questions()) == {question for question, _ in flipped}
+    for question in questions():
+        others = {(question, answer) for answer in choices(question) if answer != default(question)}
+        assert others <= flipped
