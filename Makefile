@@ -5,7 +5,7 @@ PYTHON := $(shell command -v python3 || echo python3)
 endif
 DEST ?=
 ANSWERS ?=
-QUESTION ?= How do I change the port that the service listens on?
+QUESTION ?= How long does a parcel wait for me?
 
 VENV := .venv
 BIN := $(VENV)/bin

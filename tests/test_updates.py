@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import copier
 import pytest
@@ -13,12 +15,9 @@ from pathspec import GitIgnoreSpec
 
 from harness.ageing import NEWCOMER, age
 from harness.answers import FREE_TEXT, ROOT, TEXTS, Answers, choices, default, flips, questions
-from harness.commands import git, run
+from harness.commands import git, interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all, contents, files
 from harness.team import CONDITIONAL_EDITS, DELETED, EDITS, NEW_FILES, make_it_ours
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Update = Callable[..., None]
 
@@ -66,6 +65,13 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = ("--python", environment / "bin/python")
     run(uv, "pip", "install", "--quiet", *target, *pins, cwd=ROOT)
     return environment / "bin/copier"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a team that has uv and the oldest Python."""
+    python = interpreter("3.11") or Path(sys.executable)
+    return user_environment(tmp_path / "tools", python=python, uv=True)
 
 
 def with_api(service: Path, answers: Answers | None = None) -> None:
@@ -184,6 +190,38 @@ def test_an_answer_that_an_old_service_lacks_takes_its_default(
     assert_no_conflict(service)
     expected = history.repository.render(tmp_path / "expected", ref=NEW)
     assert [] == differing(contents(expected), contents(service))
+
+
+@pytest.mark.slow
+def test_the_shipped_update_proves_its_result(
+    history: History, env: dict[str, str], tmp_path: Path
+) -> None:
+    """`make template-update` keeps the team's work, and runs its checks and tests on the result."""
+    service = start(history, tmp_path / "service", OLD, ours=True)
+    shown = run("make", "template-update", cwd=service, env=env).stdout
+    assert "Updated." in shown
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", ref=NEW)
+    make_it_ours(expected)
+    listed = git(service, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    result = {name: data for name, data in contents(service).items() if name in listed}
+    assert [] == differing(contents(expected), result)
+
+
+@pytest.mark.slow
+def test_a_true_conflict_is_shown_and_fails_the_update(
+    history: History, env: dict[str, str], tmp_path: Path
+) -> None:
+    """Where both changed the same line, `make template-update` fails and names the file."""
+    service = start(history, tmp_path / "service", OLD)
+    page = service / "docs/operations.md"
+    text = page.read_text(encoding="utf-8")
+    assert "(as it was)" in text
+    page.write_text(text.replace("(as it was)", "(as we do it)"), encoding="utf-8")
+    commit_all(service, "Say how we do it")
+    shown = run("make", "template-update", cwd=service, env=env, expected=2).stdout
+    assert "docs/operations.md" in shown
+    assert "(as we do it)" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -200,7 +200,7 @@ def test_an_answer_comes_with_its_citations(ingested: CommandLine) -> None:
 
     assert (0, "") == (run.code, run.err)
     assert "fourteen weeks" in run.out
-    assert "[1] policies/leave.md" in run.out
+    assert "[1] policies/leave.md#1  Leave\n" in run.out
 
 
 def test_an_answer_as_json_is_whole(ingested: CommandLine) -> None:

@@ -59,10 +59,15 @@ def ingest(
 
         summary = run(settings, work, rebuild=rebuild)
     output.result(
-        asdict(summary) | {"interrupted": interruption()},
+        _as_json(summary) | {"interrupted": interruption()},
         lambda console: _print_summary(console, summary, interruption),
     )
     return interruption.exit_code or int(summary.failed > 0)
+
+
+def _as_json(summary: Summary) -> dict[str, object]:
+    failures = [{"document": one.document, "reason": one.reason} for one in summary.failures]
+    return asdict(summary) | {"failures": failures}
 
 
 def _print_summary(console: Console, summary: Summary, interruption: Interruption) -> None:

@@ -9,6 +9,7 @@ import structlog
 from app.graph.citations import CitationNumbering
 from app.graph.state import Answer, Citation
 from app.llm.messages import NOT_FOUND, Usage
+from app.llm.passages import HEADING_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,4 +62,10 @@ def not_found(model: str, usage: Usage = NO_USAGE, *, prompt_hash: str) -> Answe
 
 
 def _citation(hit: Hit) -> Citation:
-    return Citation(document=hit.document, chunk=hit.chunk, score=hit.score, text=hit.text)
+    return Citation(
+        document=hit.document,
+        chunk=hit.chunk,
+        score=hit.score,
+        text=hit.text,
+        heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
+    )
