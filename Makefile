@@ -5,7 +5,7 @@ PYTHON := $(shell command -v python3 || echo python3)
 endif
 DEST ?=
 ANSWERS ?=
-QUESTION ?= How long does a parcel wait for me?
+QUESTION ?= How long does a parcel wait?
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -56,6 +56,7 @@ def test_every_rendered_path_has_one_class(name: str, rendered: Renderer) -> Non
     assert ".copier-answers.yml" in set(paths) - seeds - copy_only
 
 
+@pytest.mark.slow
 def test_a_copy_writes_what_an_update_leaves_alone(
     template: TemplateRepository, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_copy_writes_what_an_update_leaves_alone(
     assert listed - copy_only == set(files(service))
 
 
+@pytest.mark.xdist_group("defaults")
 @pytest.mark.parametrize("path", [path for path, _ in _answer_patterns()])
 def test_every_answer_to_files_line_names_files(path: str, rendered: Renderer) -> None:
     """A line of the table whose files were renamed would let them into every render."""
@@ -84,6 +86,8 @@ def test_absent_answers_have_a_meaning() -> None:
             assert "| default(" in condition, path
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("seeds")
 @pytest.mark.parametrize("pattern", SEEDS)
 def test_seeds_depend_on_no_answer(pattern: str, rendered: Renderer) -> None:
     """A seed is written once, so an answer that flips later could not take it back."""
@@ -97,6 +101,7 @@ def test_seeds_depend_on_no_answer(pattern: str, rendered: Renderer) -> None:
     assert written["defaults"]
 
 
+@pytest.mark.xdist_group("defaults")
 def test_working_in_place_leaves_nothing_in_a_render(rendered: Renderer) -> None:
     """Everything rendered is in the repository: no cache, environment or index slips in."""
     for path in files(rendered("defaults")):

@@ -173,6 +173,7 @@ def test_links_between_files_lead_somewhere(name: str, rendered: Renderer) -> No
                 assert where.exists(), f"{path} links to {target}"
 
 
+@pytest.mark.xdist_group("defaults")
 def test_scripts_keep_their_mode(rendered: Renderer, template: TemplateRepository) -> None:
     """What can be run in the template can be run in a render."""
     service = rendered("defaults")
@@ -183,6 +184,7 @@ def test_scripts_keep_their_mode(rendered: Renderer, template: TemplateRepositor
             assert there == here, path
 
 
+@pytest.mark.xdist_group("defaults")
 def test_the_judges_are_the_teams_own(rendered: Renderer) -> None:
     """The tools that judge a render here have the versions that a team's `make check` runs."""
     pinned = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
@@ -190,5 +192,14 @@ def test_the_judges_are_the_teams_own(rendered: Renderer) -> None:
     theirs = dict(
         pinned.findall((rendered("defaults") / "requirements/dev.txt").read_text("utf-8"))
     )
-    shared = {"check-jsonschema", "mypy", "pytest", "ruff", "uv", "zizmor"}
+    shared = {
+        "check-jsonschema",
+        "copier",
+        "mypy",
+        "pytest",
+        "ruff",
+        "uv",
+        "validate-pyproject",
+        "zizmor",
+    }
     assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}

@@ -118,6 +118,7 @@ def differing(expected: dict[str, bytes], actual: dict[str, bytes]) -> list[str]
     return sorted(name for name in names if expected.get(name) != actual.get(name))
 
 
+@pytest.mark.slow
 def test_the_older_state_differs_in_most_files(history: History) -> None:
     """The updates below have something to bring, in the files that the team edits, too."""
     assert len(history.aged) > 50
@@ -138,6 +139,7 @@ def test_an_update_keeps_the_teams_work(history: History, update: Update, tmp_pa
     assert [] == [name for name in DELETED if (service / name).exists()]
 
 
+@pytest.mark.slow
 def test_an_untouched_service_becomes_a_fresh_render(
     history: History, update: Update, tmp_path: Path
 ) -> None:
@@ -149,6 +151,7 @@ def test_an_untouched_service_becomes_a_fresh_render(
     assert [] == differing(contents(expected), contents(service))
 
 
+@pytest.mark.slow
 def test_an_update_to_the_same_release_changes_nothing(
     history: History, update: Update, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def steps(root: Path) -> list[Step]:
         Step("standards", (*python, "-m", "scripts.standards")),
         Step("pins", (*python, "-m", "scripts.lock", "--check"), "DEP1, DEP2, DEP3"),
         Step("imports", (*python, "-m", "deptry", "--no-ansi", "src"), "DEP3"),
+        Step("tools", (*python, "-m", "deptry", "--no-ansi", *DEV_IMPORTS), "DEP3"),
         Step("format", (*python, "-m", "ruff", "format", "--check", "--quiet", ".")),
         Step("lint", (*python, "-m", "ruff", "check", *CONCISE, ".")),
         Step("docstrings", (*python, "-m", "ruff", "check", *CONCISE, *DOC501, "src"), "ERR4"),
@@ -79,7 +80,12 @@ def steps(root: Path) -> list[Step]:
 
 CONCISE = ("--quiet", "--output-format", "concise")
 DOC501 = ("--preview", "--select", "DOC501")
-IMPORTS = ("--cache-dir", ".cache/import-linter")
+# Where tools may be imported, they count as declared like any other requirement.
+DEV_IMPORTS = (
+    *("--optional-dependencies-dev-groups", "docs", "--exclude", r"\.venv", "--ignore", "DEP002"),
+    *("scripts", "tests"),
+)
+IMPORTS = ("--no-logo", "--cache-dir", ".cache/import-linter")
 
 
 def run(step: Step, root: Path) -> Outcome:

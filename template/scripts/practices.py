@@ -41,7 +41,9 @@ class Practice:
 
 PRACTICES = (
     Practice(
-        "TYP1", "Every signature and every class attribute is annotated", ("mypy", "standards")
+        "TYP1",
+        "Every signature and every class attribute is annotated",
+        ("mypy", "ruff ANN0 ANN1 ANN2", "standards"),
     ),
     Practice(
         "TYP2",

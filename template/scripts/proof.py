@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Lookup", "installed", "prove"]
 
-RELOCK = "run `make lock`"
-
 
 class Lookup(Protocol):
     """Gives what is known of an installed distribution."""
@@ -52,7 +50,8 @@ def prove(layers: Sequence[Layer], lookup: Lookup = installed) -> Iterator[Findi
 
 
 def _finding(file: str, line: int, code: str, message: str) -> Finding:
-    return Finding(f"requirements/{file}", line, code, message)
+    relock = "make lock" if file.startswith("app.") else "make lock ARGS=--all"
+    return Finding(f"requirements/{file}", line, code, f"{message}; run `{relock}`")
 
 
 def _read_whole(layer: Layer) -> Iterator[Finding]:
@@ -66,7 +65,7 @@ def _exact(layer: Layer) -> Iterator[Finding]:
     """DEP1: every pin has the hashes of its files."""
     for pin in layer.pins:
         if not any(value.startswith("sha256:") for value in pin.hashes):
-            message = f"{pin.name} is pinned without a hash; {RELOCK}"
+            message = f"{pin.name} is pinned without a hash"
             yield _finding(f"{layer.name}.txt", pin.line, "DEP1", message)
 
 
@@ -76,11 +75,11 @@ def _wanted(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
     for wish in layer.wishes:
         asked = f"{wish.requirement.name}{wish.requirement.specifier}"
         if not pins[wish.name]:
-            message = f"{asked} is pinned nowhere; {RELOCK}"
+            message = f"{asked} is pinned nowhere"
             yield _finding(f"{layer.name}.in", wish.line, "DEP1", message)
         for pin in pins[wish.name]:
             if not wish.requirement.specifier.contains(pin.version, prereleases=True):
-                message = f"{asked} is pinned at {pin.version}; {RELOCK}"
+                message = f"{asked} is pinned at {pin.version}"
                 yield _finding(f"{layer.name}.in", wish.line, "DEP1", message)
 
 
@@ -98,9 +97,9 @@ def _needed(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
         alive |= added
     for name, pin in own.items():
         if name not in alive:
-            message = f"nothing needs {name} any more; {RELOCK}"
+            message = f"nothing needs {name} any more"
         elif (layer.source in pin.via) != (name in wishes):
-            message = f"`# via` of {name} does not say what {layer.name}.in says; {RELOCK}"
+            message = f"`# via` of {name} does not say what {layer.name}.in says"
         else:
             continue
         yield _finding(f"{layer.name}.txt", pin.line, "DEP3", message)
@@ -134,7 +133,7 @@ def _closed(layer: Layer, below: Sequence[Layer], lookup: Lookup) -> Iterator[Fi
             if name in own and not any(fits):
                 pinned = ", ".join(map(str, pins[needed])) or "nowhere"
                 message = f"{name} needs {requirement.name}{requirement.specifier}, pinned {pinned}"
-                yield _finding(f"{layer.name}.txt", own[name].line, "DEP1", f"{message}; {RELOCK}")
+                yield _finding(f"{layer.name}.txt", own[name].line, "DEP1", message)
             steps = {(needed, wanted) for wanted in ("", *requirement.extras)} - seen
             seen |= steps
             queue.extend(steps)
@@ -150,7 +149,7 @@ def _agreed(layers: Iterable[Layer]) -> Iterator[Finding]:
             if versions != expected:
                 message = (
                     f"{name} is {', '.join(sorted(versions))} here and "
-                    f"{', '.join(sorted(expected))} in {place}.txt; {RELOCK}"
+                    f"{', '.join(sorted(expected))} in {place}.txt"
                 )
                 yield _finding(f"{layer.name}.txt", pins[0].line, "DEP2", message)
 

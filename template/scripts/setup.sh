@@ -52,6 +52,14 @@ if ! python=$(find_python); then
     exit 1
 fi
 
+# What is set up already can prove new pins before they take its place.
+if [ -e .venv/ready ] && .venv/bin/python -c 'import packaging' 2>/dev/null; then
+    .venv/bin/python -m scripts.lock --check || {
+        echo "setup: the pins are not whole, and .venv stays as it was" >&2
+        exit 1
+    }
+fi
+
 version=$("$python" -c 'import platform; print(platform.python_version())')
 rm -rf .venv
 if command -v uv >/dev/null; then

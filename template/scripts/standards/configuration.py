@@ -106,7 +106,7 @@ def _weakens(option: str, entry: Mapping[str, Any]) -> bool:
         return bool(value) and _about_own_code(entry)
     if option.startswith(("allow_", "ignore_errors", "implicit_")):
         return value is True
-    return option.startswith(("check_", "disallow_", "extra_", "no_", "strict", "warn_")) and (
+    return option.startswith(("check_", "disallow_", "extra_", "no_", "strict_", "warn_")) and (
         value is False
     )
 

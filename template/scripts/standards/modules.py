@@ -24,6 +24,7 @@ __all__ = [
 
 CATCH_ALL = frozenset({"common", "helper", "helpers", "misc", "miscellaneous", "shared", "stuff"})
 LONGEST = 300
+TYPE_PARAMETERS = frozenset({"ParamSpec", "TypeVar", "TypeVarTuple"})
 
 
 def future_import(module: Module) -> Iterator[tuple[int, str]]:
@@ -74,6 +75,8 @@ def _defined(body: Iterable[ast.stmt]) -> Iterator[str]:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 names = [node.name]
+            case ast.Assign(value=ast.Call(func=ast.Name(id=maker))) if maker in TYPE_PARAMETERS:
+                pass  # notation of this module's signatures, nothing to import
             case ast.Assign():
                 found = (item for target in node.targets for item in ast.walk(target))
                 names = [item.id for item in found if isinstance(item, ast.Name)]

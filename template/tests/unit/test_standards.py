@@ -88,6 +88,7 @@ GOOD = [
     (modules.future_import, FUTURE),
     (modules.public_names, '__all__ = ["A", "b"]\nimport os\n_c = 1\nA = 1\n\ndef b(): ...\n'),
     (modules.public_names, '__all__: list[str] = []\nif __name__ == "__main__":\n    x = 1\n'),
+    (modules.public_names, '__all__: list[str] = []\nItem = TypeVar("Item")\n'),
     (modules.module_length, "\n" * 300),
     (modules.environment_reads, "import os\n\nsep = os.sep\n"),
     (modules.mocks_in_unit_tests, "from fixtures.models import FakeModel\n"),

@@ -157,10 +157,9 @@ def _print_reports(console: Console, reports: _Reports, missed: Sequence[str]) -
     from rich.table import Table
 
     hybrid = reports[SearchMode.HYBRID]
-    at_k = f"@{hybrid.k}"
     table = Table(box=SIMPLE, title=f"{len(hybrid.cases)} questions", title_justify="left")
     table.add_column("mode")
-    for measure in (f"recall{at_k}", "MRR", f"nDCG{at_k}"):
+    for measure in ("recall@" + str(hybrid.k), "MRR", "nDCG@" + str(hybrid.k)):
         table.add_column(measure, justify="right")
     for mode, report in reports.items():
         scores = report.scores
