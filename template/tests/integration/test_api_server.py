@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from threading import Timer
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import httpx2
@@ -26,7 +26,7 @@ QUESTION = {"question": "How do I upload a file?"}
 
 # A service of fakes whose answers take half a second to begin, in a process of its own.
 SLOW_SERVICE: Final = """
-import asyncio, sys
+import asyncio, logging, sys
 sys.path[:0] = sys.argv[1:]
 from app.api.server import serve
 from app.config.logging import configure_logging
@@ -36,7 +36,12 @@ from fixtures.services import Fakes
 settings = Settings(port=0, log_format="json")
 configure_logging(settings)
 fakes = Fakes(settings)
-fakes.answerer.later_work = fakes.answerer.work = lambda: asyncio.sleep(0.5)
+
+async def work():
+    logging.getLogger("fake").info("working")
+    await asyncio.sleep(0.5)
+
+fakes.answerer.later_work = fakes.answerer.work = work
 serve(fakes.app(), settings)
 """
 
@@ -90,10 +95,12 @@ def test_what_is_in_flight_at_sigterm_is_finished(stream: bool) -> None:
         assert process.stderr is not None
         lines = (json.loads(line) for line in process.stderr)
         port = next(line["port"] for line in lines if line["event"] == "listening")
-        stop = Timer(0.2, process.send_signal, [signal.SIGTERM])
-        stop.start()
         url = f"http://127.0.0.1:{port}/v1/answer"
-        response = httpx2.post(url, json=QUESTION | {"stream": stream}, timeout=10)
+        with ThreadPoolExecutor(1) as caller:
+            call = caller.submit(httpx2.post, url, json=QUESTION | {"stream": stream}, timeout=20)
+            next(line for line in lines if line["event"] == "working")
+            process.send_signal(signal.SIGTERM)
+            response = call.result()
         events = [line["event"] for line in lines]
         process.wait(10)
 

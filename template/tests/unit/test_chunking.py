@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -256,9 +256,9 @@ def test_a_document_of_megabytes_takes_linear_time(unit: str) -> None:
 
     def seconds(size: int) -> float:
         block = Block(_TEXT, unit * (size // len(unit)))
-        started = perf_counter()
+        started = process_time()
         chunk_blocks([block], budget=256, overlap=32)
-        return perf_counter() - started
+        return process_time() - started
 
     seconds(20_000)
     assert seconds(400_000) < 8 * seconds(100_000) + 0.5
@@ -267,7 +267,7 @@ def test_a_document_of_megabytes_takes_linear_time(unit: str) -> None:
 def test_many_small_blocks_take_linear_time() -> None:
     """A large overlap of many small pieces is not counted again for each of them."""
     blocks = [Block(_TEXT, "ab.")] * 20_000
-    started = perf_counter()
+    started = process_time()
     chunk_blocks(blocks, budget=8_192, overlap=4_096)
 
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -165,6 +165,6 @@ def test_sentences_about_the_text_come_last() -> None:
 def test_time_is_linear_in_the_text(piece: str) -> None:
     """No text that somebody uploads can keep the service busy."""
     hostile = Passage(number=1, document="a.md", text="parcel " + piece * (20_000 // len(piece)))
-    started = perf_counter()
+    started = process_time()
     answer("How long does a parcel wait?", hostile)
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import suppress
-from time import perf_counter
+from time import process_time
 
 import docx
 import pytest
@@ -365,8 +365,8 @@ def test_no_bytes_cause_anything_but_our_error(suffix: str, data: bytes) -> None
 )
 def test_hostile_documents_take_reasonable_time(suffix: str, unit: str) -> None:
     """Constructions that some parsers take the square of the length for."""
-    started = perf_counter()
+    started = process_time()
     with suppress(IngestError):
         _load(f"a{suffix}", unit * (100_000 // len(unit)))
 
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5

@@ -284,6 +284,6 @@ def test_escapes_can_be_read() -> None:
 )
 def test_hostile_text_takes_no_longer(text: str) -> None:
     """The patterns do not blow up: a hundred kilobytes take well under a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     Redactor(["canary"]).text(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
