@@ -42,7 +42,7 @@ def _append(addition: str) -> Edit:
 # In files that every answer leaves in place.
 EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     "README.md": (
-        _after("# ", "\nWe run this for the support desk; ask in its channel before you deploy.\n"),
+        _after("## Start", "\nAsk in the support desk's channel before you deploy.\n"),
         _append("\n## Our runbook\n\nRestart it; then read the log.\n"),
     ),
     "Makefile": (
@@ -56,13 +56,19 @@ EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     "src/app/config/settings.py": (
         _after(
             r"    top_k: int = ",
-            "    desk: str = Field(\n"
-            '        default="support", description="Desk that our routes answer for."\n'
-            "    )\n",
+            '    desk: str = Field(default="support", '
+            'description="Desk that our routes answer for.")\n',
         ),
     ),
     "src/app/retrieval/ports.py": (
-        _after("from __future__", "\n# We read this module first in every review.\n"),
+        _after("__all__ = ", "\n# We read this module first in every review.\n"),
+    ),
+    # What `make reference` writes for the setting above; so does the docs/configuration.md below.
+    ".env.example": (
+        _after(
+            "# APP_TOP_K=",
+            "\n# Desk that our routes answer for.\n# Text. Default: support.\n# APP_DESK=support\n",
+        ),
     ),
     "requirements/app.in": (_append("# Nothing of ours yet.\n"),),
     ".pre-commit-config.yaml": (_append("# Ours go below.\n"),),
@@ -72,6 +78,12 @@ EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
 # In files that an answer takes away.
 CONDITIONAL_EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     ".github/workflows/ci.yml": (_append("# Our runners are our own.\n"),),
+    "docs/configuration.md": (
+        _after(
+            r"\| `APP_TOP_K`",
+            "| `APP_DESK` | text | `support` | Desk that our routes answer for. |\n",
+        ),
+    ),
     "docs/index.md": (_append("\nOur runbook stands in the README.\n"),),
 }
 

@@ -36,7 +36,7 @@ def failing(error: Exception) -> Callable[[], Any]:
 async def test_the_answer_comes_from_the_documents(live_client: httpx2.AsyncClient) -> None:
     """On the real index: a text, whose citations are chunks that hold what it says."""
     response = await live_client.post(
-        "/v1/answer", json={"question": "How long may a parcel stay in a compartment?"}
+        "/v1/answer", json={"question": "How many weeks of parental leave are there?"}
     )
 
     body = response.json()
@@ -54,7 +54,7 @@ async def test_the_answer_comes_from_the_documents(live_client: httpx2.AsyncClie
 
 async def test_a_stream_makes_up_the_same_answer(live_client: httpx2.AsyncClient) -> None:
     """On the real index: the pieces joined are the text, and `done` is the whole answer."""
-    question = {"question": "How long may a parcel stay in a compartment?"}
+    question = {"question": "How many weeks of parental leave are there?"}
     whole = (await live_client.post("/v1/answer", json=question)).json()
 
     response = await live_client.post("/v1/answer", json=question | {"stream": True})

@@ -16,7 +16,7 @@ import pytest
 
 from app.api.server import listen, run, serve
 from app.exceptions import ConfigError
-from fixtures.live import SAMPLES
+from fixtures.command_line import DOCUMENTS
 from fixtures.services import ANSWER, Fakes
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_a_host_of_another_machine_is_told_by_its_variable(
 @pytest.mark.parametrize("stream", [False, True])
 def test_what_is_in_flight_at_sigterm_is_finished(stream: bool) -> None:
     """A request that has begun gets its whole answer, then the process ends with 0."""
-    folders = [str(SAMPLES.parents[1] / name) for name in ("src", "tests")]
+    folders = [str(DOCUMENTS.parents[2] / name) for name in ("src", "tests")]
     with subprocess.Popen(  # noqa: S603 - this interpreter, our own text
         [sys.executable, "-c", SLOW_SERVICE, *folders], stderr=subprocess.PIPE, text=True
     ) as process:

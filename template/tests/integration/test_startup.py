@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pkgutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog.testing
 
+import app.ext
 from app.cli.samples import ingest_samples
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS, command, environment, run_process
@@ -56,6 +58,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert "" == loaded_by(["--help"], ["ask", "--help"], ["--version"], names=_HEAVY)
 
 
+@pytest.mark.skipif(
+    any(pkgutil.iter_modules(app.ext.__path__)), reason="an extension may import what it likes"
+)
 def test_asking_imports_no_web_framework() -> None:
     """A command that serves nothing does not load what serves."""
     told, _, loaded = loaded_by(["ask", "x"], names=("fastapi", "uvicorn")).partition("\n")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import app.ext
 from app.exceptions import ConfigError
 from app.wiring import discover_extensions
 
@@ -40,14 +39,6 @@ def make_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     for name in set(sys.modules) - before:
         if name.startswith("team_ext"):
             del sys.modules[name]
-
-
-def test_the_service_comes_without_extensions() -> None:
-    """The package that teams extend adds nothing by itself."""
-    extensions = discover_extensions(app.ext)
-
-    assert () == extensions.routers
-    assert {} == extensions.loaders
 
 
 def test_modules_are_collected_sorted_by_name(make_package: MakePackage) -> None:
