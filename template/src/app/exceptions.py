@@ -3,13 +3,19 @@
     AppError
     ├── ConfigError            the settings cannot work: the process stops at start
     ├── IngestError            a document could not be read, parsed or written
-    │   └── UnsupportedTypeError   no loader for this kind of file
+    │   ├── UnsupportedTypeError   no loader for this kind of file
+    │   └── ParseLimitError        parsing took more time or memory than is allowed
     ├── RetrievalError         the index could not answer
     │   ├── IndexMismatchError     the index was made with other settings
     │   └── DocumentNotFoundError  no such document in the index
     ├── EvaluationError        the golden set cannot be read, or a gate has failed to run
     └── LLMError               a model could not answer
-        ├── RateLimitError         too many calls; says how long to wait
+        ├── ProviderError          the call failed: status, and whether it may pass by itself
+        │   ├── RateLimitError         too many calls; says how long to wait
+        │   │   ├── ModelUnavailableError  no call is sent now: too many under way, or failed
+        │   │   └── BudgetExceededError    the tokens or the money of the day are used up
+        │   └── ProviderTimeoutError   no reply, or no further piece of it, in time
+        ├── RefusalError           the model declined to answer
         ├── TokenLimitError        the prompt does not fit the model
         ├── UnknownModelError      no such model is set up here
         └── InvalidResponseError   the reply is not what was asked for
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AppError",
+    "BudgetExceededError",
     "ConfigError",
     "DocumentNotFoundError",
     "EvaluationError",
@@ -34,7 +41,12 @@ __all__ = [
     "IngestError",
     "InvalidResponseError",
     "LLMError",
+    "ModelUnavailableError",
+    "ParseLimitError",
+    "ProviderError",
+    "ProviderTimeoutError",
     "RateLimitError",
+    "RefusalError",
     "RetrievalError",
     "TokenLimitError",
     "UnknownModelError",
@@ -83,6 +95,20 @@ class UnsupportedTypeError(IngestError):
     """No loader reads this kind of file."""
 
 
+class ParseLimitError(IngestError):
+    """Parsing the document took more time or memory than is allowed, or crashed the parser.
+
+    Args:
+        document: the document's id.
+        reason: which limit it was, or how the parser ended.
+        content_hash: of the bytes that did it, where that is known.
+    """
+
+    def __init__(self, document: str, reason: str, *, content_hash: str = "") -> None:
+        self.content_hash = content_hash
+        super().__init__(document, reason)
+
+
 class RetrievalError(AppError):
     """The index could not answer."""
 
@@ -126,31 +152,90 @@ class LLMError(AppError):
     """A model could not answer."""
 
 
-class RateLimitError(LLMError):
+class ProviderError(LLMError):
+    """A call to a provider failed.
+
+    Args:
+        message: what failed and, where there is something to do, what; never a key.
+        status: the HTTP status, or `None` where none came.
+        passing: whether the same call may succeed later: 408, 409, 429, every 5xx, and a
+            connection that could not be made or broke.
+        retry_after: seconds to wait as the provider told, or `None` where it did not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        passing: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        self.status = status
+        self.passing = passing
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RateLimitError(ProviderError):
     """The provider refuses further calls for now.
 
     Args:
+        message: who refuses, and why where that is known.
         retry_after: seconds to wait as the provider told, or `None` where it did not.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
-        super().__init__(message)
+        super().__init__(message, status=429, passing=True, retry_after=retry_after)
+
+
+class ModelUnavailableError(RateLimitError):
+    """A call was not sent: too many are under way, or too many have failed just now."""
+
+
+class BudgetExceededError(RateLimitError):
+    """What the settings allow for a day is used up; it begins anew at midnight UTC."""
+
+
+class ProviderTimeoutError(ProviderError):
+    """A provider sent no reply, or no further piece of one, in time; that may pass.
+
+    Args:
+        message: what took too long.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, passing=True)
+
+
+class RefusalError(LLMError):
+    """A model declined to answer, or its provider withheld the answer; the same call will again.
+
+    Args:
+        model: the model, in the form `provider:model`.
+        reason: what the provider told.
+    """
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model = model
+        self.reason = reason
+        super().__init__(f"{model} declined to answer: {reason}")
 
 
 class TokenLimitError(LLMError):
     """The prompt and its reply do not fit the model.
 
     Args:
-        tokens_used: tokens that the request would take.
-        limit: tokens that the model or the settings allow.
+        tokens_used: tokens that the request would take; an estimate where the provider gave none.
+        limit: tokens that the model or the settings allow, or `None` where nobody told.
     """
 
-    def __init__(self, *, tokens_used: int, limit: int) -> None:
+    def __init__(self, *, tokens_used: int, limit: int | None) -> None:
         self.tokens_used = tokens_used
         self.limit = limit
+        allowed = "fewer" if limit is None else str(limit)
         super().__init__(
-            f"the request takes {tokens_used} tokens and {limit} are allowed; shorten it"
+            f"the request takes {tokens_used} tokens and {allowed} are allowed; shorten it"
         )
 
 

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.exceptions import IndexMismatchError, RetrievalError
+from app.exceptions import IndexMismatchError, IngestError, RetrievalError
 from app.ingestion.documents import Chunk, Document
-from app.ingestion.ports import Failure, LedgerEntry
+from app.ingestion.ports import Failure, FailureKind, LedgerEntry
 from app.retrieval.manifest import Manifest
 from app.retrieval.ports import Filters, SearchMode, SearchQuery
-from app.retrieval.sqlite import SqliteIndex, connections, frequencies
+from app.retrieval.sqlite import SqliteIndex, connections, frequencies, schema
 from fixtures.embedder import FakeEmbedder
 
 if TYPE_CHECKING:
@@ -309,10 +309,20 @@ async def test_failures_are_counted_until_the_document_is_written(index: SqliteI
     """Each attempt counts, the last reason stands, and success forgets it."""
     await write(index, "a.md", ["old"])
     await index.fail("a.md", "first", source="/x")
-    await index.fail("a.md", "second", source="/y")
+    await index.fail("a.md", "second", source="/y", kind=FailureKind.PASSING, content_hash="1f")
 
     failure = (await index.failures())["a.md"]
-    assert Failure("a.md", "second", 2, failure.failed_at, "/y") == failure
+    assert failure == Failure(
+        "a.md",
+        "second",
+        attempts=2,
+        failed_at=failure.failed_at,
+        source="/y",
+        kind=FailureKind.PASSING,
+        first_failed_at=failure.first_failed_at,
+        content_hash="1f",
+    )
+    assert "" < failure.first_failed_at <= failure.failed_at
     assert {"a.md"} == await found(index, "old")
 
     await write(index, "a.md", ["new"])
@@ -330,6 +340,25 @@ async def test_a_document_can_be_adopted(index: SqliteIndex) -> None:
 
     assert ["/new"] == [entry.source for entry in (await index.ledger()).values()]
     assert {"b.md"} == set(await index.failures())
+
+
+async def test_forgetting_takes_the_failure_alone(index: SqliteIndex) -> None:
+    """The document stays; only what had failed is said to be forgotten."""
+    await write(index, "a.md", ["needle"])
+    await index.fail("a.md", "reason", source="/x")
+
+    assert [True, False] == [await index.forget("a.md"), await index.forget("a.md")]
+    assert ({"a.md"}, {}) == (set(await index.ledger()), await index.failures())
+
+
+async def test_a_document_beyond_what_a_value_can_hold_is_refused(
+    index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the document's fault and not the index's, so the others go on."""
+    monkeypatch.setattr("app.retrieval.sqlite.index._MOST_VECTOR_BYTES", 100)
+    with pytest.raises(IngestError, match="2 chunks, too many for the index"):
+        await write(index, "a.md", ["needle", "hay"])
+    await write(index, "b.md", ["needle"])
 
 
 async def test_removal_takes_document_and_failure(index: SqliteIndex) -> None:
@@ -520,6 +549,36 @@ async def test_processes_write_at_the_same_time(path: Path) -> None:
         assert 2 * 30 * 2 + 1 == await index.version()
 
 
+async def test_opening_waits_for_another_process_at_a_new_file(tmp_path: Path) -> None:
+    """While another process makes the file, opening it is no error."""
+    path = tmp_path / "index.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(SqliteIndex.open(path, MANIFEST))
+        await asyncio.sleep(0.1)
+        assert not opening.done()
+        holder.execute("ROLLBACK")
+
+    async with await opening as index:
+        assert {} == await index.ledger()
+
+
+def test_an_index_that_is_made_meanwhile_is_not_taken_for_a_foreign_file(tmp_path: Path) -> None:
+    """Looking at a file takes two statements; what is made between them is an index."""
+    path = tmp_path / "index.sqlite"
+    with closing(connections.connect(path)) as looking, closing(connections.connect(path)) as maker:
+        statements: list[str] = []
+
+        def trace(statement: str) -> None:
+            statements.append(statement)
+            if len(statements) == 2:
+                schema.prepare(maker, MANIFEST)
+
+        looking.set_trace_callback(trace)
+        assert not schema.is_made(looking)
+        assert schema.is_made(looking)
+
+
 async def test_jobs_run_in_threads_with_the_callers_context(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -588,8 +647,8 @@ async def test_an_index_made_otherwise_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("manifest", [MANIFEST, OTHER], ids=["same", "other"])
-async def test_rebuilding_empties_the_index(path: Path, manifest: Manifest) -> None:
-    """Afterwards the index is empty and made with what was asked; its version has grown."""
+async def test_a_rebuilt_index_is_seen_when_it_is_published(path: Path, manifest: Manifest) -> None:
+    """Until then the old one stays; then the new one has nothing of it, and a later version."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle"], metadata={"type": "md"})
         await index.fail("b.md", "reason", source="/x")
@@ -601,15 +660,24 @@ async def test_rebuilding_empties_the_index(path: Path, manifest: Manifest) -> N
             await index.failures(),
             await index.chunk_count(),
         )
+        async with await SqliteIndex.open(path, MANIFEST) as old:
+            assert {"a.md"} == set(await old.ledger())
+        await index.publish()
+        assert {} == await index.ledger()
         assert await index.version() > version
     async with await SqliteIndex.open(path, manifest) as index:
         assert {} == await index.ledger()
+    assert [path.name] == [file.name for file in path.parent.iterdir()]
 
 
 async def test_a_new_index_can_be_rebuilt(path: Path) -> None:
-    """Where there is nothing to empty, an index is made."""
+    """Where there is nothing to replace, an index is made; publishing once more changes nothing."""
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as index:
         await write(index, "a.md", ["needle"])
+        await index.publish()
+        await index.publish()
+        assert {"a.md"} == await found(index, "needle")
+    async with await SqliteIndex.open(path, MANIFEST) as index:
         assert {"a.md"} == await found(index, "needle")
 
 
@@ -619,10 +687,14 @@ async def test_a_rebuild_beside_a_running_index_is_seen(path: Path, index: Sqlit
     await search(index, "needle")
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as other:
         await write(other, "b.md", ["needle"])
+        await other.publish()
         for mode in SearchMode:
             assert {"b.md"} == await found(index, "needle", mode)
 
-    async with await SqliteIndex.open(path, OTHER, rebuild=True):
+    async with await SqliteIndex.open(path, OTHER, rebuild=True) as other:
+        for mode in SearchMode:
+            assert {"b.md"} == await found(index, "needle", mode)
+        await other.publish()
         for mode in SearchMode:
             with pytest.raises(IndexMismatchError):
                 await search(index, "needle", mode)
@@ -643,6 +715,8 @@ async def test_an_index_of_another_layout_asks_for_a_rebuild(path: Path) -> None
         await SqliteIndex.open(path, MANIFEST)
 
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as index:
+        await index.publish()
+    async with await SqliteIndex.open(path, MANIFEST) as index:
         assert {} == await index.ledger()
 
 

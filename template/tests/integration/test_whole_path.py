@@ -89,6 +89,34 @@ async def test_an_answer_cites_the_right_document(
     assert document == documents[0]
 
 
+UNANSWERED = (
+    "Who won the 2022 world cup?",
+    "Is there a gym for employees?",
+    "How do I configure nginx ingress on Kubernetes?",
+    "What is the capital of France?",
+    "How many patents does the company own?",
+    "Are dogs allowed in the garage?",
+    "When is the bonus of the sales people paid?",
+    "Which database do the backups go to?",
+    "How do I cancel a subscription?",
+    "What is the wifi password of the reception?",
+    "Do parents get vouchers for a nursery?",
+    "How fast are the lifts in London?",
+)
+"""Half of them share words with the documents."""
+
+
+async def test_what_the_documents_do_not_say_is_not_answered(
+    services: Services, folder: Path
+) -> None:
+    """A word that a question shares with a document does not make the document its answer."""
+    await services.pipeline.ingest([folder])
+
+    answers = {question: await answer(services, question) for question in UNANSWERED}
+
+    assert {} == {question: text for question, (text, cited) in answers.items() if cited}
+
+
 async def test_the_index_follows_the_folder(services: Services, folder: Path) -> None:
     """A second run changes nothing; then what is changed, added and removed is so in the index."""
     assert (6, 0, 0, 0, 0) == counts(await services.pipeline.ingest([folder]))

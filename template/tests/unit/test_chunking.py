@@ -36,6 +36,13 @@ def _holds(whole: str, part: str) -> bool:
     return all(char in rest for char in part)
 
 
+def _code(chunk: Chunk) -> str:
+    """Return what stands between the fences of a chunk that is code alone."""
+    opening, *lines, closing = chunk.text.split("\n")
+    assert {opening, closing} == {"```"}
+    return "\n".join(lines)
+
+
 def _title(text: str, level: int = 1) -> Block:
     return Block(_HEADING, text, level)
 
@@ -65,7 +72,8 @@ def test_without_overlap_nothing_is_repeated(blocks: list[Block], budget: int) -
     """The chunks of a document without headings are its text, cut."""
     chunks = chunk_blocks(blocks, budget=budget, overlap=0)
 
-    assert _dense("".join(b.text for b in blocks)) == _dense("".join(c.text for c in chunks))
+    whole = "".join(chunk.text for chunk in chunks).replace("```", "")
+    assert _dense("".join(block.text for block in blocks)) == _dense(whole)
 
 
 @given(_BLOCKS, _SIZES)
@@ -121,15 +129,15 @@ def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> 
     """A short listing is never cut; a long one is, at blank lines before other lines."""
     short = "def a():\n    return 1\n\n\ndef b():\n    return 2"
     chunks = chunk_blocks([Block(_TEXT, _sentences(4)), Block(_CODE, short)], budget=40, overlap=0)
-    assert short == chunks[-1].text
+    assert short == _code(chunks[-1])
 
     functions = [f"def f{n}():\n    value = {n}\n    return value * value" for n in range(9)]
     chunks = chunk_blocks([Block(_CODE, "\n\n".join(functions))], budget=40, overlap=0)
-    assert [part for chunk in chunks for part in chunk.text.split("\n\n")] == functions
+    assert [part for chunk in chunks for part in _code(chunk).split("\n\n")] == functions
 
     lines = [f"    call_number({n})" for n in range(50)]
     chunks = chunk_blocks([Block(_CODE, "\n".join(lines))], budget=40, overlap=0)
-    assert [line for chunk in chunks for line in chunk.text.split("\n")] == lines
+    assert [line for chunk in chunks for line in _code(chunk).split("\n")] == lines
 
 
 def test_neighbouring_chunks_of_code_share_whole_lines() -> None:
@@ -139,7 +147,18 @@ def test_neighbouring_chunks_of_code_share_whole_lines() -> None:
 
     assert len(chunks) > 2
     for before, after in pairwise(chunks):
-        assert before.text.split("\n")[-2:] == after.text.split("\n")[:2]
+        assert _code(before).split("\n")[-2:] == _code(after).split("\n")[:2]
+
+
+def test_code_stands_between_fences_that_it_does_not_have_itself() -> None:
+    """Code is told from prose by whoever reads the text, whatever the code says."""
+    blocks = [Block(_TEXT, "Run this:"), Block(_CODE, "echo '```'\n"), Block(_TEXT, "That is all.")]
+    (chunk,) = chunk_blocks(blocks, budget=64, overlap=0)
+    assert chunk.text == "Run this:\n\n````\necho '```'\n````\n\nThat is all."
+
+    ticks = Block(_CODE, "`" * 100)
+    (chunk,) = chunk_blocks([ticks], budget=64, overlap=0)
+    assert chunk.text == ticks.text, "where a fence would take much of the room, there is none"
 
 
 def test_a_long_table_is_cut_between_its_rows() -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.ingestion.discovery import Discovery, SourceFile, discover
+from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 
 if TYPE_CHECKING:
     import pytest
@@ -150,6 +150,19 @@ def test_a_name_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
     assert {"caf\\udce9.md": "its name is not valid UTF-8; rename the file"} == _problems(
         _find(tmp_path)
     )
+
+
+def test_a_file_is_found_again_by_its_id(tmp_path: Path) -> None:
+    """As it was found before, or with what has become of it."""
+    root = _write(tmp_path / "docs", "a/b.md", "out.md")
+    (found,) = [file for file in _find(root).files if file.document == "a/b.md"]
+    (root / "out.md").unlink()
+    (root / "out.md").symlink_to(tmp_path)
+
+    assert found == revisit("a/b.md", str(root))
+    assert "is no longer at" in revisit("c.md", str(root)).problem
+    assert "link out of its folder" in revisit("out.md", str(root)).problem
+    assert "cannot be read: File name too long" == revisit("a" * 300, str(root)).problem
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(

@@ -12,6 +12,7 @@ import pytest
 from app import exceptions
 from app.exceptions import (
     AppError,
+    BudgetExceededError,
     ConfigError,
     DocumentNotFoundError,
     EvaluationError,
@@ -19,7 +20,12 @@ from app.exceptions import (
     IngestError,
     InvalidResponseError,
     LLMError,
+    ModelUnavailableError,
+    ParseLimitError,
+    ProviderError,
+    ProviderTimeoutError,
     RateLimitError,
+    RefusalError,
     RetrievalError,
     TokenLimitError,
     UnknownModelError,
@@ -36,10 +42,16 @@ ERRORS = (
     DocumentNotFoundError("a/b.md"),
     EvaluationError("line 3 is no JSON"),
     LLMError("the model is away"),
+    ProviderError("the model's server failed", status=500, passing=True, retry_after=2.0),
     RateLimitError("too many calls", retry_after=1.5),
-    TokenLimitError(tokens_used=9_000, limit=8_000),
+    ProviderTimeoutError("no reply came in time"),
+    RefusalError("x:y", "the policy of its provider"),
+    TokenLimitError(tokens_used=9_000, limit=None),
     UnknownModelError("x:y", {"offline:b", "offline:a"}),
     InvalidResponseError(response="<html>", expected="JSON"),
+    ParseLimitError("a.pdf", "takes too long", content_hash="1f"),
+    ModelUnavailableError("left alone", retry_after=30.0),
+    BudgetExceededError("used up", retry_after=60.0),
 )
 
 TYPES = {
@@ -84,10 +96,13 @@ def test_errors_survive_a_copy_and_a_process(error: AppError) -> None:
         (ERRORS[2], {"document": "a/b.md", "reason": "it is empty", "passing": True}),
         (ERRORS[5], {"differences": {"dimension": ("256", "512")}}),
         (ERRORS[6], {"document": "a/b.md"}),
-        (ERRORS[9], {"retry_after": 1.5}),
-        (ERRORS[10], {"tokens_used": 9_000, "limit": 8_000}),
-        (ERRORS[11], {"model": "x:y", "known": ("offline:a", "offline:b")}),
-        (ERRORS[12], {"response": "<html>", "expected": "JSON"}),
+        (ERRORS[9], {"status": 500, "passing": True, "retry_after": 2.0}),
+        (ERRORS[10], {"status": 429, "passing": True, "retry_after": 1.5}),
+        (ERRORS[11], {"status": None, "passing": True, "retry_after": None}),
+        (ERRORS[12], {"model": "x:y", "reason": "the policy of its provider"}),
+        (ERRORS[13], {"tokens_used": 9_000, "limit": None}),
+        (ERRORS[14], {"model": "x:y", "known": ("offline:a", "offline:b")}),
+        (ERRORS[15], {"response": "<html>", "expected": "JSON"}),
     ],
 )
 def test_errors_carry_what_a_handler_needs(error: AppError, attributes: dict[str, object]) -> None:

@@ -161,6 +161,16 @@ def test_sentences_about_the_text_come_last() -> None:
     assert answer("How do I rotate a key?", passage) == "Use the portal if you rotate a key [1]."
 
 
+def test_entries_of_a_change_log_come_last() -> None:
+    """That something was changed once does not say how it is."""
+    passage = Passage(
+        number=1,
+        document="a.md",
+        text="- Rotate the key by hook. PR #12 by @somebody.\n\nA hook can rotate the key.",
+    )
+    assert answer("Can a hook rotate the key?", passage) == "A hook can rotate the key [1]."
+
+
 @pytest.mark.parametrize("piece", ["A. ", "`", "| ", "- x\n", "a b --", "```\nx\n", "( ", "\n\nx "])
 def test_time_is_linear_in_the_text(piece: str) -> None:
     """No text that somebody uploads can keep the service busy."""

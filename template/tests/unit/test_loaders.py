@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import zipfile
 from contextlib import suppress
 from time import process_time
+from typing import TYPE_CHECKING
 
 import docx
 import pytest
@@ -20,6 +22,17 @@ from app.exceptions import IngestError, UnsupportedTypeError
 from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders import Loaded, LoaderRegistry, word
 from fixtures.files import make_docx, make_pdf, save_docx
+from fixtures.hostile import (
+    docx_with,
+    entity_bomb,
+    external_entity,
+    lying_docx,
+    many_parts,
+    zip_bomb,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _load(document: str, content: str | bytes) -> Loaded:
@@ -253,11 +266,29 @@ def test_the_title_property_of_a_docx() -> None:
 
 
 def test_a_docx_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sizes in the archive are looked at before anything is unpacked."""
+    """The sizes in the archive are looked at before anything is unpacked; lies come to light."""
+    with pytest.raises(IngestError, match=r"unpacks from [\d,]+ to [\d,]+ bytes; that is refused"):
+        _load("bomb.docx", zip_bomb(30))
+    with pytest.raises(IngestError, match="cannot be parsed: BadZipFile"):
+        _load("lie.docx", lying_docx())
+    with pytest.raises(IngestError, match="archive of 10,001 parts"):
+        _load("parts.docx", many_parts())
     monkeypatch.setattr(word, "_MAX_UNPACKED_BYTES", 100)
+    with pytest.raises(IngestError, match="that is refused"):
+        _load("large.docx", make_docx(("Normal", "text")))
 
-    with pytest.raises(IngestError, match="unpacks to more than 100 bytes"):
-        _load("bomb.docx", make_docx(("Normal", "text")))
+
+def test_entities_are_not_read(tmp_path: Path) -> None:
+    """They expand to more than the memory holds, or to other files' content."""
+    secret = tmp_path / "secret"
+    secret.write_text("the secret")
+    for xml in (entity_bomb(), external_entity(str(secret))):
+        with pytest.raises(IngestError, match=r"amplification|document type"):
+            _load("a.docx", docx_with(xml))
+        shown = str(_load("a.xhtml", xml).blocks)
+        assert "seen &" in shown
+        assert "lollol" not in shown
+        assert "the secret" not in shown
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -274,6 +305,10 @@ def test_text_is_read_in_every_marked_encoding(document: str, encoding: str) -> 
         (b"abc\xff", "not valid UTF-8 at byte 3"),
         (b"\xff\xfea", "not valid UTF-16-LE"),
         (b"%PDF\0\0", "NUL"),
+        (b"%PDF-1.4 text", "is a PDF file, and no text"),
+        (b"PK\x03\x04text", "is a ZIP archive, such as a DOCX file, and no text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an encrypted or old Office file"),
+        (b"{\\rtf1 text}", "is an RTF file"),
         ("a\0b".encode("utf-16"), "NUL"),
     ],
 )
@@ -283,15 +318,37 @@ def test_bytes_that_are_no_text_are_refused(document: str, data: bytes, reason: 
         _load(document, data)
 
 
-@pytest.mark.parametrize("document", ["a.pdf", "a.docx"])
-@pytest.mark.parametrize("data", [b"", b"not what it says", b"%PDF-1.4\n", b"PK\x03\x04"])
-def test_broken_files_fail_with_a_reason(document: str, data: bytes) -> None:
-    """What a parser raises becomes an error of ours, with its cause."""
-    with pytest.raises(IngestError, match="cannot be parsed") as caught:
+@pytest.mark.parametrize(
+    ("document", "data", "reason"),
+    [
+        ("a.pdf", b"", "is empty, and no PDF file"),
+        ("a.docx", b"", "is empty, and no Word file"),
+        ("a.pdf", b"not what it says", "is not a PDF file; check"),
+        ("a.docx", b"not what it says", "is not a Word file (DOCX); check"),
+        ("a.pdf", b"PK\x03\x04", "is not a PDF file but a ZIP archive"),
+        ("a.docx", b" <!DOCTYPE html><p>", "is not a Word file (DOCX) but an HTML page"),
+        ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "but an encrypted or old Office file"),
+        ("a.pdf", b"%PDF-1.4\n", "is cut off"),
+        ("a.docx", b"PK\x03\x04", "is cut off"),
+        ("a.pdf", b"%PDF-1.4\n%%EOF", "cannot be parsed"),
+    ],
+)
+def test_broken_files_fail_with_a_reason(document: str, data: bytes, reason: str) -> None:
+    """The reason says what the file is, where that can be told, and what to do."""
+    with pytest.raises(IngestError, match=re.escape(reason)) as caught:
         _load(document, data)
 
     assert document == caught.value.document
-    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("document", ["a.pdf", "a.docx"])
+def test_a_file_that_is_cut_off_anywhere_is_refused(document: str) -> None:
+    """A parser that repairs what it can would pass over the pages that are missing."""
+    whole = make_pdf(["one", "two"]) if document == "a.pdf" else make_docx(("Normal", "text"))
+    assert _load(document, whole).blocks
+    for size in range(1, len(whole) - 6, len(whole) // 23):
+        with pytest.raises(IngestError, match=r"cut off|is not a"):
+            _load(document, whole[:size])
 
 
 def test_an_archive_that_is_no_word_file_fails_with_a_reason() -> None:
@@ -343,6 +400,26 @@ def test_parsers_are_imported_at_their_first_document() -> None:
     )
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+_WHOLE = {".pdf": make_pdf(["one", "two"], title="T"), ".docx": make_docx(("Normal", "text"))}
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(sorted(_WHOLE)),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 20)), max_size=6),
+)
+def test_no_damage_causes_anything_but_our_error(
+    suffix: str, damages: list[tuple[float, bytes, int]]
+) -> None:
+    """A real file in which bytes were changed, put in or taken out is read or refused."""
+    data = _WHOLE[suffix]
+    for place, put_in, taken_out in damages:
+        start = int(place * len(data))
+        data = data[:start] + put_in + data[start + taken_out :]
+    with suppress(IngestError):
+        assert all(block.text.strip() for block in _load(f"a{suffix}", data).blocks)
 
 
 @settings(max_examples=50)

@@ -12,11 +12,18 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import DocumentNotFoundError, IngestError, LLMError, RetrievalError
+from app.exceptions import (
+    DocumentNotFoundError,
+    IngestError,
+    LLMError,
+    ParseLimitError,
+    RetrievalError,
+    TokenLimitError,
+)
 from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders import Loaded, LoaderRegistry
 from app.ingestion.pipeline import Pipeline
-from app.ingestion.ports import UPLOAD
+from app.ingestion.ports import UPLOAD, FailureKind
 from app.ingestion.progress import SilentProgress
 from app.ingestion.summary import Outcome, Summary
 from app.telemetry.metrics import Metrics
@@ -349,10 +356,10 @@ async def test_an_embedder_that_cannot_answer_fails_the_document(
     assert {"added": 2} == _counts(await _pipeline(index).ingest([tmp_path]))
 
 
-async def test_an_embedder_with_a_defect_ends_the_run(
+async def test_a_document_that_meets_a_defect_does_not_block_the_others(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """What is no error of ours is not hidden; what was written before it stays."""
+    """What is no error of ours is not hidden: the log has it whole, and the document fails."""
     _write(tmp_path, a="One.", b="Bad.", c="Three.")
 
     class Defective(FakeEmbedder):
@@ -361,12 +368,13 @@ async def test_an_embedder_with_a_defect_ends_the_run(
                 raise ZeroDivisionError
             return await super().embed_documents(texts)
 
-    progress = _Progress()
-    with pytest.raises(ZeroDivisionError):
-        await _pipeline(index, Defective()).ingest([tmp_path], progress=progress)
+    with capture_logs() as logs:
+        summary = await _pipeline(index, Defective()).ingest([tmp_path])
 
-    assert ["a.md"] == list(index.documents)
-    assert ["start 3", "a.md", "finish"] == progress.events
+    assert {"added": 2, "failed": 1} == _counts(summary)
+    assert ["a.md", "c.md"] == list(index.documents)
+    assert "met a defect" in index.failed["b.md"].reason
+    assert [True] == [log["exc_info"] for log in logs if log["event"] == "document_failed"]
 
 
 async def test_vectors_of_another_shape_are_refused(index: FakeIndexWriter, tmp_path: Path) -> None:
@@ -391,6 +399,92 @@ async def test_an_index_that_cannot_be_written_fails_each_document(tmp_path: Pat
 
     assert {"failed": 1} == _counts(await _pipeline(index).ingest([tmp_path]))
     assert "disk full" == index.failed["a.md"].reason
+
+
+async def test_an_index_that_fails_stops_the_run(tmp_path: Path) -> None:
+    """The index is not tried again for each document; what was done is told, and why no more."""
+    _write(tmp_path, a="One.", b="Two.", c="Three.")
+
+    class Full(FakeIndexWriter):
+        async def replace(
+            self, document: Document, chunks: Sequence[Chunk], vectors: Vectors
+        ) -> None:
+            if document.id == "b.md":
+                raise RetrievalError("disk full")
+            await super().replace(document, chunks, vectors)
+
+    index, progress = Full(), _Progress()
+    summary = await _pipeline(index).ingest([tmp_path], progress=progress)
+
+    assert {"added": 1, "failed": 1} == _counts(summary)
+    assert ("disk full", False, 0) == (summary.stopped, summary.complete, index.published)
+    assert FailureKind.PASSING is index.failed["b.md"].kind
+    assert "finish" == progress.events[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (IngestError("a.md", "torn"), FailureKind.PERMANENT),
+        (IngestError("a.md", "busy", passing=True), FailureKind.PASSING),
+        (LLMError("down"), FailureKind.PASSING),
+        (TokenLimitError(tokens_used=9, limit=1), FailureKind.PERMANENT),
+        (ZeroDivisionError(), FailureKind.PERMANENT),
+    ],
+)
+async def test_a_failure_says_whether_the_document_has_to_be_mended(
+    index: FakeIndexWriter, tmp_path: Path, error: Exception, kind: FailureKind
+) -> None:
+    """A run with nothing left but documents to mend is complete; a rebuilt index then counts."""
+    _write(tmp_path, a="One.")
+    summary = await _pipeline(index, FakeEmbedder(error=error)).ingest([tmp_path])
+
+    assert [kind] == [failure.kind for failure in summary.failures]
+    assert kind is index.failed["a.md"].kind
+    complete = kind is FailureKind.PERMANENT
+    assert (complete, int(complete)) == (summary.complete, index.published)
+
+
+async def test_what_exceeds_a_limit_is_given_up(index: FakeIndexWriter, tmp_path: Path) -> None:
+    """Content that costs a whole limit each time is parsed three times, until it changes."""
+    _write(tmp_path, a="Endless.", b="Good.")
+    parsed: list[bytes] = []
+
+    def load(document: str, data: bytes, /) -> Loaded:
+        if data == b"Good.":
+            return Loaded("", (Block(BlockKind.TEXT, "Good."),))
+        parsed.append(data)
+        raise ParseLimitError(document, "takes too long")
+
+    pipeline = _pipeline(index, loaders=LoaderRegistry({".md": load}))
+    summaries = [await pipeline.ingest([tmp_path]) for _ in range(5)]
+
+    assert [b"Endless."] * 3 == parsed
+    assert [1] * 5 == [summary.failed for summary in summaries]
+    assert "takes too long; given up after 3 attempts" in summaries[-1].failures[0].reason
+    assert ("takes too long", 3) == (index.failed["a.md"].reason, index.failed["a.md"].attempts)
+
+    await pipeline.retry(["a.md"])
+    assert 4 == len(parsed)
+    _write(tmp_path, a="Endless, changed.")
+    await pipeline.ingest([tmp_path])
+    assert b"Endless, changed." == parsed[-1]
+
+
+async def test_a_retry_is_of_failures_alone(index: FakeIndexWriter, tmp_path: Path) -> None:
+    """Nothing else is looked at or removed, and what has not failed is an error."""
+    _write(tmp_path, a="One.", gone="Gone.")
+    (tmp_path / "bad.md").write_bytes(b"\xff")
+    pipeline = _pipeline(index)
+    await pipeline.ingest([tmp_path])
+    (tmp_path / "gone.md").unlink()
+    _write(tmp_path, bad="Good.")
+    with pytest.raises(IngestError, match=r"a\.md: has not failed"):
+        await pipeline.retry(["bad.md", "a.md"])
+
+    assert {"added": 1} == _counts(await pipeline.retry(["bad.md", "bad.md"]))
+    assert {"a.md", "bad.md", "gone.md"} == set(index.documents)
+    assert str(tmp_path) == index.entries["bad.md"].source
 
 
 async def test_a_cancelled_run_finishes_the_document_in_hand(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from app.cli.interruption import Interruption, interruptible
 from app.cli.output import Output, visible
 from app.cli.progress import progress_bar
 from app.cli.session import AsJson, Verbose, load, run
+from app.config.redaction import escape_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from app.api.services import Services
     from app.ingestion.summary import Summary
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "show_run"]
 
 _Paths = Annotated[
     list[Path],
@@ -27,7 +28,7 @@ _Paths = Annotated[
 ]
 _Rebuild = Annotated[
     bool,
-    typer.Option("--rebuild", help="Empty the index first; needed once its settings have changed."),
+    typer.Option("--rebuild", help="Make the index anew; needed once its settings have changed."),
 ]
 _OUTCOMES = ("added", "changed", "unchanged", "removed", "failed")
 
@@ -41,6 +42,10 @@ def ingest(
     not changed costs one hash; one that is gone from the folder leaves the
     index; one that fails is named with the reason, stays in the index as it
     was, and is tried again the next time. Ctrl-C finishes the one in hand.
+
+    With --rebuild the new index has these documents and what was uploaded. It
+    takes the place of the old one at the end, if nothing failed that may work
+    another time; else the old one stays, and the same command goes on.
 
     Examples:
       python -m app ingest docs/
@@ -58,15 +63,26 @@ def ingest(
             return await services.pipeline.ingest(paths, progress=bar, stop=interruption)
 
         summary = run(settings, work, rebuild=rebuild)
+    code = show_run(output, summary, interruption)
+    if rebuild and not summary.complete:
+        output.remark("The index is as it was: run the same command again to go on.")
+    return code
+
+
+def show_run(output: Output, summary: Summary, interruption: Interruption) -> int:
+    """Write what came of a run, and return the exit code that goes with it."""
     output.result(
         _as_json(summary) | {"interrupted": interruption()},
         lambda console: _print_summary(console, summary, interruption),
     )
-    return interruption.exit_code or int(summary.failed > 0)
+    return interruption.exit_code or int(summary.failed > 0 or bool(summary.stopped))
 
 
 def _as_json(summary: Summary) -> dict[str, object]:
-    failures = [{"document": one.document, "reason": one.reason} for one in summary.failures]
+    failures = [
+        {"document": one.document, "kind": one.kind, "reason": one.reason}
+        for one in summary.failures
+    ]
     return asdict(summary) | {"failures": failures}
 
 
@@ -74,6 +90,8 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
     if interruption():
         console.print("Interrupted: what is counted here is done; ingest again for the rest.")
     console.print(", ".join(f"{getattr(summary, name)} {name}" for name in _OUTCOMES), style="bold")
+    if summary.stopped:
+        console.print(f"Stopped: {visible(summary.stopped)}", style="red")
     if not summary.submitted and not summary.removed:
         console.print("There was no document.")
     console.print(f"chunks written: {summary.chunks}, in {summary.seconds:.1f} s")
@@ -81,5 +99,5 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
         console.print(f"files skipped: {summary.skipped}, hidden or of a type that no loader reads")
     for failure in summary.failures:
         console.print(
-            f"failed  {visible(failure.document)}: {visible(failure.reason)}", style="red"
+            f"failed  {escape_controls(failure.document)}: {visible(failure.reason)}", style="red"
         )

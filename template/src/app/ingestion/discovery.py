@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Discovery", "SourceFile", "discover"]
+__all__ = ["Discovery", "SourceFile", "discover", "revisit"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -64,6 +64,22 @@ def discover(paths: Iterable[Path], suffixes: AbstractSet[str]) -> Discovery:
         walk.add(path)
     files = sorted(_without_collisions(walk.files), key=lambda file: (file.document, file.path))
     return Discovery(tuple(files), frozenset(walk.folders), walk.skipped)
+
+
+def revisit(document: str, source: str) -> SourceFile:
+    """Return a file that was found before, by its id and its folder; blocks."""
+    root = Path(source)
+    path = root / document
+    problem = ""
+    try:
+        target = Path(os.path.realpath(path, strict=True))
+        if not target.is_relative_to(root):
+            problem = "has become a link out of its folder"
+    except FileNotFoundError:
+        problem = f"is no longer at {path}; `python -m app failed drop` forgets it"
+    except OSError as exc:
+        problem = f"cannot be read: {exc.strerror}"
+    return SourceFile(document, path, source, problem)
 
 
 class _Walk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,22 +21,32 @@ _SEPARATOR = "\n\n"
 _FINEST_SHARE = 8
 """Over-long sentences are cut to this part of the budget, where no overlap asks for more."""
 
+_TICKS = re.compile(r"`+")
+_SHORTEST_FENCE = 3
+_FENCE_SHARE = 8
+"""The fences of a listing take at most this part of the budget, or are left out."""
+
 
 class _Piece(NamedTuple):
-    """A part of a block that stays together; the pieces of a run follow without a gap."""
+    """A part of a block that stays together; the pieces of a run follow without a gap.
+
+    `fence` goes before and after a run, which is code then.
+    """
 
     run: int
     block: Block
     start: int
     end: int
     tokens: int
+    fence: str
 
 
 def pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]:
     """Yield texts of at most `budget` tokens that hold the blocks in order.
 
     A text begins with the end of the one before: whole sentences, blocks or lines of code of at
-    most `overlap` tokens together.
+    most `overlap` tokens together. Code stands between fences (CommonMark, section 4.5), so that
+    whoever reads the text can tell it from prose; a listing that is cut has them in each text.
 
     The bound holds because a text never has more tokens than its parts together, as
     `app.llm.tokens` says.
@@ -45,7 +56,7 @@ def pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]
     for piece in _pieces(blocks, budget, overlap):
         if current and used + _cost(piece, current[-1]) > budget:
             yield _render(current)
-            room = budget - piece.tokens - count_tokens(_SEPARATOR)
+            room = budget - piece.tokens - count_tokens(_SEPARATOR) - _fence_tokens(piece.fence)
             current, used = _tail(current, min(overlap, room))
         used += _cost(piece, current[-1] if current else None)
         current.append(piece)
@@ -54,25 +65,42 @@ def pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]
 
 
 def _pieces(blocks: Sequence[Block], budget: int, overlap: int) -> Iterator[_Piece]:
-    grain = min(budget, max(1, overlap, budget // _FINEST_SHARE))
     run = 0
     for block in blocks:
         run += 1
+        fence = _fence(block, budget)
+        room = budget - _fence_tokens(fence)
         tokens = count_tokens(block.text)
-        if tokens <= budget:
-            yield _Piece(run, block, 0, len(block.text), tokens)
+        if tokens <= room:
+            yield _Piece(run, block, 0, len(block.text), tokens, fence)
             continue
-        for span in split(block, limit=budget, grain=grain):
+        grain = min(room, max(1, overlap, budget // _FINEST_SHARE))
+        for span in split(block, limit=room, grain=grain):
             if block.text[span.start : span.end].isspace():
                 run += 1
             else:
-                yield _Piece(run, block, *span)
+                yield _Piece(run, block, *span, fence)
+
+
+def _fence(block: Block, budget: int) -> str:
+    """Return a fence that the code itself does not have; nothing for prose."""
+    if block.kind is not BlockKind.CODE:
+        return ""
+    longest = max(map(len, _TICKS.findall(block.text)), default=0)
+    fence = "`" * max(_SHORTEST_FENCE, longest + 1)
+    return fence if _fence_tokens(fence) * _FENCE_SHARE <= budget else ""
+
+
+def _fence_tokens(fence: str) -> int:
+    return 2 * count_tokens(f"{fence}\n") if fence else 0
 
 
 def _cost(piece: _Piece, neighbour: _Piece | None) -> int:
     """Tokens that a piece adds beside another one."""
-    apart = neighbour is not None and neighbour.run != piece.run
-    return piece.tokens + (count_tokens(_SEPARATOR) if apart else 0)
+    if neighbour is not None and neighbour.run == piece.run:
+        return piece.tokens
+    gap = count_tokens(_SEPARATOR) if neighbour else 0
+    return piece.tokens + gap + _fence_tokens(piece.fence)
 
 
 def _tail(pieces: Sequence[_Piece], room: int) -> tuple[list[_Piece], int]:
@@ -96,15 +124,17 @@ def _backwards(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
             continue
         for span in reversed(sentences(piece.block.text[piece.start : piece.end])):
             start, end = piece.start + span.start, piece.start + span.end
-            yield _Piece(piece.run, piece.block, start, end, span.tokens)
+            yield _Piece(piece.run, piece.block, start, end, span.tokens, piece.fence)
 
 
 def _render(pieces: Sequence[_Piece]) -> str:
     parts: list[str] = []
     for _, group in groupby(pieces, key=lambda piece: piece.run):
         run = list(group)
-        text = run[0].block.text[run[0].start : run[-1].end]
+        first = run[0]
+        text = first.block.text[first.start : run[-1].end]
         # The first line of code keeps its indentation.
-        is_code = run[0].block.kind is BlockKind.CODE
-        parts.append(text.strip("\n").rstrip() if is_code else text.strip())
+        is_code = first.block.kind is BlockKind.CODE
+        text = text.strip("\n").rstrip() if is_code else text.strip()
+        parts.append(f"{first.fence}\n{text}\n{first.fence}" if first.fence else text)
     return _SEPARATOR.join(parts)

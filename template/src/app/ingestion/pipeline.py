@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import deque
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import AppError, DocumentNotFoundError, IngestError
-from app.ingestion.discovery import discover
+from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
+from app.ingestion.discovery import Discovery, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
 from app.ingestion.ports import Failure
-from app.ingestion.preparation import Kept, Preparer, check_document_id
+from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id
 from app.ingestion.progress import SilentProgress
 from app.ingestion.pruning import prune
-from app.ingestion.summary import Outcome, Summary
+from app.ingestion.run import Run, failure_of
+from app.ingestion.summary import Outcome
 from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from app.ingestion.discovery import Discovery, SourceFile
+    from app.ingestion.discovery import SourceFile
+    from app.ingestion.loaders import DocumentLoader
     from app.ingestion.ports import IndexWriter, LedgerEntry
     from app.ingestion.progress import Progress
+    from app.ingestion.summary import Summary
     from app.llm.ports import Embedder
     from app.telemetry.metrics import Metrics
 
@@ -64,7 +67,7 @@ class Pipeline:
         chunk_tokens: int,
         chunk_overlap_tokens: int,
         max_document_bytes: int,
-        loaders: LoaderRegistry | None = None,
+        loaders: DocumentLoader | None = None,
     ) -> None:
         self._index = index
         self._metrics = metrics
@@ -89,24 +92,63 @@ class Pipeline:
         A document that fails is recorded with its reason and tried again next time; the others go
         on, and an older version of it stays. Documents whose file is gone from one of the folders
         are removed; those of other folders and uploads are not touched. Once `stop` says so, the
-        document in hand is the last one of the run. When this is cancelled, the document in hand is
-        written to its end, and nothing after it.
+        document in hand is the last one of the run. So it is when the index cannot be written, as
+        on a full disk: the summary says so. When this is cancelled, the document in hand is written
+        to its end, and nothing after it.
 
         Raises:
-            RetrievalError: the index cannot be read, or not even a failure can be recorded.
+            RetrievalError: the index cannot be read.
         """
-        started = perf_counter()
         found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
-        run = _Run(found, await self._index.ledger(), await self._index.failures())
+        return await self._follow(found, progress or SilentProgress(), stop)
+
+    async def retry(
+        self,
+        documents: Sequence[str],
+        *,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Summary:
+        """Try documents again that have failed, also those that were given up; as `ingest` does.
+
+        Raises:
+            IngestError: one of them has not failed.
+            RetrievalError: the index cannot be read.
+        """
+        failures = await self._index.failures()
+        for document in documents:
+            if document not in failures:
+                raise IngestError(document, "has not failed, or has been ingested since")
+        chosen = [failures[document] for document in dict.fromkeys(documents)]
+        files = await asyncio.to_thread(
+            lambda: [revisit(failure.document, failure.source) for failure in chosen]
+        )
+        found = Discovery(tuple(files), frozenset(), skipped=0)
+        return await self._follow(found, progress or SilentProgress(), stop, insists=True)
+
+    async def _follow(
+        self,
+        found: Discovery,
+        progress: Progress,
+        stop: Callable[[], bool],
+        *,
+        insists: bool = False,
+    ) -> Summary:
+        started = perf_counter()
+        run = Run(found, await self._index.ledger(), await self._index.failures(), insists=insists)
         _log.info("ingest_started", documents=len(found.files), skipped=found.skipped)
-        shown = progress or SilentProgress()
-        shown.start(len(found.files))
+        progress.start(len(found.files))
         try:
-            await self._ingest_files(run, shown, stop)
+            await self._ingest_files(run, progress, stop)
+            run.removed = await prune(self._index, found, run.ledger, run.failures)
+            if run.is_complete:
+                await self._index.publish()
+        except RetrievalError as exc:
+            run.stopped = str(exc)
+            _log.warning("ingest_stopped", reason=run.stopped)
         finally:
-            shown.finish()
-        removed = await prune(self._index, found, run.ledger, run.failures)
-        summary = run.summary(removed=removed, seconds=perf_counter() - started)
+            progress.finish()
+        summary = run.summary(perf_counter() - started)
         _log.info(
             "ingest_finished",
             added=summary.added,
@@ -134,7 +176,8 @@ class Pipeline:
             )
             outcome = await self._writer.write(ready, entry)
         except AppError as exc:
-            self._report_failure(document_id, exc)
+            reason = exc.reason if isinstance(exc, IngestError) else str(exc)
+            self._report_failure(document_id, reason, exc)
             self._metrics.count("ingest_documents_total", outcome=Outcome.FAILED)
             raise
         self._metrics.count("ingest_documents_total", outcome=outcome)
@@ -152,8 +195,8 @@ class Pipeline:
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
 
-    async def _ingest_files(self, run: _Run, progress: Progress, stop: Callable[[], bool]) -> None:
-        window: deque[tuple[SourceFile, asyncio.Task[Ready | Kept]]] = deque()
+    async def _ingest_files(self, run: Run, progress: Progress, stop: Callable[[], bool]) -> None:
+        window: deque[tuple[SourceFile, asyncio.Task[Ready | Kept | GivenUp]]] = deque()
 
         async def settle_first() -> None:
             file, task = window[0]
@@ -165,7 +208,8 @@ class Pipeline:
             for file in run.found.files:
                 if stop():
                     return
-                prepare = partial(self._preparer.prepare_file, file, run.ledger.get(file.document))
+                known = run.ledger.get(file.document), run.earlier_failure(file.document)
+                prepare = partial(self._preparer.prepare_file, file, *known)
                 window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
                 if len(window) == _AHEAD:
                     await settle_first()
@@ -176,53 +220,60 @@ class Pipeline:
                 task.cancel()
             await asyncio.gather(*(task for _, task in window), return_exceptions=True)
 
-    async def _settle(self, run: _Run, file: SourceFile, task: asyncio.Task[Ready | Kept]) -> None:
-        """Write a document when it is ready, or record why it is not."""
+    async def _settle(
+        self, run: Run, file: SourceFile, task: asyncio.Task[Ready | Kept | GivenUp]
+    ) -> None:
+        """Write a document when it is ready, or record why it is not.
+
+        Raises:
+            RetrievalError: the index is to blame, and not the document.
+        """
         entry = run.ledger.get(file.document)
         try:
             ready = await task
+            if isinstance(ready, GivenUp):
+                run.failed.append(Failure(file.document, ready.reason, source=file.source))
             outcome = await self._writer.write(ready, entry)
             if isinstance(ready, Ready):
                 run.chunks += len(ready.prepared.chunks)
-            elif entry and (ready.source != entry.source or file.document in run.failures):
-                await self._index.adopt(file.document, ready.source)
-        except AppError as exc:
-            outcome = Outcome.FAILED
-            reason = self._report_failure(file.document, exc)
-            run.failed.append(Failure(file.document, reason, source=file.source))
-            if file.source:
-                await self._index.fail(file.document, reason, source=file.source)
+            elif isinstance(ready, Kept) and entry:
+                await self._adopt(run, entry, ready.source)
+        except RetrievalError as exc:
+            with suppress(RetrievalError):
+                await self._fail(run, file, exc)
+            raise
+        except Exception as exc:  # noqa: BLE001 - a document's defect does not block the others
+            await self._fail(run, file, exc)
+        else:
+            self._count(run, outcome)
+
+    async def _adopt(self, run: Run, entry: LedgerEntry, source: str) -> None:
+        if source != entry.source or entry.document in run.failures:
+            await self._index.adopt(entry.document, source)
+
+    async def _fail(self, run: Run, file: SourceFile, error: Exception) -> None:
+        self._count(run, Outcome.FAILED)
+        failure = failure_of(file, error)
+        run.failed.append(failure)
+        self._report_failure(file.document, failure.reason, error)
+        if file.source:
+            await self._index.fail(
+                failure.document,
+                failure.reason,
+                source=failure.source,
+                kind=failure.kind,
+                content_hash=failure.content_hash,
+            )
+
+    def _count(self, run: Run, outcome: Outcome) -> None:
         run.outcomes[outcome] += 1
         self._metrics.count("ingest_documents_total", outcome=outcome)
 
-    def _report_failure(self, document: str, error: AppError) -> str:
-        reason = error.reason if isinstance(error, IngestError) else str(error)
+    def _report_failure(self, document: str, reason: str, error: Exception) -> None:
         _log.warning(
-            "document_failed", document=document, reason=reason, error=type(error).__name__
-        )
-        return reason
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one run knows at its start, and has counted so far."""
-
-    found: Discovery
-    ledger: Mapping[str, LedgerEntry]
-    failures: Mapping[str, Failure]
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    failed: list[Failure] = field(default_factory=list)
-    chunks: int = 0
-
-    def summary(self, *, removed: int, seconds: float) -> Summary:
-        return Summary(
-            added=self.outcomes[Outcome.ADDED],
-            changed=self.outcomes[Outcome.CHANGED],
-            unchanged=self.outcomes[Outcome.UNCHANGED],
-            removed=removed,
-            failed=self.outcomes[Outcome.FAILED],
-            skipped=self.found.skipped,
-            chunks=self.chunks,
-            seconds=seconds,
-            failures=tuple(self.failed),
+            "document_failed",
+            document=document,
+            reason=reason,
+            error=type(error).__name__,
+            exc_info=not isinstance(error, AppError),
         )

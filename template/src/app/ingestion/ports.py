@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from app.ingestion.documents import Chunk, Document
     from app.llm.ports import Vectors
 
-__all__ = ["UPLOAD", "Failure", "IndexWriter", "LedgerEntry"]
+__all__ = ["UPLOAD", "Failure", "FailureKind", "IndexWriter", "LedgerEntry"]
 
 UPLOAD = "upload"
 """The source of documents that came through the API and not from a folder."""
@@ -32,15 +33,31 @@ class LedgerEntry:
     source: str = ""
 
 
+class FailureKind(StrEnum):
+    """Whether a document that failed has to be mended."""
+
+    PERMANENT = "permanent"
+    """The same bytes would fail again."""
+    PASSING = "passing"
+    """The document may be ingested as it is, once something else is mended or over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document that could not be ingested, kept until it is ingested or removed."""
+    """A document that could not be ingested, kept until it is ingested, removed or forgotten.
+
+    `reason` and `kind` are those of the last attempt; the times are in UTC (ISO 8601).
+    `content_hash` is set only where parsing that content exceeded a limit.
+    """
 
     document: str
     reason: str
     attempts: int = 1
     failed_at: str = ""
     source: str = ""
+    kind: FailureKind = FailureKind.PERMANENT
+    first_failed_at: str = ""
+    content_hash: str = ""
 
 
 class IndexWriter(Protocol):
@@ -79,6 +96,28 @@ class IndexWriter(Protocol):
         """Remove a document and its failure; say whether there was either."""
         ...
 
-    async def fail(self, document: str, reason: str, *, source: str) -> None:
+    async def fail(
+        self,
+        document: str,
+        reason: str,
+        *,
+        source: str,
+        kind: FailureKind = FailureKind.PERMANENT,
+        content_hash: str = "",
+    ) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
+        ...
+
+    async def forget(self, document: str) -> bool:
+        """Forget a document's failure, and nothing else of it; say whether there was one."""
+        ...
+
+    async def publish(self) -> None:
+        """Let an index that was made anew take the place of the older one, all at once.
+
+        Until then readers see the older one. Does nothing where no other one is replaced.
+
+        Raises:
+            RetrievalError: the older one stays.
+        """
         ...

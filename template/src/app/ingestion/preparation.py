@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.exceptions import IngestError
+from app.exceptions import IngestError, ParseLimitError
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.documents import Chunk, Document
 from app.ingestion.ports import UPLOAD
 
 if TYPE_CHECKING:
     from app.ingestion.discovery import SourceFile
-    from app.ingestion.loaders import LoaderRegistry
-    from app.ingestion.ports import LedgerEntry
+    from app.ingestion.loaders import DocumentLoader
+    from app.ingestion.ports import Failure, LedgerEntry
 
-__all__ = ["Kept", "Prepared", "Preparer", "check_document_id"]
+__all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id"]
 
 _MAX_ID_CHARACTERS = 1_024
+
+_MOST_ATTEMPTS = 3
+"""Attempts at content that exceeds a limit of parsing: each costs all of that limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,13 @@ class Kept:
     """A document that the index holds as it is; `source` is where it comes from now."""
 
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A document that has exceeded a limit of parsing often enough, and was not parsed again."""
+
+    reason: str
 
 
 def check_document_id(document: str) -> None:
@@ -65,7 +77,7 @@ class Preparer:
 
     def __init__(
         self,
-        loaders: LoaderRegistry,
+        loaders: DocumentLoader,
         *,
         chunk_tokens: int,
         chunk_overlap_tokens: int,
@@ -76,8 +88,15 @@ class Preparer:
         self._chunk_overlap_tokens = chunk_overlap_tokens
         self._max_document_bytes = max_document_bytes
 
-    def prepare_file(self, file: SourceFile, entry: LedgerEntry | None) -> Prepared | Kept:
+    def prepare_file(
+        self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None = None
+    ) -> Prepared | Kept | GivenUp:
         """Prepare a file, unless its bytes are what the index holds: then it is only hashed.
+
+        Args:
+            file: what was found.
+            entry: what the index holds of it.
+            failure: what is known of earlier attempts, if they count.
 
         Raises:
             IngestError: the file cannot be read, or its id belongs to another document.
@@ -93,6 +112,9 @@ class Preparer:
             origin = "an upload" if entry.source == UPLOAD else f"the folder {entry.source}"
             reason = f"has the id of another document, from {origin}; rename or remove one of them"
             raise IngestError(file.document, reason)
+        if failure and failure.content_hash == content_hash and failure.attempts >= _MOST_ATTEMPTS:
+            again = "it is tried again when it changes, or by `python -m app failed retry`"
+            return GivenUp(f"{failure.reason}; given up after {failure.attempts} attempts, {again}")
         return self._prepare(file.document, data, content_hash, file.source)
 
     def prepare_upload(
@@ -110,7 +132,10 @@ class Preparer:
         return self._prepare(document, data, content_hash, UPLOAD)
 
     def _prepare(self, document: str, data: bytes, content_hash: str, source: str) -> Prepared:
-        loaded = self._loaders.load(document, data)
+        try:
+            loaded = self._loaders.load(document, data)
+        except ParseLimitError as exc:
+            raise ParseLimitError(document, exc.reason, content_hash=content_hash) from exc
         chunks = chunk_blocks(
             loaded.blocks, budget=self._chunk_tokens, overlap=self._chunk_overlap_tokens
         )
@@ -127,17 +152,36 @@ class Preparer:
         )
 
     def _read(self, file: SourceFile) -> bytes:
+        """Return a file's bytes, as they were at one time.
+
+        Raises:
+            IngestError: it cannot be read, is too large or no file any more, or has changed.
+        """
         try:
-            self._check_size(file.document, file.path.stat().st_size)
-            return file.path.read_bytes()
+            with open(file.path, "rb", opener=_open_at_once) as opened:
+                before = os.fstat(opened.fileno())
+                if not stat.S_ISREG(before.st_mode):
+                    raise IngestError(file.document, "is no regular file any more")
+                self._check_size(file.document, before.st_size)
+                data = opened.read(before.st_size + 1)
+                after = os.fstat(opened.fileno())
         except OSError as exc:
             reason = f"cannot be read: {exc.strerror}"
             raise IngestError(file.document, reason, passing=True) from exc
+        same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+        if not same or len(data) != before.st_size:
+            raise IngestError(file.document, "changed while it was read", passing=True)
+        return data
 
     def _check_size(self, document: str, size: int) -> None:
         if size > self._max_document_bytes:
             limit = f"{self._max_document_bytes:,} are allowed (APP_MAX_DOCUMENT_BYTES)"
             raise IngestError(document, f"has {size:,} bytes and {limit}")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting: what was a file may have become a pipe since it was found."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _hash(data: bytes) -> str:

@@ -44,9 +44,5 @@ async def prune(
     for document, failure in failures.items():
         if failure.source not in found.folders or document in present:
             continue
-        # The failure of a file may stand beside a document of the same id from elsewhere.
-        if current := await index.entry(document):
-            await index.adopt(document, current.source)
-        else:
-            await index.remove(document)
+        await index.forget(document)
     return removed

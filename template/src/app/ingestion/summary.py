@@ -27,6 +27,8 @@ class Summary:
 
     `removed` were indexed and are no longer in their folder; `skipped` are files in a folder that
     are hidden or of an unsupported type; `chunks` were written in this run, in `seconds`.
+    `stopped` says why the index itself ended the run before its end; empty where it did not. A run
+    is `complete` when another one, as things are, would do no more.
     """
 
     added: int
@@ -38,6 +40,8 @@ class Summary:
     chunks: int
     seconds: float
     failures: tuple[Failure, ...] = ()
+    stopped: str = ""
+    complete: bool = True
 
     @property
     def submitted(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 
 from app.exceptions import IngestError
-from app.ingestion.preparation import Kept, Prepared
+from app.ingestion.preparation import GivenUp, Kept, Prepared
 from app.ingestion.summary import Outcome
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ class DocumentWriter:
         self._metrics = metrics
         self._slots = asyncio.Semaphore(ahead)
 
-    async def prepare(self, prepare: Callable[[], Prepared | Kept]) -> Ready | Kept:
+    async def prepare(
+        self, prepare: Callable[[], Prepared | Kept | GivenUp]
+    ) -> Ready | Kept | GivenUp:
         """Prepare and embed a document, in its turn."""
         async with self._slots:
             started = perf_counter()
             prepared = await asyncio.to_thread(prepare)
-            if isinstance(prepared, Kept):
+            if not isinstance(prepared, Prepared):
                 return prepared
             vectors = await self._embed(prepared)
             return Ready(prepared, vectors, perf_counter() - started)
@@ -78,8 +80,10 @@ class DocumentWriter:
             raise IngestError(prepared.document.id, reason, passing=True)
         return vectors
 
-    async def write(self, ready: Ready | Kept, entry: LedgerEntry | None) -> Outcome:
+    async def write(self, ready: Ready | Kept | GivenUp, entry: LedgerEntry | None) -> Outcome:
         """Write what has changed; the write is finished even where this is cancelled."""
+        if isinstance(ready, GivenUp):
+            return Outcome.FAILED
         if isinstance(ready, Kept):
             return Outcome.UNCHANGED
         started = perf_counter()

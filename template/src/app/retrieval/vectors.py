@@ -104,12 +104,9 @@ class Matrix:
             return []
         scores = np.concatenate([block.scores(query, documents) for block in self.blocks])
         chunks = np.concatenate([block.chunks for block in self.blocks])
-        best = (
-            np.argpartition(scores, -count)[-count:]
-            if count < len(scores)
-            else np.arange(len(scores))
-        )
-        best = best[scores[best] > 0]
+        best = np.flatnonzero(scores > 0)
+        if count < len(best):
+            best = best[np.argpartition(scores[best], -count)[-count:]]
         order = np.lexsort((chunks[best], -scores[best]))
         return list(zip(chunks[best][order].tolist(), scores[best][order].tolist(), strict=True))
 

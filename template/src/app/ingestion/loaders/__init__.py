@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.ingestion.loaders.port import Loaded, Loader
+from app.ingestion.loaders.port import DocumentLoader, Loaded, Loader
 from app.ingestion.loaders.registry import LoaderRegistry
 
-__all__ = ["Loaded", "Loader", "LoaderRegistry"]
+__all__ = ["DocumentLoader", "Loaded", "Loader", "LoaderRegistry"]

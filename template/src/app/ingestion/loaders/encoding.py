@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 from app.exceptions import IngestError
+from app.ingestion.loaders.signatures import refuse_binary
 
 __all__ = ["decode"]
 
@@ -24,8 +25,9 @@ def decode(document: str, data: bytes, *, declared: str = "") -> str:
     `declared` is tried where the bytes are not UTF-8: an encoding that the document itself names.
 
     Raises:
-        IngestError: the bytes are in another encoding, or are no text at all.
+        IngestError: the bytes are in another encoding, of another type, or no text at all.
     """
+    refuse_binary(document, data)
     bom, encoding = next(((b, e) for b, e in _BOMS if data.startswith(b)), (b"", "utf-8"))
     if b"\0" in data and encoding in {"", "utf-8"}:
         raise IngestError(document, "holds NUL bytes, so it is no text; check the file's type")

@@ -11,8 +11,13 @@ from pypdf.errors import DependencyError
 from app.exceptions import IngestError
 from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders.port import Loaded
+from app.ingestion.loaders.signatures import expect
 
 __all__ = ["load"]
+
+_HEADER_WITHIN = 1_024
+_TRAILER_WITHIN = 1_024
+"""Bytes in which header and end marker stand (ISO 32000-1, annexes H.3.4.1 and H.3.4.4)."""
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
@@ -26,8 +31,12 @@ def load(document: str, data: bytes, /) -> Loaded:
     """Read a PDF file, as `app.ingestion.loaders.port.Loader` says.
 
     Raises:
-        IngestError: the file is encrypted, or has no text layer.
+        IngestError: the file is none, is cut off or encrypted, or has no text layer.
     """
+    expect(document, data, b"%PDF-", "a PDF file", within=_HEADER_WITHIN)
+    # The parser repairs what it can, and would pass over pages that are missing.
+    if b"%%EO" not in data.rstrip(b"\0\r\n\t ")[-_TRAILER_WITHIN:]:
+        raise IngestError(document, "is cut off: its end is missing; copy or save it again")
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not _opens_without_password(reader):
         raise IngestError(document, "is encrypted; save it without a password")

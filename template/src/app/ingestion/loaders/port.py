@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from app.ingestion.documents import Block
 
-__all__ = ["Loaded", "Loader"]
+__all__ = ["DocumentLoader", "Loaded", "Loader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +34,22 @@ class Loader(Protocol):
 
         Raises:
             IngestError: the document cannot be read, and why.
+        """
+        ...
+
+
+class DocumentLoader(Protocol):
+    """Reads documents of many kinds."""
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes that can be loaded, in lower case and with their dot."""
+        ...
+
+    def load(self, document: str, data: bytes) -> Loaded:
+        """Parse and clean a document; blocks, and may be called from several threads at a time.
+
+        Raises:
+            IngestError: the document cannot be read, and why; no other error comes from a parser.
         """
         ...

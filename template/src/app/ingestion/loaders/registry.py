@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ _MODULES = {
 }
 """The built-in loaders, imported at their first document: the parsers take long to import."""
 
+_RISKY = {"markdown": 200_000, "pdf": 0, "plaintext": sys.maxsize, "webpage": 0, "word": 0}
+"""Bytes up to which each of them takes no more than a second or so, whatever the bytes are."""
+
 
 class LoaderRegistry:
     """Finds the loader of a document by the suffix of its id.
@@ -45,6 +49,16 @@ class LoaderRegistry:
     def suffixes(self) -> frozenset[str]:
         """The suffixes that can be loaded, in lower case and with their dot."""
         return frozenset(_MODULES) | frozenset(self._extensions)
+
+    def is_risky(self, document: str, size: int) -> bool:
+        """Say whether some document of this type and size, in bytes, could take very long.
+
+        Always false for the loaders of extensions: those are the team's own code.
+        """
+        suffix = PurePosixPath(document).suffix.lower()
+        if suffix in self._extensions or suffix not in _MODULES:
+            return False
+        return size > _RISKY[_MODULES[suffix]]
 
     def load(self, document: str, data: bytes) -> Loaded:
         """Parse and clean a document; takes as long as its parser, so call it from a thread.

@@ -10,6 +10,7 @@ from lxml import etree
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import decode
 from app.ingestion.loaders.port import Loaded
+from app.ingestion.loaders.visibility import is_unseen
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["load", "read_markup"]
 
 # fmt: off
-_UNSEEN = frozenset({
-    "audio", "button", "canvas", "datalist", "embed", "head", "iframe", "nav", "noscript", "object",
-    "script", "select", "style", "svg", "template", "textarea", "video",
-})
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LISTS = frozenset({"dl", "menu", "ol", "ul"})
 _BREAKS = frozenset({"br", "dd", "dt", "hr", "tr"})
@@ -30,7 +27,6 @@ _BLOCKS = frozenset({
     "p", "search", "section", "summary",
 })
 # fmt: on
-_UNSEEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _CHARSET_WITHIN = 1024
@@ -83,7 +79,7 @@ class _Walk:
         skipped: _Element | None = None
         for event, element in walk:
             if event == "start":
-                if _is_unseen(element):
+                if is_unseen(element):
                     if element.tag in _BLOCKS:
                         self._break()
                     skipped = element
@@ -147,12 +143,3 @@ class _Walk:
             self._captured.append(text)
         else:
             self._builder.write(_SPACE.sub(" ", text))
-
-
-def _is_unseen(element: _Element) -> bool:
-    return (
-        element.tag in _UNSEEN
-        or element.get("hidden") is not None
-        or element.get("aria-hidden") == "true"
-        or _UNSEEN_STYLE.search(element.get("style") or "") is not None
-    )

@@ -13,6 +13,7 @@ from docx.table import Table
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.port import Loaded
+from app.ingestion.loaders.signatures import expect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_MAX_UNPACKED_BYTES = 500_000_000
-"""A small archive may unpack to more than the memory holds."""
+_MAX_UNPACKED_BYTES = 250_000_000
+_MAX_PARTS = 10_000
+_SUSPICIOUS_BYTES = 20_000_000
+_SUSPICIOUS_RATIO = 200
+"""Text packs to a tenth, very uniform tables to a fiftieth; a bomb of this size packs better."""
 
 _HEADING_STYLE = re.compile(r"Heading ([1-6])")
+_HIDDEN_RUNS = ".//w:r[w:rPr/w:vanish[not(@w:val='0' or @w:val='false')]]"
 _CODE_STYLE = re.compile(r"code|preformatted|listing", re.IGNORECASE)
 
 
@@ -34,17 +39,42 @@ def load(document: str, data: bytes, /) -> Loaded:
     """Read a Word file, as `app.ingestion.loaders.port.Loader` says.
 
     Raises:
-        IngestError: the archive unpacks to an unreasonable size.
+        IngestError: the file is none, is cut off or encrypted, or unpacks to too much.
     """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
-            raise IngestError(document, f"unpacks to more than {_MAX_UNPACKED_BYTES} bytes")
+    expect(document, data, b"PK", "a Word file (DOCX)")
+    _check_archive(document, data)
     word = docx.Document(io.BytesIO(data))
+    if word.element.getroottree().docinfo.internalDTD is not None:
+        # Its entities stay unread, so text would be missing.
+        raise IngestError(document, "declares a document type, which no Word file does")
+    for hidden in word.element.xpath(_HIDDEN_RUNS):
+        hidden.getparent().remove(hidden)
     reader = _Reader()
     for item in word.iter_inner_content():
         reader.read(item)
     title = word.core_properties.title or reader.title
     return Loaded(title, reader.finish(), {"type": "docx"})
+
+
+def _check_archive(document: str, data: bytes) -> None:
+    """Look at the sizes that the archive declares; its reader unpacks no part beyond them.
+
+    Raises:
+        IngestError: it has no end, too many parts, or unpacks to too much.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+    except zipfile.BadZipFile as exc:
+        raise IngestError(document, "is cut off or damaged; copy or save it again") from exc
+    if len(parts) > _MAX_PARTS:
+        raise IngestError(document, f"is an archive of {len(parts):,} parts; a Word file has few")
+    size = sum(part.file_size for part in parts)
+    is_bomb = size > max(_SUSPICIOUS_BYTES, _SUSPICIOUS_RATIO * len(data))
+    if is_bomb or size > _MAX_UNPACKED_BYTES:
+        raise IngestError(
+            document, f"unpacks from {len(data):,} to {size:,} bytes; that is refused"
+        )
 
 
 class _Reader(BlockBuilder):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 from app.exceptions import RetrievalError
@@ -22,7 +24,16 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-__all__ = ["BUSY_SECONDS", "READERS", "Connections"]
+__all__ = [
+    "BUSY_SECONDS",
+    "READERS",
+    "Access",
+    "Connections",
+    "connect",
+    "explained",
+    "is_refusal",
+    "log_ahead",
+]
 
 READERS = 4
 """Threads that read; more searches at once than that wait for one another."""
@@ -30,20 +41,34 @@ READERS = 4
 BUSY_SECONDS = 60.0
 """How long a write waits for another process's; its transactions take milliseconds each."""
 
+_RETRY_SECONDS = 0.01
+
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+class Access(Enum):
+    """What may be done to the file; the values are SQLite's URI parameters."""
+
+    WRITE = "mode=rwc"
+    READ = "mode=ro"
+    FROZEN = "mode=ro&immutable=1"
+    """Reads a file in a folder that cannot be written: nobody can change it meanwhile."""
 
 
 class Connections:
     """Runs jobs on an index file.
 
     Args:
-        path: the file; its folder is made.
+        path: the file; its folder is made where it may be written.
+        access: what may be done to it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, access: Access = Access.WRITE) -> None:
         self._path = path
+        self._access = access
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
         self._local = threading.local()
@@ -85,7 +110,7 @@ class Connections:
         return await asyncio.get_running_loop().run_in_executor(threads, context.run, run, job)
 
     def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        with self._explained():
+        with explained(self._path):
             connection = self._connection(read_only=True)
             connection.execute("BEGIN")
             try:
@@ -96,27 +121,17 @@ class Connections:
                     connection.execute("ROLLBACK")
 
     def _write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        with self._explained():
+        with explained(self._path):
             return job(self._connection(read_only=False))
 
     def _connection(self, *, read_only: bool) -> sqlite3.Connection:
         """Return this thread's own connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            if not read_only:
+            if not read_only and self._access is Access.WRITE:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self._path,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                # Closed by the thread that shuts the others down.
-                check_same_thread=False,
-            )
+            connection = connect(self._path, self._access)
             self._opened.append(connection)
-            # A power cut may take back the last commits, never damage the file; text, vectors
-            # and ledger entry go together, so the next ingestion does such a document again.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
             self._local.connection = connection
         return connection
@@ -127,27 +142,77 @@ class Connections:
         for connection in self._opened:
             connection.close()
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Raise what goes wrong underneath as an error that says what to do.
 
-        Raises:
-            RetrievalError: in place of the error underneath.
-        """
+def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
+    """Return a connection in autocommit mode, which any thread may use, one at a time."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{access.value}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # A power cut may take back the last commits, never damage the file; text, vectors and ledger
+    # entry go together, so the next ingestion does such a document again.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def log_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers go on beside a writer, which the file remembers.
+
+    Several processes may do this to a new file at once, and here SQLite does not wait by itself.
+
+    Raises:
+        sqlite3.OperationalError: the file cannot be written, or stays locked.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
         try:
-            yield
-        except sqlite3.Error as exc:
-            code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-            if code in _DAMAGED:
-                advice = "is damaged or no index; move it away and ingest the documents again"
-            elif code in _REFUSED:
-                advice = "cannot be opened and written; check the path and its permissions"
-            elif code in _BUSY:
-                advice = f"was locked by another process for {BUSY_SECONDS:.0f} seconds"
-            else:
-                advice = "could not do it"
-            raise RetrievalError(f"the index {self._path} {advice} ({exc})") from exc
-        except OSError as exc:
-            raise RetrievalError(f"the index {self._path} cannot be made ({exc})") from exc
-        except UnicodeEncodeError as exc:
-            raise RetrievalError("a text for the index is no valid Unicode") from exc
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if _code(exc) not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise what goes wrong underneath as an error that says what to do.
+
+    Raises:
+        RetrievalError: in place of the error underneath.
+    """
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise RetrievalError(f"the index {path} {_advice(_code(exc))} ({exc})") from exc
+    except OSError as exc:
+        raise RetrievalError(f"the index {path} cannot be made ({exc})") from exc
+    except UnicodeEncodeError as exc:
+        raise RetrievalError("a text for the index is no valid Unicode") from exc
+
+
+def is_refusal(error: RetrievalError) -> bool:
+    """Say whether the system let nobody write, as an error of `explained` tells."""
+    return isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) in _REFUSED
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _advice(code: int) -> str:
+    if code in _DAMAGED:
+        return "is damaged or no index; move it away and ingest the documents again"
+    if code in _REFUSED:
+        return "cannot be opened and written; check the path and its permissions"
+    if code in _BUSY:
+        return f"was locked by another process for {BUSY_SECONDS:.0f} seconds"
+    if code in _NO_ROOM:
+        return "could not be written; look whether the disk is full or failing"
+    return "could not do it"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from app.exceptions import IndexMismatchError, RetrievalError
+from app.exceptions import IndexMismatchError, IngestError, RetrievalError
+from app.ingestion.ports import Failure, FailureKind
 from app.retrieval.fusion import fuse
 from app.retrieval.ports import SearchMode
 from app.retrieval.query import match_expression, query_terms
 from app.retrieval.sqlite import reading, writing
 from app.retrieval.sqlite.connections import Connections
 from app.retrieval.sqlite.frequencies import Frequencies
-from app.retrieval.sqlite.schema import prepare, read_manifest
+from app.retrieval.sqlite.opening import open_file
+from app.retrieval.sqlite.rebuilding import Rebuild
+from app.retrieval.sqlite.schema import read_manifest
 from app.retrieval.sqlite.vector_cache import VectorCache
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from app.ingestion.documents import Chunk, Document
-    from app.ingestion.ports import Failure, LedgerEntry
+    from app.ingestion.ports import LedgerEntry
     from app.llm.ports import Vectors
     from app.retrieval.manifest import Manifest
     from app.retrieval.ports import Hit, SearchQuery
@@ -39,18 +43,29 @@ _log = structlog.stdlib.get_logger(__name__)
 _FEWEST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 4
 
+_MOST_VECTOR_BYTES = 900_000_000
+"""SQLite stores values of up to 1,000,000,000 bytes; the vectors of a document are one."""
+
 
 class SqliteIndex:
     """An `app.retrieval.ports.Index` in one file; several processes may share it.
 
     Made by `open`; an async context manager that closes itself. Every search reads one snapshot
     of the file in one thread. The vectors are kept in memory as well, in step with the snapshot.
+    A file that cannot be written can be searched all the same.
     """
 
-    def __init__(self, connections: Connections, manifest: Manifest, epoch: int) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        epoch: int,
+        manifest: Manifest,
+        rebuild: Rebuild | None = None,
+    ) -> None:
         self._connections = connections
         self._manifest = manifest
         self._epoch = epoch
+        self._rebuild = rebuild
         self._vectors = VectorCache(manifest.dimension, self._check_epoch)
         self._frequencies = Frequencies()
 
@@ -61,25 +76,23 @@ class SqliteIndex:
         Args:
             path: the file; its folder is made.
             manifest: what the index has to be made with.
-            rebuild: empty the index that is there, whatever it was made with.
+            rebuild: make a new index beside the one that is there, whatever that was made with;
+                `publish` puts it in its place.
 
         Raises:
             IndexMismatchError: the index was made with something else.
-            RetrievalError: the file cannot be opened, is damaged, or is not an index.
+            RetrievalError: the file cannot be opened, is damaged, or is not an index; or another
+                process is rebuilding it.
         """
-        connections = Connections(path)
-
-        def job(connection: sqlite3.Connection) -> int:
-            prepare(connection, manifest, rebuild=rebuild)
-            return reading.state(connection)[0]
-
+        begun = await asyncio.to_thread(Rebuild.begin, path, manifest) if rebuild else None
         try:
-            epoch = await connections.write(job)
+            opened = await open_file(begun.path if begun else path, manifest)
         except BaseException:
-            await connections.close()
+            if begun:
+                begun.end()
             raise
-        _log.info("index_opened", path=str(path), rebuilt=rebuild)
-        return cls(connections, manifest, epoch)
+        _log.info("index_opened", path=str(path), rebuild=rebuild)
+        return cls(*opened, manifest, begun)
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,6 +108,8 @@ class SqliteIndex:
     async def close(self) -> None:
         """Let running calls end, and close the file; may be called again."""
         await self._connections.close()
+        if self._rebuild is not None:
+            await asyncio.to_thread(self._rebuild.end)
 
     # Reading
 
@@ -149,6 +164,7 @@ class SqliteIndex:
         """Write a document in place of its older version; forget its failure.
 
         Raises:
+            IngestError: the document is too large.
             RetrievalError: nothing was written.
         """
         expected = (len(chunks), self._manifest.dimension)
@@ -156,6 +172,8 @@ class SqliteIndex:
             raise RetrievalError(
                 f"the vectors of {document.id!r} have shape {vectors.shape}, not {expected}"
             )
+        if vectors.nbytes > _MOST_VECTOR_BYTES:
+            raise IngestError(document.id, f"has {len(chunks):,} chunks, too many for the index")
         await self._write(
             lambda connection, version: writing.replace(
                 connection, version, document, chunks, vectors
@@ -172,9 +190,36 @@ class SqliteIndex:
             lambda connection, version: writing.remove(connection, version, document)
         )
 
-    async def fail(self, document: str, reason: str, *, source: str) -> None:
+    async def fail(
+        self,
+        document: str,
+        reason: str,
+        *,
+        source: str,
+        kind: FailureKind = FailureKind.PERMANENT,
+        content_hash: str = "",
+    ) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
-        await self._write(lambda connection, _: writing.fail(connection, document, reason, source))
+        failure = Failure(document, reason, source=source, kind=kind, content_hash=content_hash)
+        await self._write(lambda connection, _: writing.fail(connection, failure))
+
+    async def forget(self, document: str) -> bool:
+        """Forget a document's failure, and nothing else of it; say whether there was one."""
+        return await self._write(lambda connection, _: writing.forget(connection, document))
+
+    async def publish(self) -> None:
+        """Put a rebuilt index in the place of the older one, and work on that from now on.
+
+        Raises:
+            RetrievalError: the older one stays.
+        """
+        if self._rebuild is None:
+            return
+        rebuild, beside = self._rebuild, self._connections
+        await beside.write(rebuild.publish)
+        self._connections, self._rebuild = Connections(rebuild.target), None
+        await beside.close()
+        await asyncio.to_thread(partial(rebuild.end, published=True))
 
     # In the threads
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.exceptions import RetrievalError
-from app.ingestion.ports import Failure, LedgerEntry
+from app.ingestion.ports import Failure, FailureKind, LedgerEntry
 from app.retrieval.ports import Filters, Hit
 from app.retrieval.vectors import Ids, Rows
 
@@ -79,9 +79,13 @@ def entry(connection: sqlite3.Connection, path: str) -> LedgerEntry | None:
 def failures(connection: sqlite3.Connection) -> list[Failure]:
     """Return the documents that failed, sorted by id."""
     rows = connection.execute(
-        "SELECT path, reason, attempts, failed_at, source FROM failures ORDER BY path"
+        """SELECT path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash
+        FROM failures ORDER BY path"""
     )
-    return [Failure(*row) for row in rows]
+    return [
+        Failure(path, reason, attempts, failed_at, source, FailureKind(kind), first, content_hash)
+        for path, reason, attempts, failed_at, source, kind, first, content_hash in rows
+    ]
 
 
 def allowed(connection: sqlite3.Connection, filters: Filters) -> Ids | None:

@@ -6,22 +6,38 @@ its entry in `changes` are always written in one transaction.
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from app.exceptions import IndexMismatchError, RetrievalError
 from app.retrieval.manifest import Manifest
+from app.retrieval.sqlite.connections import log_ahead
 
-__all__ = ["APPLICATION_ID", "LAYOUT", "prepare", "read_manifest"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "APPLICATION_ID",
+    "LAYOUT",
+    "check",
+    "check_whole",
+    "is_made",
+    "make",
+    "prepare",
+    "read_manifest",
+]
 
 APPLICATION_ID = 0x47_72_57_6B
 """Marks a SQLite file as an index of this service ("GrWk")."""
 
-LAYOUT = 1
-"""Number of the layout below; an index of another one has to be rebuilt."""
+LAYOUT = 2
+"""Number of the layout below. An older one is brought up to it, a newer one refused."""
 
 _OLDEST_SQLITE = (3, 37, 0)
+_OBJECT = re.compile(r"^(CREATE (?:VIRTUAL )?(?:TABLE|INDEX) )")
 
 _SCHEMA = (
     # One row. `epoch` differs in every index that was ever made, also at the same path; `version`
@@ -77,7 +93,10 @@ _SCHEMA = (
         reason TEXT NOT NULL,
         attempts INTEGER NOT NULL,
         failed_at TEXT NOT NULL,
-        source TEXT NOT NULL
+        source TEXT NOT NULL,
+        kind TEXT NOT NULL DEFAULT 'permanent',
+        first_failed_at TEXT NOT NULL DEFAULT '',
+        content_hash TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     # When a document was last written or removed: what a process must read again to catch up.
     # Without a foreign key, for it outlives the document.
@@ -88,14 +107,23 @@ _SCHEMA = (
     "CREATE INDEX changes_by_version ON changes (version, document)",
 )
 
+# What brings a file of a layout up to the next one; each adds, so that nothing is lost.
+_UPGRADES = {
+    1: (
+        "ALTER TABLE failures ADD COLUMN kind TEXT NOT NULL DEFAULT 'permanent'",
+        "ALTER TABLE failures ADD COLUMN first_failed_at TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE failures ADD COLUMN content_hash TEXT NOT NULL DEFAULT ''",
+        "UPDATE failures SET first_failed_at = failed_at",
+    ),
+}
 
-def prepare(connection: sqlite3.Connection, manifest: Manifest, *, rebuild: bool) -> None:
+
+def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
     """Make the index in an empty file, or check the one that is there.
 
     Args:
         connection: to the file, in autocommit mode.
         manifest: what the index is to be made with.
-        rebuild: empty an index that is there, whatever it was made with.
 
     Raises:
         IndexMismatchError: the index was made with another manifest or layout.
@@ -107,36 +135,45 @@ def prepare(connection: sqlite3.Connection, manifest: Manifest, *, rebuild: bool
             f"{'.'.join(map(str, _OLDEST_SQLITE))} or newer"
         )
     # Looked at before anything is set, for another program's file must stay as it is.
-    _is_made(connection)
-    connection.execute("PRAGMA journal_mode = WAL")
+    is_made(connection)
+    log_ahead(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not _is_made(connection):
-            _make(connection, manifest, version=1)
-        elif rebuild:
-            _make(connection, manifest, version=_clear(connection) + 1)
+        if is_made(connection):
+            _upgrade(connection)
+            check(connection, manifest)
         else:
-            _check(connection, manifest)
+            make(connection)
+            connection.execute("INSERT INTO state VALUES (1, ?, 1)", (secrets.randbits(62),))
+            connection.execute(
+                "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker)", asdict(manifest)
+            )
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
 
-def read_manifest(connection: sqlite3.Connection) -> Manifest:
+def read_manifest(connection: sqlite3.Connection, schema: str = "main") -> Manifest:
     """Return what the index was made with."""
-    row = connection.execute("SELECT embedder, dimension, chunker FROM manifest").fetchone()
+    row = connection.execute(
+        f"SELECT embedder, dimension, chunker FROM {schema}.manifest"  # noqa: S608 - a schema of ours
+    ).fetchone()
     return Manifest(*row)
 
 
-def _is_made(connection: sqlite3.Connection) -> bool:
+def is_made(connection: sqlite3.Connection, schema: str = "main") -> bool:
     """Say whether the file holds an index; an empty file does not.
 
     Raises:
         RetrievalError: it is another program's.
     """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # In this order, as another process may make the index in between: the mark is never missed
+    # where there are tables.
+    (objects,) = connection.execute(
+        f"SELECT count(*) FROM {schema}.sqlite_schema"  # noqa: S608 - a schema of ours
+    ).fetchone()
+    (application,) = connection.execute(f"PRAGMA {schema}.application_id").fetchone()
     if application == APPLICATION_ID:
         return bool(objects)
     if application or objects:
@@ -144,7 +181,12 @@ def _is_made(connection: sqlite3.Connection) -> bool:
     return False
 
 
-def _check(connection: sqlite3.Connection, manifest: Manifest) -> None:
+def check(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Refuse an index that was made with something else.
+
+    Raises:
+        IndexMismatchError: another manifest, or another layout.
+    """
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
     if layout != LAYOUT:
         raise IndexMismatchError({"layout": (str(layout), str(LAYOUT))})
@@ -152,29 +194,48 @@ def _check(connection: sqlite3.Connection, manifest: Manifest) -> None:
         raise IndexMismatchError(differences)
 
 
-def _make(connection: sqlite3.Connection, manifest: Manifest, *, version: int) -> None:
-    # A pragma takes no parameters.
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {LAYOUT}")
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    connection.execute("INSERT INTO state VALUES (1, ?, ?)", (secrets.randbits(62), version))
-    connection.execute(
-        "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker)", asdict(manifest)
-    )
+def check_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that was cut off: SQLite itself only notices where it reads what is missing.
+
+    Args:
+        connection: to the file, in a read transaction.
+        path: the file.
+
+    Raises:
+        RetrievalError: it is shorter than its own header tells.
+    """
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    log = path.with_name(path.name + "-wal")
+    # What is in the log need not be in the file yet.
+    if (not log.exists() or not log.stat().st_size) and path.stat().st_size < pages * size:
+        raise RetrievalError(
+            f"the index {path} is damaged or no index; move it away and ingest the documents again "
+            "(its end is missing)"
+        )
 
 
-def _clear(connection: sqlite3.Connection) -> int:
-    """Drop every table of an index of any layout, and return the version that it had."""
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    version = 0
-    if layout == LAYOUT:
-        (version,) = connection.execute("SELECT version FROM state").fetchone()
+def make(connection: sqlite3.Connection, schema: str = "main") -> None:
+    """Make the tables, in place of all that the file has."""
     # The full-text table first, which takes its own tables along; then children before parents.
     tables = connection.execute(
-        """SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'
-        ORDER BY sql LIKE 'CREATE VIRTUAL TABLE%' DESC, rowid DESC"""
+        f"""SELECT name FROM {schema}.sqlite_schema
+        WHERE type = 'table' AND name NOT GLOB 'sqlite_*'
+        ORDER BY sql LIKE 'CREATE VIRTUAL TABLE%' DESC, rowid DESC"""  # noqa: S608 - as above
     ).fetchall()
     for (name,) in tables:
-        connection.execute(f'DROP TABLE IF EXISTS "{name}"')
-    return int(version)
+        connection.execute(f'DROP TABLE IF EXISTS {schema}."{name}"')
+    # A pragma takes no parameters.
+    connection.execute(f"PRAGMA {schema}.application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA {schema}.user_version = {LAYOUT}")
+    for statement in _SCHEMA:
+        connection.execute(_OBJECT.sub(rf"\1{schema}.", statement, count=1))
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    while layout in _UPGRADES:
+        for statement in _UPGRADES[layout]:
+            connection.execute(statement)
+        layout += 1
+        connection.execute(f"PRAGMA user_version = {layout}")

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from app.ingestion.documents import Chunk, Document
+    from app.ingestion.ports import Failure
     from app.llm.ports import Vectors
 
-__all__ = ["adopt", "fail", "remove", "replace", "transaction"]
+__all__ = ["adopt", "fail", "forget", "remove", "replace", "transaction"]
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def replace(
         "INSERT INTO vectors VALUES (?, ?, ?)",
         (row, first, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
     )
-    connection.execute("DELETE FROM failures WHERE path = ?", (document.id,))
+    forget(connection, document.id)
     _note_change(connection, version, row)
 
 
@@ -95,28 +96,43 @@ def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
     """Record where an indexed document comes from, and forget its failure."""
     found = connection.execute("UPDATE documents SET source = ? WHERE path = ?", (source, path))
     if found.rowcount:
-        connection.execute("DELETE FROM failures WHERE path = ?", (path,))
+        forget(connection, path)
 
 
 def remove(connection: sqlite3.Connection, version: int, path: str) -> bool:
     """Remove a document and its failure; say whether there was either."""
-    failed = connection.execute("DELETE FROM failures WHERE path = ?", (path,)).rowcount
+    failed = forget(connection, path)
     found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
     if found is not None:
         _drop_content(connection, found[0])
         connection.execute("DELETE FROM documents WHERE id = ?", found)
         _note_change(connection, version, found[0])
-    return bool(failed) or found is not None
+    return failed or found is not None
 
 
-def fail(connection: sqlite3.Connection, path: str, reason: str, source: str) -> None:
+def fail(connection: sqlite3.Connection, failure: Failure) -> None:
     """Record that a document failed, and count the attempt."""
     connection.execute(
-        """INSERT INTO failures VALUES (?, ?, 1, ?, ?)
+        """INSERT INTO failures
+            (path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash)
+        VALUES (:path, :reason, 1, :now, :source, :kind, :now, :content_hash)
         ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1,
-            failed_at = excluded.failed_at, source = excluded.source""",
-        (path, reason, _now(), source),
+            failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
+            content_hash = excluded.content_hash""",
+        {
+            "path": failure.document,
+            "reason": failure.reason,
+            "source": failure.source,
+            "kind": failure.kind,
+            "content_hash": failure.content_hash,
+            "now": _now(),
+        },
     )
+
+
+def forget(connection: sqlite3.Connection, path: str) -> bool:
+    """Forget a document's failure; say whether there was one."""
+    return bool(connection.execute("DELETE FROM failures WHERE path = ?", (path,)).rowcount)
 
 
 def _drop_content(connection: sqlite3.Connection, document: int) -> None:

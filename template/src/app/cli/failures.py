@@ -1,0 +1,202 @@
+"""`failed`: the documents that could not be ingested, why, and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.documents import show_run
+from app.cli.interruption import interruptible
+from app.cli.output import Output, visible
+from app.cli.progress import progress_bar
+from app.cli.session import AsJson, Verbose, load, run
+from app.config.redaction import escape_controls
+from app.exceptions import IngestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from app.api.services import Services
+    from app.ingestion.ports import Failure
+    from app.ingestion.summary import Summary
+
+__all__ = ["build_failed", "drop", "list_failures", "retry", "why"]
+
+_Document = Annotated[str, typer.Argument(metavar="ID", help="The document's id.")]
+_Documents = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="The documents' ids.")
+]
+_UNUSABLE = 2
+_All = Annotated[bool, typer.Option("--all", help="Every document that has failed.")]
+
+
+def build_failed() -> typer.Typer:
+    """Return the group of commands."""
+    cli = typer.Typer(
+        callback=_root,
+        invoke_without_command=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    cli.command("list")(list_failures)
+    cli.command("why")(why)
+    cli.command("retry")(retry)
+    cli.command("drop")(drop)
+    return cli
+
+
+def _root(context: typer.Context) -> None:
+    """List, explain, retry and drop documents that could not be ingested.
+
+    A permanent failure would come again with the same bytes: mend the document.
+    A passing one, such as a model that was away, may be over by itself. Every
+    ingestion of its folder tries a document again, but for one that exceeded a
+    limit of parsing three times: that waits until it changes, or for `retry`.
+    """
+    if context.invoked_subcommand is None:
+        Output(as_json=False).text(context.get_help())
+        context.exit(_UNUSABLE)
+
+
+def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
+    """List the documents that have failed.
+
+    Examples:
+      python -m app failed list
+      python -m app failed list --json
+
+    Exit codes: 0 done, also where there are some, 2 settings or arguments.
+    """
+    failures = run(load(verbose=verbose), _failures)
+    Output(as_json=as_json).result(
+        {"failures": [_as_json(failure) for failure in failures]},
+        lambda console: _print_list(console, failures),
+    )
+    return 0
+
+
+def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> int:
+    """Tell all that is known of one failure.
+
+    Examples:
+      python -m app failed why reports/2024.pdf
+
+    Exit codes: 0 done, 1 it has not failed, 2 settings or arguments.
+    """
+    failures = run(load(verbose=verbose), _failures)
+    (failure,) = _chosen(failures, [document])
+    Output(as_json=as_json).result(
+        _as_json(failure), lambda console: _print_failure(console, failure)
+    )
+    return 0
+
+
+def retry(
+    documents: _Documents = None,
+    *,
+    every: _All = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> int:
+    """Ingest documents that have failed again, also those that were given up.
+
+    Examples:
+      python -m app failed retry reports/2024.pdf
+      python -m app failed retry --all
+
+    Exit codes: 0 done, 1 one of them has failed again, 2 settings or arguments,
+    130 or 143 interrupted.
+    """
+    output = Output(as_json=as_json)
+    _check_choice(documents, every=every)
+    settings = load(verbose=verbose)
+    with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
+
+        async def work(services: Services) -> Summary:
+            chosen = _chosen(await _failures(services), documents)
+            ids = [failure.document for failure in chosen]
+            return await services.pipeline.retry(ids, progress=bar, stop=interruption)
+
+        summary = run(settings, work)
+    return show_run(output, summary, interruption)
+
+
+def drop(
+    documents: _Documents = None,
+    *,
+    every: _All = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> int:
+    """Forget that documents have failed; what the index has of them stays.
+
+    One whose file is still there fails anew with the next ingestion of it.
+
+    Examples:
+      python -m app failed drop reports/2024.pdf
+      python -m app failed drop --all
+
+    Exit codes: 0 done, 1 one of them has not failed, 2 settings or arguments.
+    """
+    _check_choice(documents, every=every)
+
+    async def work(services: Services) -> list[str]:
+        chosen = _chosen(await _failures(services), documents)
+        return [one.document for one in chosen if await services.index.forget(one.document)]
+
+    dropped = run(load(verbose=verbose), work)
+    Output(as_json=as_json).result(
+        {"dropped": dropped}, lambda console: console.print(f"{len(dropped)} dropped")
+    )
+    return 0
+
+
+async def _failures(services: Services) -> Sequence[Failure]:
+    return tuple((await services.index.failures()).values())
+
+
+def _check_choice(documents: Sequence[str] | None, *, every: bool) -> None:
+    if bool(documents) == every:
+        raise typer.BadParameter("give the ids of documents, or --all", param_hint="ID")
+
+
+def _chosen(failures: Sequence[Failure], documents: Sequence[str] | None) -> Sequence[Failure]:
+    if not documents:
+        return failures
+    by_id = {failure.document: failure for failure in failures}
+    for document in documents:
+        if document not in by_id:
+            raise IngestError(document, "has not failed; `python -m app failed list` has what has")
+    return [by_id[document] for document in dict.fromkeys(documents)]
+
+
+def _as_json(failure: Failure) -> dict[str, object]:
+    document = asdict(failure)
+    del document["content_hash"]
+    return document
+
+
+def _print_list(console: Console, failures: Sequence[Failure]) -> None:
+    if not failures:
+        console.print("No document has failed.")
+    for failure in failures:
+        times = f"{failure.attempts} attempt{'s' if failure.attempts > 1 else ''}"
+        console.print(f"{escape_controls(failure.document)}  {failure.kind}, {times}", style="bold")
+        console.print(f"  {visible(failure.reason)}")
+
+
+def _print_failure(console: Console, failure: Failure) -> None:
+    told = {
+        "document": escape_controls(failure.document),
+        "folder": escape_controls(failure.source),
+        "reason": visible(failure.reason),
+        "kind": failure.kind,
+        "attempts": failure.attempts,
+        "first": failure.first_failed_at,
+        "last": failure.failed_at,
+    }
+    for name, value in told.items():
+        console.print(f"{name:<9} {value}", soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Which elements of a page no reader sees, as far as the page itself says so.
+
+Instructions are hidden from people and shown to programs in this way. What a style sheet or a
+script hides cannot be told without a browser.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+__all__ = ["is_unseen"]
+
+# fmt: off
+_UNSEEN = frozenset({
+    "audio", "button", "canvas", "datalist", "embed", "head", "iframe", "nav", "noscript", "object",
+    "script", "select", "style", "svg", "template", "textarea", "video",
+})
+# fmt: on
+_ZERO = r"(?:0+(?:\.0*)?|\.0+)(?:px|r?em|pt|%)?"
+_CUT = re.compile(
+    rf"(?=.*(?:^|;)\s*overflow\s*:\s*(?:hidden|clip)).*(?:^|;)\s*(?:max-)?(?:width|height)\s*:"
+    rf"\s*(?:{_ZERO}|1px)\s*(?:;|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_HIDES = re.compile(
+    r"(?:^|;)\s*(?:"
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|content-visibility\s*:\s*hidden"
+    rf"|(?:font-size|opacity)\s*:\s*{_ZERO}|font-size\s*:\s*(?:0?\.\d+|1)px|color\s*:\s*transparent"
+    # Moved out of the page, or cut away.
+    r"|(?:left|right|top|bottom|margin(?:-left|-top)?)\s*:\s*-\d{4,}\w*|text-indent\s*:\s*-\d{3,}\w*"
+    r"|clip\s*:\s*rect\((?:0|0px|1px|[\s,])+\)|clip-path\s*:\s*inset\((?:50|100)%\)"
+    r")\s*(?:!\s*important\s*)?(?:;|$)",
+    re.IGNORECASE,
+)
+_COLOUR = re.compile(
+    r"(?:^|;)\s*(?P<ground>background(?:-color)?|color)\s*:\s*(?P<value>[^;!]+)", re.IGNORECASE
+)
+_WHITE = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)"})
+
+
+def is_unseen(element: _Element) -> bool:
+    """Say whether an element shows nothing, by its kind, its attributes or its own style."""
+    style = element.get("style") or ""
+    return (
+        element.tag in _UNSEEN
+        or element.get("hidden") is not None
+        or element.get("aria-hidden") == "true"
+        or _HIDES.search(style) is not None
+        or _CUT.match(style) is not None
+        or ("color" in style.lower() and _blends(element, style))
+    )
+
+
+def _blends(element: _Element, style: str) -> bool:
+    """Say whether text has the colour of what is behind it, where the page says both.
+
+    A page is white unless it has something that could say otherwise.
+    """
+    colour = _colours(style).get("color")
+    if colour is None:
+        return False
+    for ancestor in (element, *element.iterancestors()):
+        declared = _colours(ancestor.get("style") or "")
+        ground = declared.get("background-color") or declared.get("background")
+        if ground := ground or _normal(ancestor.get("bgcolor") or ""):
+            return ground == colour
+        if ancestor.get("class"):
+            return False
+    return colour == "white"
+
+
+def _colours(style: str) -> dict[str, str]:
+    return {match["ground"].lower(): _normal(match["value"]) for match in _COLOUR.finditer(style)}
+
+
+def _normal(colour: str) -> str:
+    plain = "".join(colour.split()).lower()
+    return "white" if plain in _WHITE else plain

@@ -1,0 +1,175 @@
+"""Documents that could not be ingested: listed, explained, tried again, forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.config.settings import Settings
+from app.wiring import open_services
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures.command_line import CommandLine
+
+_SOUND = "# Badges\n\nVisitors wear a yellow badge."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a sound document and two that fail, in order of their ids."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "a.md").write_bytes(b"\xff")
+    (folder / "b.md").write_text(_SOUND)
+    (folder / "c.pdf").write_bytes(b"no PDF")
+    return folder
+
+
+@pytest.fixture
+def failing(cli: CommandLine, folder: Path) -> CommandLine:
+    """Return a runner of commands whose index has two failures."""
+    assert 1 == cli("ingest", folder).code
+    return cli
+
+
+def test_the_list_names_every_failure(failing: CommandLine, folder: Path) -> None:
+    """For a person and for a program; a list is no failure itself."""
+    told, listed = failing("failed", "list"), failing("failed", "list", "--json")
+
+    assert (0, 0) == (told.code, listed.code)
+    assert "a.md  permanent, 1 attempt\n  is not valid UTF-8" in told.out
+    assert ["a.md", "c.pdf"] == [one["document"] for one in listed.document["failures"]]
+    first = listed.document["failures"][0]
+    assert {"kind": "permanent", "attempts": 1, "source": str(folder)}.items() <= first.items()
+    assert first["first_failed_at"] == first["failed_at"]
+
+
+def test_an_empty_list_is_said(cli: CommandLine) -> None:
+    """So that silence means nothing."""
+    assert (0, "No document has failed.\n") == cli("failed", "list")[:2]
+    assert {"failures": []} == cli("failed", "list", "--json").document
+
+
+def test_why_tells_all_of_one(failing: CommandLine, folder: Path) -> None:
+    """Also after another attempt, which counts."""
+    failing("ingest", folder)
+    told = failing("failed", "why", "c.pdf")
+
+    assert 0 == told.code
+    for line in (
+        "document  c.pdf",
+        f"folder    {folder}",
+        "reason    is not a PDF file; check the file's type",
+        "kind      permanent",
+        "attempts  2",
+    ):
+        assert line in told.out
+    assert 2 == failing("failed", "why", "c.pdf", "--json").document["attempts"]
+
+
+@pytest.mark.parametrize("name", ["why", "retry", "drop"])
+def test_what_has_not_failed_is_an_error(failing: CommandLine, name: str) -> None:
+    """A mistyped id is not taken for one that is done."""
+    run = failing("failed", name, "b.md")
+
+    assert (1, "") == (run.code, run.out)
+    assert "b.md: has not failed; `python -m app failed list`" in run.err
+
+
+@pytest.mark.parametrize("arguments", [("retry",), ("drop",), ("drop", "a.md", "--all"), ()])
+def test_a_choice_is_needed(failing: CommandLine, arguments: tuple[str, ...]) -> None:
+    """Neither nothing nor everything is meant by accident."""
+    assert 2 == failing("failed", *arguments).code
+    assert 2 == len(failing("failed", "list", "--json").document["failures"])
+
+
+def test_a_retry_finds_the_file_by_itself(failing: CommandLine, folder: Path) -> None:
+    """What is mended is ingested, under the id and from the folder that it had; else it counts."""
+    assert 1 == failing("failed", "retry", "a.md").code
+    (folder / "a.md").write_text("# Mended\n\nNow it is text.")
+    (folder / "d.md").write_text("new")
+
+    mended = failing("failed", "retry", "a.md", "--json")
+
+    assert (0, 1) == (mended.code, mended.document["added"])
+    assert ["c.pdf"] == [
+        one["document"] for one in failing("failed", "list", "--json").document["failures"]
+    ]
+    run = failing("ingest", folder, "--json").document
+    assert (1, 2, 1) == (run["added"], run["unchanged"], run["failed"])
+
+
+def test_everything_can_be_tried_again(failing: CommandLine, folder: Path) -> None:
+    """The counts are those of an ingestion; a file that is gone says so."""
+    (folder / "a.md").unlink()
+    run = failing("failed", "retry", "--all", "--json")
+
+    assert (1, 2, 0) == (run.code, run.document["failed"], run.document["removed"])
+    reasons = {one["document"]: one["reason"] for one in run.document["failures"]}
+    assert "is no longer at" in reasons["a.md"]
+    assert "`python -m app failed drop` forgets it" in reasons["a.md"]
+    assert failing("search", "badge", "--json").document["hits"]
+    assert 1 == failing("ingest", folder).code
+    assert ["c.pdf"] == [
+        one["document"] for one in failing("failed", "list", "--json").document["failures"]
+    ]
+    (folder / "c.pdf").unlink()
+    (folder / "c.pdf").symlink_to(__file__)
+    assert "has become a link out of its folder" in failing("failed", "retry", "--all").out
+
+
+def test_nothing_to_try_is_no_failure(cli: CommandLine) -> None:
+    """A script may always ask for it."""
+    assert (0, 0) == (cli("failed", "retry", "--all").code, cli("failed", "drop", "--all").code)
+
+
+def test_dropping_forgets_the_failure_alone(failing: CommandLine, folder: Path) -> None:
+    """An older version of the document stays; the file fails anew the next time."""
+    (folder / "b.md").write_bytes(b"\xff")
+    failing("ingest", folder)
+    dropped = failing("failed", "drop", "b.md", "a.md", "--json")
+
+    assert (0, ["b.md", "a.md"]) == (dropped.code, dropped.document["dropped"])
+    assert "b.md" == failing("search", "badge", "--json").document["hits"][0]["document"]
+    assert "1 dropped" in failing("failed", "drop", "--all").out
+    failing("ingest", folder)
+    assert 1 == failing("failed", "why", "b.md", "--json").document["attempts"]
+
+
+def test_names_and_reasons_cannot_steer_a_terminal(failing: CommandLine, folder: Path) -> None:
+    """Each name stays on one line, whatever is in it."""
+    (folder / "x\x1b[2J\nb.md  permanent.md").write_bytes(b"\xff")
+    failing("ingest", folder)
+
+    told = failing("failed", "list").out
+    assert "x\\x1b[2J\\nb.md  permanent.md  permanent, 1 attempt" in told
+    assert "\x1b" not in told
+
+
+async def test_an_index_of_the_layout_before_is_brought_up_to_date(
+    folder: Path, tmp_path: Path
+) -> None:
+    """What it holds stays: its documents, and its failures with what was known of them."""
+    settings = Settings(index_path=tmp_path / "index.sqlite")
+    async with open_services(settings) as services:
+        await services.pipeline.ingest([folder])
+    with closing(sqlite3.connect(settings.index_path)) as connection, connection:
+        for column in ("kind", "first_failed_at", "content_hash"):
+            connection.execute(f"ALTER TABLE failures DROP COLUMN {column}")
+        connection.execute("UPDATE failures SET failed_at = '2026-01-01T00:00:00+00:00'")
+        connection.execute("PRAGMA user_version = 1")
+
+    async with open_services(settings) as services:
+        failures = await services.index.failures()
+        assert ["b.md"] == list(await services.index.ledger())
+        assert ["a.md", "c.pdf"] == list(failures)
+        assert {"2026-01-01T00:00:00+00:00"} == {one.first_failed_at for one in failures.values()}
+        summary = await services.pipeline.retry(["a.md"])
+        again = (await services.index.failures())["a.md"]
+        assert (1, 2) == (summary.failed, again.attempts)
+        assert again.first_failed_at < again.failed_at

@@ -1,0 +1,208 @@
+"""Real parser processes: what they are spared, and what becomes of those that exceed a limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.exceptions import IngestError, ParseLimitError
+from app.ingestion.documents import Block, BlockKind
+from app.ingestion.loaders import Loaded, LoaderRegistry
+from app.ingestion.loaders.pool import ParserPool
+from fixtures.files import make_docx, make_pdf
+from fixtures.hostile import pdf_bomb, pdf_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ENDLESS = b"---\n" * 1_250_000
+"""Five megabytes that the Markdown parser takes minutes for."""
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory, and /proc")
+
+
+def make_pool(*, seconds: float = 30, memory: int = 1_000_000_000) -> ParserPool:
+    """Return a pool with these limits."""
+    return ParserPool(
+        LoaderRegistry(), timeout_seconds=seconds, memory_bytes=memory, max_text_bytes=50_000_000
+    )
+
+
+@pytest.fixture
+def pool() -> Iterator[ParserPool]:
+    """Return a pool with generous limits."""
+    pool = make_pool()
+    yield pool
+    pool.close()
+
+
+def pids(pool: ParserPool) -> set[int]:
+    """Return the processes of a pool."""
+    return {process._popen.pid for process in pool._running}
+
+
+def test_documents_are_the_same_as_without_a_process(pool: ParserPool) -> None:
+    """One process takes one after the other; small text needs none."""
+    documents = {
+        "a.md": b"# Title\n\ntext",
+        "a.txt": b"text",
+        "a.html": b"<h1>T</h1>text",
+        "b.pdf": make_pdf(["text"], title="T"),
+        "c.docx": make_docx(("Heading 1", "T"), ("Normal", "text")),
+        "large.md": b"text " * 50_000,
+    }
+    registry = LoaderRegistry()
+    for document in ("a.md", "a.txt"):
+        assert registry.load(document, documents[document]) == pool.load(
+            document, documents[document]
+        )
+    assert set() == pids(pool)
+    for document, data in documents.items():
+        assert registry.load(document, data) == pool.load(document, data)
+    assert 1 == len(pids(pool))
+    assert registry.suffixes == pool.suffixes
+
+
+def test_a_document_that_takes_too_long_fails_alone(pool: ParserPool) -> None:
+    """Its process is killed at once, and the next document gets another one."""
+    impatient = make_pool(seconds=0.5)
+    started = time.perf_counter()
+    with pytest.raises(ParseLimitError, match=r"more than 0\.5 s .*APP_PARSE_TIMEOUT_SECONDS"):
+        impatient.load("a.md", _ENDLESS)
+    seconds = time.perf_counter() - started
+    assert set() == pids(impatient)
+    impatient.close()
+
+    assert seconds < 20
+    assert pool.load("b.html", b"text").blocks
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("document", "data"),
+    [("a.html", b"<p>text" * 3_000_000), ("a.pdf", pdf_bomb(60))],
+    ids=["html", "pdf"],
+)
+def test_a_document_that_takes_too_much_memory_fails_alone(document: str, data: bytes) -> None:
+    """The service's own memory is never at stake."""
+    narrow = make_pool(seconds=3, memory=200_000_000)
+    with pytest.raises(ParseLimitError, match="APP_PARSE_"):
+        narrow.load(document, data)
+
+    assert narrow.load("b.html", b"text").blocks
+    narrow.close()
+
+
+def test_a_pdf_that_refers_to_itself_ends(pool: ParserPool) -> None:
+    """The parser notices, or its clock does."""
+    with pytest.raises(IngestError):
+        pool.load("loop.pdf", pdf_loop())
+
+
+def test_a_process_that_crashes_is_replaced(pool: ParserPool) -> None:
+    """While it waits it is not missed; at work it takes its document along."""
+    pool.load("a.html", b"text")
+    (first,) = pids(pool)
+    os.kill(first, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while pool._idle[0].is_fit and time.monotonic() < deadline:
+        time.sleep(0.01)
+    pool.load("a.html", b"text")
+    assert {first}.isdisjoint(pids(pool))
+
+    with ThreadPoolExecutor(1) as thread:
+        failing = thread.submit(pool.load, "a.md", _ENDLESS)
+        (second,) = pids(pool)
+        time.sleep(0.3)
+        os.kill(second, signal.SIGSEGV)
+        with pytest.raises(ParseLimitError, match=r"has crashed its parser \(SIGSEGV\)"):
+            failing.result()
+
+
+def test_closing_ends_what_is_at_work(pool: ParserPool) -> None:
+    """A service that stops does not wait for a document that may take for ever."""
+    with ThreadPoolExecutor(3) as threads:
+        failing = [threads.submit(pool.load, "a.md", _ENDLESS) for _ in range(3)]
+        deadline = time.monotonic() + 20
+        while len(pids(pool)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        pool.close()
+        errors = [future.exception() for future in failing]
+
+    assert all(isinstance(error, IngestError) for error in errors)
+    assert set() == pids(pool)
+    pool.close()
+    with pytest.raises(IngestError, match="the service stops") as caught:
+        pool.load("a.html", b"text")
+    assert caught.value.passing
+
+
+def test_processes_are_replaced_after_some_documents(
+    pool: ParserPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a parser leaks does not add up."""
+    monkeypatch.setattr("app.ingestion.loaders.pool._DOCUMENTS", 2)
+    seen = set()
+    for _ in range(4):
+        pool.load("a.html", b"text")
+        seen |= pids(pool)
+
+    assert 2 == len(seen)
+
+
+def test_a_process_that_does_not_start_blames_no_document(
+    pool: ParserPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The document is tried again another time."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(IngestError, match="does not start") as caught:
+        pool.load("a.html", b"text")
+    assert caught.value.passing
+
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    with pytest.raises(IngestError, match="No such file") as caught:
+        pool.load("a.html", b"text")
+    assert caught.value.passing
+
+
+def test_loaders_of_extensions_run_in_the_service() -> None:
+    """They may be anything that can be called."""
+
+    def load(_: str, __: bytes, /) -> Loaded:
+        return Loaded(threading.current_thread().name, (Block(BlockKind.TEXT, "t"),))
+
+    pool = ParserPool(
+        LoaderRegistry({".html": load}), timeout_seconds=1, memory_bytes=1, max_text_bytes=1
+    )
+
+    assert threading.current_thread().name == pool.load("a.html", b"").title
+
+
+@on_linux
+def test_a_process_has_no_secret(pool: ParserPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither keys nor settings are in its environment, nor are open files of the service."""
+    monkeypatch.setenv("OPENAI_API_KEY", "canary")
+    monkeypatch.setenv("APP_API_KEYS", "canary")
+    pool.load("a.html", b"text")
+    (pid,) = pids(pool)
+    with open(f"/proc/{pid}/environ", "rb") as environment:  # noqa: PTH123 - no file
+        assert b"canary" not in environment.read()
+    assert len(os.listdir(f"/proc/{pid}/fd")) <= 5  # noqa: PTH208 - no folder
+
+
+@on_linux
+def test_signals_for_the_group_leave_it_at_work(pool: ParserPool) -> None:
+    """Ctrl-C is for the service, which finishes the document in hand."""
+    pool.load("a.html", b"text")
+    (pid,) = pids(pool)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, number)
+    assert pool.load("a.html", b"text").blocks
+    assert {pid} == pids(pool)
