@@ -22,6 +22,7 @@ KEY = AnswerKey(
     model="fake:one",
     temperature=0.0,
     max_tokens=100,
+    window_tokens=None,
 )
 
 

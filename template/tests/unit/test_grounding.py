@@ -27,10 +27,10 @@ def coverage(question: str) -> float:
         ("How long does a parcel wait?", 1.0),
         ("How long does a parcle wait?", 1.0),  # by its nearest spelling
         ("What is the hold time?", 1.0),  # headings count
-        ("How long does a parcel swim?", 1 / 2),
+        ("How long does a parcel swim?", 1 / 2.25),  # no hit has the word, so it counts more
         ("Does Mars have a parcel?", 1 / 3),  # a name that no hit has counts double
         ("Does a parcel from Mars wait?", 2 / 4),
-        ("Do lockers swim?", 0.5 / 1.5),  # what all hits are about counts half
+        ("Do lockers swim?", 0.5 / 1.75),  # what all hits are about counts half
         ("Who won the cup?", 0.0),
         ("What is it?", 0.0),
     ],
@@ -47,7 +47,7 @@ def test_words_scattered_over_hits_are_no_evidence() -> None:
 
 def test_below_the_least_coverage_nothing_is_evidence() -> None:
     """The documents do not say, whatever was found."""
-    question = "How long does a parcel swim in the sea?"
+    question = "How long does a parcel swim?"
     assert ground(question, HITS, min_grounding=0.5, max_tokens=MANY).hits == ()
     assert ground(question, HITS, min_grounding=0.3, max_tokens=MANY).hits == HITS[:2]
 

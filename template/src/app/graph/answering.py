@@ -12,10 +12,11 @@ import structlog
 
 from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelError
 from app.graph.cache import AnswerCache, AnswerKey
-from app.graph.citations import CitationNumbering
 from app.graph.composition import NO_USAGE, compose, not_found
+from app.graph.fitting import fitted, shortened
 from app.graph.grounding import ground, passages
 from app.graph.prompting import ANSWER_PROMPT, load_prompt
+from app.graph.replies import ReplyText
 from app.graph.state import Answer
 from app.llm.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 from app.utils.once import AsyncOnce
@@ -43,8 +44,17 @@ class Answerer:
 
     - Where the hits are no evidence, the model is not asked and the answer is `NOT_FOUND`.
     - Where the model's reply cites nothing that was sent, the answer is `NOT_FOUND` as well.
-    - If the passages do not fit the model, the better half of them is sent, and so on.
+    - Passages that do not fit the window are left out, the lowest-ranked first and each as a whole.
+      If the model still takes no prompt of that length, a shorter one is tried, once (ERR6).
     - With `APP_ENABLE_CACHING`, an answer is kept until something that it depends on changes.
+
+    Args:
+        retriever: finds the passages.
+        model: writes the answers.
+        index: says by its version when it has changed.
+        metrics: counts the answers.
+        settings: the options of a question that it leaves open.
+        window_tokens: most tokens of prompt and answer together, `None` where nobody knows.
     """
 
     def __init__(
@@ -55,12 +65,14 @@ class Answerer:
         index: Index,
         metrics: Metrics,
         settings: Settings,
+        window_tokens: int | None = None,
     ) -> None:
         self._retriever = retriever
         self._model = model
         self._index = index
         self._metrics = metrics
         self._settings = settings
+        self._window_tokens = settings.context_tokens or window_tokens
         self._prompt = AsyncOnce(partial(asyncio.to_thread, load_prompt, ANSWER_PROMPT))
         self._cache = AnswerCache(settings.answer_cache_size)
 
@@ -99,19 +111,9 @@ class Answerer:
     async def _observed(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         if question.model not in {None, *self.known_models}:
             raise UnknownModelError(str(question.model), self.known_models)
-        started = perf_counter()
         try:
             async with aclosing(self._answered(question, ask)) as pieces:
                 async for piece in pieces:
-                    if isinstance(piece, Answer):
-                        _log.info(
-                            "question_answered",
-                            found=piece.found,
-                            citations=len(piece.citations),
-                            model=piece.model,
-                            prompt_hash=piece.prompt_hash,
-                            latency_ms=round((perf_counter() - started) * 1000, 1),
-                        )
                     yield piece
         except Exception as exc:
             self._metrics.count("answers_total", outcome="failed")
@@ -119,21 +121,34 @@ class Answerer:
             raise
 
     async def _answered(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
+        started = perf_counter()
         prompt = await self._prompt.get()
         key = await self._key(question, prompt) if self._settings.enable_caching else None
         if key and (cached := self._cache.get(key)):
-            self._metrics.count("answers_total", outcome="cached")
+            self._report(cached, "cached", started)
             yield Delta(text=cached.answer)
             yield cached.model_copy(update={"usage": NO_USAGE})
             return
         async with aclosing(self._made(question, prompt, ask)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
-                    outcome = "answered" if piece.found else "not_found"
-                    self._metrics.count("answers_total", outcome=outcome)
-                    if key:
+                    self._report(piece, "answered" if piece.found else "not_found", started)
+                    # What another model wrote, as this one failed, is not the answer to keep.
+                    if key and piece.model == self._model.name:
                         self._cache.put(key, piece)
                 yield piece
+
+    def _report(self, answer: Answer, outcome: str, started: float) -> None:
+        self._metrics.count("answers_total", outcome=outcome)
+        _log.info(
+            "question_answered",
+            found=answer.found,
+            cached=outcome == "cached",
+            citations=len(answer.citations),
+            model=answer.model,
+            prompt_hash=answer.prompt_hash,
+            latency_ms=round((perf_counter() - started) * 1000, 1),
+        )
 
     async def _made(
         self, question: Question, prompt: PromptFile, ask: _Ask
@@ -143,20 +158,22 @@ class Answerer:
             yield Delta(text=NOT_FOUND)
             yield not_found(self._model.name, prompt_hash=prompt.digest)
             return
-        while True:
-            shown = False
-            try:
-                async with aclosing(self._asked(question, hits, prompt, ask)) as pieces:
-                    async for piece in pieces:
-                        shown = True
-                        yield piece
-            except TokenLimitError as exc:
-                if shown or len(hits) == 1:
-                    raise
-                hits = hits[: len(hits) // 2]
-                _log.warning("prompt_shortened", passages=len(hits), limit=exc.limit)
-            else:
-                return
+        hits = fitted(hits, lambda kept: self._request(question, kept, prompt), self._window_tokens)
+        shown = False
+        try:
+            async with aclosing(self._asked(question, hits, prompt, ask)) as pieces:
+                async for piece in pieces:
+                    shown = True
+                    yield piece
+        except TokenLimitError as exc:
+            if shown or len(hits) == 1:
+                raise
+            hits = shortened(hits, exc)
+        else:
+            return
+        async with aclosing(self._asked(question, hits, prompt, ask)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _evidence(self, question: Question) -> Sequence[Hit]:
         settings = self._settings
@@ -181,8 +198,24 @@ class Answerer:
     async def _asked(
         self, question: Question, hits: Sequence[Hit], prompt: PromptFile, ask: _Ask
     ) -> AsyncGenerator[Delta | Answer]:
+        request = self._request(question, hits, prompt)
+        shown = ReplyText(range(1, len(hits) + 1))
+        replied = False
+        async with aclosing(ask(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, ChatReply):
+                    replied = True
+                    if rest := shown.finish():
+                        yield Delta(text=rest)
+                    yield compose(piece, hits, prompt_hash=prompt.digest)
+                elif text := shown.feed(piece.text):
+                    yield Delta(text=text)
+        if not replied:
+            raise InvalidResponseError(response="", expected="a stream that ends with a reply")
+
+    def _request(self, question: Question, hits: Sequence[Hit], prompt: PromptFile) -> ChatRequest:
         sent = passages(hits)
-        request = ChatRequest(
+        return ChatRequest(
             messages=prompt.messages(question.question, sent),
             question=question.question,
             passages=sent,
@@ -190,21 +223,8 @@ class Answerer:
             max_tokens=question.max_tokens or self._settings.max_tokens,
             prompt_hash=prompt.digest,
         )
-        numbering = CitationNumbering(range(1, len(hits) + 1))
-        replied = False
-        async with aclosing(ask(request)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, ChatReply):
-                    replied = True
-                    if rest := numbering.finish():
-                        yield Delta(text=rest)
-                    yield compose(piece, hits, prompt_hash=prompt.digest)
-                elif text := numbering.feed(piece.text):
-                    yield Delta(text=text)
-        if not replied:
-            raise InvalidResponseError(response="", expected="a stream that ends with a reply")
 
-    def _temperature(self, question: Question) -> float:
+    def _temperature(self, question: Question) -> float | None:
         return self._settings.temperature if question.temperature is None else question.temperature
 
     async def _key(self, question: Question, prompt: PromptFile) -> AnswerKey:
@@ -223,4 +243,5 @@ class Answerer:
             model=self._model.name,
             temperature=self._temperature(question),
             max_tokens=question.max_tokens or settings.max_tokens,
+            window_tokens=self._window_tokens,
         )

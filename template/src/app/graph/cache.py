@@ -29,8 +29,9 @@ class AnswerKey:
     prompt_hash: str
     index_version: int
     model: str
-    temperature: float
+    temperature: float | None
     max_tokens: int
+    window_tokens: int | None
 
 
 class AnswerCache:

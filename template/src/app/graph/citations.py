@@ -12,6 +12,9 @@ __all__ = ["CitationNumbering"]
 
 _TOKEN = re.compile(r"(?P<ticks>`+)|(?P<gap>\n[ \t]*\n)| ?\[(?P<numbers>\d{1,4}(?:, ?\d{1,4})*)\]")
 _SHORTEST_FENCE = 3
+# What could become a citation if the token after it were taken out.
+_OPEN = re.compile(r"\[[\d, ]*\Z")
+_OPEN_WITHIN = 200
 # What could still become one of these when more text comes.
 _UNFINISHED = re.compile(r"(?:(?<!`)`+|\n[ \t]*| ?\[[\d, ]{0,60}| )\Z")
 
@@ -32,6 +35,7 @@ class CitationNumbering:
         self._known = frozenset(known)
         self._numbers: dict[int, int] = {}
         self._held = ""
+        self._before = ""
         self._code = ""
 
     @property
@@ -45,12 +49,17 @@ class CitationNumbering:
         unfinished = _UNFINISHED.search(text)
         end = unfinished.start() if unfinished else len(text)
         self._held = text[end:]
-        return _TOKEN.sub(self._renumbered, text[:end])
+        return self._passed(text[:end])
 
     def finish(self) -> str:
         """Return what was held back, as no more text comes."""
         text, self._held = self._held, ""
-        return _TOKEN.sub(self._renumbered, text)
+        return self._passed(text)
+
+    def _passed(self, text: str) -> str:
+        passed = _TOKEN.sub(self._renumbered, text)
+        self._before = (self._before + text)[-_OPEN_WITHIN:]
+        return passed
 
     def _renumbered(self, token: re.Match[str]) -> str:
         ticks = token["ticks"]
@@ -68,5 +77,10 @@ class CitationNumbering:
             for number in dict.fromkeys(numbers)
             if number in self._known
         ]
-        space = " " if new and token[0].startswith(" ") else ""
+        if not new:
+            before = (
+                self._before + token.string[max(0, token.start() - _OPEN_WITHIN) : token.start()]
+            )
+            return "[?]" if _OPEN.search(before) else ""
+        space = " " if token[0].startswith(" ") else ""
         return space + "".join(f"[{number}]" for number in new)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.graph.citations import CitationNumbering
+from app.graph.replies import ReplyText
 from app.graph.state import Answer, Citation
 from app.llm.messages import NOT_FOUND, Usage
 from app.llm.passages import HEADING_SEPARATOR
@@ -32,16 +32,16 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
     becomes the answer that nothing was found, with a warning in the log; and so does one that
     begins with `NOT_FOUND`, whatever it adds.
     """
-    numbering = CitationNumbering(range(1, len(hits) + 1))
-    text = (numbering.feed(reply.text) + numbering.finish()).strip()
+    shown = ReplyText(range(1, len(hits) + 1))
+    text = (shown.feed(reply.text) + shown.finish()).strip()
     if text.startswith(NOT_FOUND):
         return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
-    if not numbering.cited:
+    if not shown.cited:
         _log.warning("answer_without_citation", model=reply.model)
         return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
     return Answer(
         answer=text,
-        citations=tuple(_citation(hits[number - 1]) for number in numbering.cited),
+        citations=tuple(_citation(hits[number - 1]) for number in shown.cited),
         model=reply.model,
         usage=reply.usage,
         found=True,

@@ -21,7 +21,10 @@ __all__ = ["Evidence", "ground", "passages"]
 
 # A capital or a digit, but not in the first word, which has a capital anyway.
 _NAME = re.compile(r"(?<=\s)\w*[^\W_a-z]\w*")
-_NAME_WEIGHT = 2.0
+# What a word of the question counts. The figures were chosen on one half of a set of questions with
+# and without an answer, over two sets of documents, and confirmed on the other half.
+_MISSING_NAME_WEIGHT = 2.0
+_MISSING_WEIGHT = 1.25
 _COMMON_WEIGHT = 0.5
 
 
@@ -43,12 +46,14 @@ def ground(
 
     If no hit by itself has `min_grounding` of the question's content words (compared by stem, a
     misspelt one by its nearest) the documents do not say, and nothing is returned. What a word
-    counts depends on what it tells: a name or number that no hit has counts double, since the
-    question is about something else; a word that every hit has counts half, since it is what all
-    documents are about. Otherwise hits without any of the words are dropped, and what remains is
-    cut to `max_tokens` (estimated) by dropping whole chunks from the end; the best one always
-    stays. With a `min_grounding` of 0 every hit is evidence, as suits a search by meaning, in
-    which words need not agree.
+    counts depends on what it tells. A search prefers hits with the rarest words, so one that no hit
+    has counts a quarter more, and a name or number double: the question is about something else. A
+    word that every hit has counts half: it is what all documents are about.
+
+    Otherwise hits without any of the words are dropped, and what remains is cut to `max_tokens`
+    (estimated) by dropping whole chunks from the end; the best one always stays. With a
+    `min_grounding` of 0 every hit is evidence, as suits a search by meaning, in which words need
+    not agree.
 
     Stemming a few thousand words takes milliseconds, so call it off the event loop.
     """
@@ -56,11 +61,11 @@ def ground(
     known = frozenset[str]().union(*vocabularies)
     asked = frozenset(near_words(content_words(question), known))
     everywhere = known.intersection(*vocabularies)
-    names = frozenset(content_words(" ".join(_NAME.findall(question)))) - known
-    weights = {
-        word: _NAME_WEIGHT if word in names else _COMMON_WEIGHT if word in everywhere else 1.0
-        for word in asked
-    }
+    names = frozenset(content_words(" ".join(_NAME.findall(question))))
+    weights = dict.fromkeys(asked, 1.0)
+    weights |= dict.fromkeys(asked & everywhere, _COMMON_WEIGHT)
+    weights |= dict.fromkeys(asked - known, _MISSING_WEIGHT)
+    weights |= dict.fromkeys(asked & names - known, _MISSING_NAME_WEIGHT)
     shares = [sum(weights[word] for word in asked & words) for words in vocabularies]
     coverage = max(shares, default=0.0) / (sum(weights.values()) or 1.0)
     if coverage < min_grounding:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
+from app.config.redaction import escape_controls
 from app.llm.messages import Message
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ ANSWER_PROMPT = "answer.v1"
 """The prompt in force; its file lies in `app/graph/prompts`."""
 
 _SEPARATOR = "\n=====\n"
+
+# What chat templates of open models begin a turn with. Some servers read these also where a message
+# has them in its text, so a space takes them apart.
+_TURN = re.compile(
+    r"<(?=[|\uff5c][^<>\n]{1,60}[|\uff5c]>|/?s>|</?SYS>>|(?:start|end)_of_turn>|[be]os>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,12 @@ class PromptFile:
         """Return the conversation to send.
 
         Every passage stands between lines that carry `mark`, 128 random bits made for this request
-        unless it is given, so that no document can contain the line that would end its passage.
+        unless it is given, which neither the passages nor the question have: no document can
+        contain the line that would end its passage. Nor can anything begin a turn of its own.
         """
-        mark = mark or secrets.token_hex(16)
+        mark = mark or _unused_mark(question, passages)
         fenced = "\n\n".join(_fenced(passage, mark) for passage in passages)
-        user = self.user.substitute(mark=mark, passages=fenced, question=question)
+        user = self.user.substitute(mark=mark, passages=fenced, question=_within_a_turn(question))
         return (
             Message(role="system", content=self.system),
             Message(role="user", content=user),
@@ -67,10 +78,22 @@ def load_prompt(name: str) -> PromptFile:
     )
 
 
+def _unused_mark(question: str, passages: Sequence[Passage]) -> str:
+    data = "\n".join((question, *(passage.model_dump_json() for passage in passages)))
+    while (mark := secrets.token_hex(16)) in data:
+        pass
+    return mark
+
+
 def _fenced(passage: Passage, mark: str) -> str:
-    # JSON keeps a document's name on its line, whatever characters it has.
+    # JSON keeps a document's name on its line, and shows what cannot be seen.
     source = json.dumps(
         {"number": passage.number, "document": passage.document, "heading": passage.heading},
         ensure_ascii=False,
     )
-    return f"<passage {mark} {source}>\n{passage.text}\n</passage {mark}>"
+    data = _within_a_turn(f"{escape_controls(source)}>\n{passage.text}")
+    return f"<passage {mark} {data}\n</passage {mark}>"
+
+
+def _within_a_turn(text: str) -> str:
+    return _TURN.sub(lambda match: f"{match[0]} ", text)

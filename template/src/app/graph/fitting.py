@@ -1,0 +1,69 @@
+"""Fitting a prompt to a model: passages are left out, the lowest-ranked first, each as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.exceptions import TokenLimitError
+from app.llm.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.llm.messages import ChatRequest
+    from app.retrieval.ports import Hit
+
+__all__ = ["fitted", "shortened"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_SAFETY = 0.9
+"""How much of its limit is used once a model has refused a prompt: tokens here are estimates."""
+
+
+def fitted(
+    hits: Sequence[Hit],
+    request_with: Callable[[Sequence[Hit]], ChatRequest],
+    window_tokens: int | None,
+) -> Sequence[Hit]:
+    """Return the best hits whose prompt leaves room for the answer in the window.
+
+    Args:
+        hits: what was found, best first; at least one.
+        request_with: makes the request that sends such hits.
+        window_tokens: most tokens of prompt and answer together, `None` for any number.
+
+    Raises:
+        TokenLimitError: there is no room even for the best one.
+    """
+    if window_tokens is None:
+        return hits
+    tokens = 0
+    for kept in range(len(hits), 0, -1):
+        request = request_with(hits[:kept])
+        tokens = sum(count_tokens(message.content) for message in request.messages)
+        tokens += request.max_tokens
+        if tokens <= window_tokens:
+            if kept < len(hits):
+                _log.warning("prompt_fitted", passages=kept, left_out=len(hits) - kept)
+            return hits[:kept]
+    raise TokenLimitError(tokens_used=tokens, limit=window_tokens)
+
+
+def shortened(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
+    """Return fewer hits, for a model that has refused them as too long.
+
+    At most half of their text, and less where the model allows less; the best one always stays.
+    """
+    share = min(0.5, _SAFETY * error.limit / error.tokens_used) if error.limit else 0.5
+    left = share * sum(count_tokens(hit.text) for hit in hits)
+    kept = 0
+    for hit in hits:
+        left -= count_tokens(hit.text)
+        if left < 0:
+            break
+        kept += 1
+    _log.warning("prompt_shortened", passages=max(1, kept), limit=error.limit)
+    return hits[: max(1, kept)]
