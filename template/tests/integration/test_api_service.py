@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,9 @@ async def test_the_probes_follow_the_life_of_the_service(fakes: Fakes) -> None:
         async with app.router.lifespan_context(app):
             await look()
             warmed.set()
-            await asyncio.sleep(0.01)
+            async with asyncio.timeout(10):
+                while not app.state.lifecycle.warm:  # noqa: ASYNC110 - as a probe does it
+                    await asyncio.sleep(0.01)
             await look()
             app.state.lifecycle.draining = True
             await look()
@@ -76,6 +79,20 @@ async def test_warming_is_tried_until_it_works(
         assert 200 == (await client.get("/readyz")).status_code
 
     assert 3 == len(attempts)
+
+
+async def test_a_ready_service_has_its_stemmer(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first question does not wait for it, nor does the loop."""
+    loading: list[int] = []
+    monkeypatch.setattr(
+        "app.api.lifecycle.content_words", lambda _: loading.append(threading.get_ident())
+    )
+    async with open_client(fakes.app()):
+        assert len(loading) == 1
+
+    assert threading.get_ident() not in loading
 
 
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/answer"])
@@ -127,14 +144,16 @@ async def test_metrics_are_labelled_by_template(fakes: Fakes) -> None:
         await client.get("/v1/answer")
         await client.post("/v1/search", json={"query": "a"})
         await client.post("/v1/search", json={})
+        await client.get("/docs")
         response = await client.get("/metrics")
 
     assert response.headers["content-type"].startswith("text/plain; version=")
     for line in (
         'http_requests_total{method="DELETE",route="/v1/documents/{document_id}",status="404"} 2.0',
         'http_requests_total{method="GET",route="unmatched",status="404"} 1.0',
-        'http_requests_total{method="GET",route="/v1/answer",status="405"} 1.0',
+        'http_requests_total{method="OTHER",route="/v1/answer",status="405"} 1.0',
         'http_requests_total{method="POST",route="/v1/search",status="200"} 1.0',
+        'http_requests_total{method="GET",route="/docs",status="200"} 1.0',
         'http_requests_total{method="POST",route="/v1/search",status="422"} 1.0',
         'http_request_ms_count{method="POST",route="/v1/search"} 2.0',
     ):
@@ -229,8 +248,10 @@ async def test_a_busy_client_is_told_to_wait(make_settings: MakeSettings) -> Non
         ]
         refused = await client.post("/v1/search", json={"query": "a"})
         probe = await client.get("/readyz")
+        metrics = (await client.get("/metrics")).text
 
     assert [200, 200] == statuses
+    assert 'http_requests_total{method="POST",route="/v1/search",status="429"} 1.0' in metrics
     assert (429, "too_many_requests") == (refused.status_code, refused.json()["code"])
     assert 1 <= int(refused.headers["retry-after"]) <= 30
     assert 200 == probe.status_code
@@ -335,3 +356,7 @@ async def test_an_event_stream_is_described(fakes: Fakes) -> None:
     answer = description["paths"]["/v1/answer"]["post"]["responses"]["200"]
     assert {"application/json", "text/event-stream"} == set(answer["content"])
     assert "`done`" in answer["description"]
+    events = answer["content"]["text/event-stream"]["itemSchema"]["oneOf"]
+    assert ["token", "citations", "done", "error"] == [
+        event["properties"]["event"]["const"] for event in events
+    ]

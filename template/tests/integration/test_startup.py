@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pkgutil
@@ -11,8 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +20,10 @@ import structlog.testing
 import app.ext
 from app.cli.samples import ingest_samples
 from app.wiring import open_services
-from fixtures.command_line import DOCUMENTS, command, environment, run_process
+from fixtures.command_line import DOCUMENTS, environment, run_process
+from fixtures.serving import ready, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
@@ -69,41 +65,6 @@ def test_asking_imports_no_web_framework() -> None:
     assert "" == loaded
 
 
-@contextlib.contextmanager
-def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start `serve` on a free port; yield its process and its address; end it in the end."""
-    process = subprocess.Popen(  # noqa: S603 - the service's own command
-        command("serve", "--port", "0", "--json", *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(**variables),
-    )
-    assert process.stdout is not None
-    try:
-        lines = []
-        while (line := process.stdout.readline()) and line != "}\n":
-            lines.append(line)
-        assert lines, process.communicate()[1]
-        yield process, json.loads("".join([*lines, line]))["url"]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def ready(url: str) -> bool:
-    """Ask `/readyz` until it says yes."""
-    give_up = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < give_up:
-        with (
-            contextlib.suppress(urllib.error.URLError),
-            urllib.request.urlopen(f"{url}/readyz", timeout=5) as reply,  # noqa: S310 - loopback
-        ):
-            return bool(reply.status == 200)
-        time.sleep(0.05)
-    return False
-
-
 def ask(url: str, question: str) -> dict[str, Any]:
     """Ask the service a question."""
     request = urllib.request.Request(  # noqa: S310 - loopback
@@ -116,13 +77,12 @@ def ask(url: str, question: str) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
-def test_the_service_starts_answers_and_stops() -> None:
+def test_the_service_starts_answers_and_stops(tmp_path: Path) -> None:
     """With the samples in an empty index it is ready, answers, and stops when told to."""
-    with serving("--with-samples", APP_SAMPLES_PATH=str(DOCUMENTS)) as (process, url):
-        assert ready(url)
-        answer = ask(url, "How long are backups kept?")
-        process.terminate()
-        code = process.wait(_PATIENCE_SECONDS)
+    with serving(tmp_path, "--with-samples", APP_SAMPLES_PATH=str(DOCUMENTS)) as served:
+        answer = ask(served.url, "How long are backups kept?")
+        served.process.terminate()
+        code = served.process.wait(_PATIENCE_SECONDS)
 
     assert "guides/laptop.html" == answer["citations"][0]["document"]
     assert "ninety days" in answer["answer"]

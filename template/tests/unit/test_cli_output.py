@@ -28,11 +28,20 @@ def draw_bold(console: Console) -> None:
         ("plain, grün, 漢字, 🙂", "plain, grün, 漢字, 🙂"),
         ("a\tb\nc\r\nd", "a\tb\nc\nd"),
         ("\x1b[31mred", "\\x1b[31mred"),
-        ("bell\x07 back\x08 return\r", "bell\\x07 back\\x08 return\\x0d"),
+        ("bell\x07 back\x08 return\r", "bell\\x07 back\\x08 return\\r"),
         ("\x9b31m\x7f", "\\x9b31m\\x7f"),
         ("user\u202etxt.exe\u2066", "user\\u202etxt.exe\\u2066"),
+        ("pass\u200bword\ufeff \U000e0041", "pass\\u200bword\\ufeff \\U000e0041"),
+        (
+            "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f467",
+            "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f467",
+        ),
+        ("ad\u200dmin\u200c", "ad\\u200dmin\\u200c"),
     ],
-    ids=["text", "layout", "escape", "control", "c1", "direction"],
+    ids=[
+        *("text", "layout", "escape", "control", "c1", "direction"),
+        *("invisible", "joiners", "needless joiners"),
+    ],
 )
 def test_what_steers_a_terminal_is_written_out(text: str, expected: str) -> None:
     """Text stays as it is, but for control characters and marks of direction."""

@@ -129,7 +129,7 @@ def test_a_name_like_no_other_is_refused_too(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vendors' keys may stand in the file; what does not start with `APP_` is not ours."""
-    write(f"OPENAI_API_KEY={CANARY}", "DATABASE_URL=x", "APPLE=1", "PORT=1")
+    write(f"OTHER_API_KEY={CANARY}", "DATABASE_URL=x", "APPLE=1", "PORT=1")
     monkeypatch.setenv("APPDATA", "x")
     assert Settings() == load_settings()
 

@@ -6,11 +6,13 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +29,6 @@ from app.telemetry.context import bind_request_id, carry_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.configuration import MakeSettings
 
@@ -254,6 +255,19 @@ def test_a_field_cannot_pass_for_the_formatters_own(
     for event in events(capsys.readouterr().err):
         assert ("real", "real", "info") == (event["event"], event["service"], event["level"])
         assert "forged" == event["service_"]
+
+
+@pytest.mark.parametrize("name", ["anthropic._base_client", "httpcore2.http11", "httpx2", "openai"])
+def test_clients_do_not_log_what_they_send(
+    name: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
+) -> None:
+    """At DEBUG a vendor's SDK logs whole prompts, which are nobody's business but the asker's."""
+    configure_logging(make_settings(log_format="json", log_level="DEBUG"))
+    client = logging.getLogger(name)
+    client.debug("Request options: %s", {"content": "a prompt"})
+    client.info("HTTP Request: POST")
+    client.warning("something is wrong")
+    assert ["something is wrong"] == [event["event"] for event in events(capsys.readouterr().err)]
 
 
 def leak_in_event() -> None:
@@ -501,9 +515,35 @@ def test_the_file_holds_json_and_rotates(
     assert {"service.log", "service.log.1", "service.log.2"} == {
         file.name for file in path.parent.iterdir()
     }
-    assert path.with_suffix(".log.1").stat().st_size <= 10_000
+    assert 10_000 <= path.with_suffix(".log.1").stat().st_size < 10_250
     assert 299 == events(path.read_text(encoding="utf-8"))[-1]["number"]
     assert not capsys.readouterr().err.startswith("{")
+
+
+def test_what_is_no_regular_file_is_not_rotated(make_settings: MakeSettings) -> None:
+    """A device or a pipe may be logged to, and nothing is renamed."""
+    configure_logging(make_settings(log_file=Path(os.devnull), log_file_max_bytes=10_000))
+    for _ in range(100):
+        log.info("event", text="x" * 200)
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_logger_that_is_kept_follows_a_later_configuration(
+    capsys: pytest.CaptureFixture[str],
+    make_settings: MakeSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process keeps a module's logger, and level, form and name still change with the call."""
+    monkeypatch.setattr("app.config.logging._KEEP_LOGGERS", True)
+    kept = structlog.stdlib.get_logger("app.kept")
+    configure_logging(make_settings(log_format="json", log_level="DEBUG", service_name="one"))
+    kept.debug("first")
+    assert kept.bind() is kept.bind()
+    configure_logging(make_settings(log_format="json", log_level="INFO", service_name="two"))
+    kept.debug("left_out")
+    kept.info("second")
+    found = [(event["event"], event["service"]) for event in events(capsys.readouterr().err)]
+    assert [("first", "one"), ("second", "two")] == found
 
 
 def test_a_file_that_cannot_be_opened_stops_the_start(

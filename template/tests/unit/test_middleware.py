@@ -14,7 +14,8 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from app.api.lifecycle import Lifecycle
-from app.api.middleware import RequestLimits, RequestLog
+from app.api.limits import RequestLimits
+from app.api.middleware import RequestLog
 from app.api.problems import MEDIA_TYPE
 from app.api.sse import EventStream, event
 from app.exceptions import DocumentNotFoundError, LLMError, RateLimitError

@@ -12,6 +12,7 @@ from app import exceptions
 from app.api.problems import MEDIA_TYPE, FieldError, ProblemResponse, problem_of
 from app.exceptions import (
     AppError,
+    BudgetExceededError,
     ConfigError,
     DocumentNotFoundError,
     EvaluationError,
@@ -19,7 +20,12 @@ from app.exceptions import (
     IngestError,
     InvalidResponseError,
     LLMError,
+    ModelUnavailableError,
+    ParseLimitError,
+    ProviderError,
+    ProviderTimeoutError,
     RateLimitError,
+    RefusalError,
     RetrievalError,
     TokenLimitError,
     UnknownModelError,
@@ -35,12 +41,18 @@ ERRORS = [
     (EvaluationError(SECRET), 500, "internal_error"),
     (IngestError("a.md", "it is empty"), 422, "unreadable_document"),
     (IngestError("a.md", "busy", passing=True), 503, "unreadable_document"),
+    (ParseLimitError("a.pdf", "it took too long"), 422, "unreadable_document"),
     (UnsupportedTypeError("a.exe", "no loader"), 415, "unsupported_type"),
     (RetrievalError(SECRET), 503, "index_unavailable"),
     (IndexMismatchError({"embedder": (SECRET, "b")}), 503, "index_unavailable"),
     (DocumentNotFoundError("a.md"), 404, "document_not_found"),
     (LLMError(SECRET), 502, "model_failed"),
+    (ProviderError(SECRET, status=401), 502, "model_failed"),
+    (ProviderTimeoutError(SECRET), 504, "model_timeout"),
+    (RefusalError("a:b", SECRET), 422, "refused"),
     (RateLimitError(SECRET, retry_after=2.5), 503, "model_busy"),
+    (ModelUnavailableError(SECRET), 503, "model_busy"),
+    (BudgetExceededError(SECRET, retry_after=60), 503, "budget_exceeded"),
     (TokenLimitError(tokens_used=10, limit=5), 422, "too_many_tokens"),
     (UnknownModelError("a:b", ["c:d"]), 422, "unknown_model"),
     (InvalidResponseError(response=SECRET, expected="JSON"), 502, "model_failed"),
@@ -89,6 +101,14 @@ def test_a_busy_model_says_when_to_come_back(retry_after: float | None, header: 
     _, headers = problem_of(RateLimitError("busy", retry_after=retry_after))
 
     assert {"Retry-After": header} == headers
+
+
+def test_a_provider_s_own_time_to_come_back_is_passed_on() -> None:
+    """Where a failed call says when to come back the caller is told, and else is not."""
+    told = ProviderError("away", status=503, passing=True, retry_after=1.2)
+
+    assert {"Retry-After": "2"} == problem_of(told)[1]
+    assert {} == problem_of(ProviderError("away", status=503, passing=True))[1]
 
 
 @pytest.mark.parametrize(

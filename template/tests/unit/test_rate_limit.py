@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.rate_limit import RateLimiter
+from app.api.rate_limit import RateLimiter, network_of
 
 
 class Clock:
@@ -97,3 +98,21 @@ def test_no_minute_admits_more_than_a_burst_and_a_minute_s_share(
 
     for start in admitted:
         assert sum(start <= time < start + 60 for time in admitted) <= 2 * per_minute
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1:ffff::", "2001:db8:0:1::/64"),
+        ("2001:db8:0:2::1", "2001:db8:0:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("no: address", "no: address"),
+        ("", ""),
+    ],
+)
+def test_a_client_has_a_network(address: str, network: str) -> None:
+    """All of an IPv4 address, and the part of an IPv6 one that a client cannot change at will."""
+    assert network == network_of(address)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from app.config.redaction import MASK, Redactor, escape_controls, secret_values
+from app.config.redaction import MASK, Redactor, escape_controls, escape_json, secret_values
 
 
 class Secrets(BaseModel):
@@ -56,10 +56,10 @@ class Secrets(BaseModel):
 def test_fields_that_hold_secrets_are_masked(name: str) -> None:
     """By their name, at any depth, whatever the value is."""
     redactor = Redactor()
-    assert MASK == redactor.field(name, "x")
-    assert MASK == redactor.field(name, {"nested": 1})
-    assert {"a": [{name: MASK}]} == redactor.field("request", {"a": [{name: ["x", "y"]}]})
-    assert redactor.field(name, None) is None
+    assert MASK == redactor.fields({name: "x"})[name]
+    assert MASK == redactor.fields({name: {"nested": 1}})[name]
+    assert {"a": [{name: MASK}]} == redactor.value({"a": [{name: ["x", "y"]}]})
+    assert redactor.fields({name: None})[name] is None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_fields_that_hold_secrets_are_masked(name: str) -> None:
 )
 def test_fields_that_only_sound_alike_are_kept(name: str, value: object) -> None:
     """Counts and unlucky names are what logs are for."""
-    assert value == Redactor().field(name, value)
+    assert value == Redactor().fields({name: value})[name]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +256,16 @@ def test_escaped_text_is_one_harmless_line(text: str) -> None:
     assert 1 >= len(escaped.splitlines())
     assert not set(escaped) & {*map(chr, range(32)), "\x7f", "\x9b", "\u202e", "\u2066", "\u200f"}
     escaped.encode()
+
+
+@given(st.text())
+def test_escaped_json_means_the_same(text: str) -> None:
+    """It is read back as it was, and is one line without a control character."""
+    document = json.dumps({"text": text}, ensure_ascii=False)
+    escaped = escape_json(document)
+    assert json.loads(document) == json.loads(escaped)
+    assert [escaped] == escaped.splitlines()
+    assert not set(escaped) & {"\x7f", "\x9b", "\u202e", "\u2066", "\u200b", "\U000e0041"}
 
 
 def test_escapes_can_be_read() -> None:

@@ -23,6 +23,14 @@ def test_an_event_is_one_line_of_name_and_one_of_json() -> None:
     )
 
 
+def test_an_event_is_one_line_to_every_client() -> None:
+    """Some end a line where Unicode says, and not only where the standard does."""
+    data = event("token", Delta(text="a\u2028b\x85c\u202ed\U000e0041 \u00e9"))
+
+    assert 2 == len(data.decode().rstrip("\n").splitlines())
+    assert {"text": "a\u2028b\x85c\u202ed\U000e0041 \u00e9"} == events(data.decode())[0].data
+
+
 def test_an_event_leaves_out_what_is_absent() -> None:
     """As in a problem response, members without a value are not there."""
     problem = Problem(title="Gone", status=410, code="gone", detail="it is gone")

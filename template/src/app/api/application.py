@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
 from app.api.lifecycle import Lifecycle
-from app.api.middleware import RequestLimits, RequestLog
+from app.api.limits import RequestLimits
+from app.api.middleware import RequestLog
 from app.api.problems import ProblemResponse, problem_of
 from app.api.routes import answer, documents, health, metrics, search
 
@@ -67,6 +71,8 @@ def build_app(
         version=_API_VERSION,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        docs_url="/docs" if settings.enable_docs else None,
+        openapi_url="/openapi.json" if settings.enable_docs else None,
         redoc_url=None,
         lifespan=lifespan,
         exception_handlers={HTTPException: _answer, RequestValidationError: _answer},
@@ -76,9 +82,18 @@ def build_app(
                 RequestLimits, settings=settings, body_limits={documents.PATH: upload_limit}
             ),
         ],
-        # FastAPI would configure exporters from the environment; /metrics is what there is here.
-        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+        # One span for each request, where an SDK is set up. Exporters are not configured from the
+        # environment, and nothing is measured or logged a second time.
+        telemetry={
+            "auto_configure": False,
+            "tracing": True,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+        },
     )
+    app.asks_for_keys = bool(settings.api_keys)
+    app.public_metrics = settings.public_metrics
     app.state.lifecycle = lifecycle
     # `include_router` would nest them, and matching a path through nested routers takes longer
     # than both layers of middleware together.
@@ -87,8 +102,22 @@ def build_app(
     return app
 
 
-async def _answer(_: Request, error: Exception) -> Response:
+async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code < _CLIENT_ERROR:
         return Response(status_code=error.status_code, headers=error.headers)
+    if isinstance(error.__cause__, ClientDisconnect):  # FastAPI takes it for a body it cannot read
+        raise error.__cause__
     problem, headers = problem_of(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
     return ProblemResponse(problem, headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods that the path has; the router names those of one route only."""
+    routes = (
+        route
+        for route in request.app.router.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    )
+    return {method for route in routes for method in route.methods or ()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from app.exceptions import AppError
+from app.llm.words import content_words
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -44,6 +45,8 @@ class Lifecycle:
 
     async def warm_up(self, services: Services) -> None:
         """Search once, so that the first caller does not wait for caches; try until it works."""
+        # The stemmer takes a quarter of a second to import, and every answer needs it.
+        await asyncio.to_thread(content_words, _WARMING_QUERY)
         while not self.warm:
             try:
                 await services.retriever.search(_WARMING_QUERY, k=1)

@@ -19,10 +19,14 @@ from starlette.responses import Response
 
 from app.exceptions import (
     AppError,
+    BudgetExceededError,
     DocumentNotFoundError,
     IngestError,
     LLMError,
+    ProviderError,
+    ProviderTimeoutError,
     RateLimitError,
+    RefusalError,
     RetrievalError,
     TokenLimitError,
     UnknownModelError,
@@ -92,6 +96,17 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
     RateLimitError: _Rule(
         HTTPStatus.SERVICE_UNAVAILABLE, "model_busy", "the model takes no more calls for now"
     ),
+    BudgetExceededError: _Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "budget_exceeded",
+        "the models' budget of this day is used up; Retry-After says when the next one begins",
+    ),
+    ProviderTimeoutError: _Rule(
+        HTTPStatus.GATEWAY_TIMEOUT, "model_timeout", "the model did not answer in time"
+    ),
+    RefusalError: _Rule(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "refused", "the model declined to answer this"
+    ),
     TokenLimitError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_tokens"),
     UnknownModelError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
@@ -99,12 +114,15 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
 # Python has renamed some statuses over its versions; these names are part of the interface.
 _CODES: Final[Mapping[int, str]] = {
     400: "bad_request",
+    401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_incomplete",
     413: "too_large",
     415: "unsupported_type",
     422: "invalid_request",
     429: "too_many_requests",
+    431: "headers_too_large",
     503: "unavailable",
 }
 
@@ -130,8 +148,9 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
     if isinstance(error, IngestError) and error.passing:
         rule = rule._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)
     headers: dict[str, str] = {}
-    if isinstance(error, RateLimitError):
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 0)))
+    told = error.retry_after if isinstance(error, ProviderError) else None
+    if isinstance(error, RateLimitError) or told is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(told or 0)))
     return _problem(rule, str(error)), headers
 
 

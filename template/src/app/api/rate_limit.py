@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RateLimiter"]
+__all__ = ["RateLimiter", "network_of"]
 
 _MINUTE: Final = 60.0
+_CLIENT_PREFIX: Final = 64
 # The times are sums of fractions: less than this, in seconds, is no wait.
 _ROUNDING: Final = 1e-6
 
@@ -61,3 +64,21 @@ class RateLimiter:
         if len(self._whole_again) > self._most_clients:
             self._whole_again.popitem(last=False)
         return 0.0
+
+
+@lru_cache(maxsize=4_096)
+def network_of(address: str) -> str:
+    """Return what one client has of the addresses: all of an IPv4 one, the /64 of an IPv6 one.
+
+    A provider hands out IPv6 networks of that size or larger (RFC 6177), so whoever has one address
+    has 2^64 of them.
+    """
+    if ":" not in address:
+        return address
+    try:
+        exact = IPv6Address(address)
+    except AddressValueError:
+        return address
+    if exact.ipv4_mapped is not None:
+        return str(exact.ipv4_mapped)
+    return str(IPv6Network((exact, _CLIENT_PREFIX), strict=False))

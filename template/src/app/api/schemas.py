@@ -68,7 +68,7 @@ class AnswerRequest(Strict):
     question: Prompt = Field(examples=["How do I upload a file?"])
     stream: StrictBool = Field(default=False, description="Answer as server-sent events.")
     top_k: _Count | None = Field(default=None, description="Chunks that the answer may draw on.")
-    filters: FilterFields = FilterFields()
+    filters: FilterFields = Field(default_factory=FilterFields)
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         default=None, description="Chat model, in the form `provider:model`."
     )
@@ -109,7 +109,7 @@ class SearchRequest(Strict):
 
     query: Prompt = Field(examples=["upload a file"])
     k: _Count = Field(default=8, description="Most chunks to return.")
-    filters: FilterFields = FilterFields()
+    filters: FilterFields = Field(default_factory=FilterFields)
     mode: SearchMode = Field(
         default=SearchMode.HYBRID, description="Which legs of the search take part."
     )

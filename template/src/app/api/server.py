@@ -6,12 +6,14 @@ import asyncio
 import math
 import socket
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
+from app.api.protocol import BoundedProtocol
 from app.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -43,8 +45,15 @@ def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens on the settings' host and port.
 
     Raises:
-        ConfigError: the address is taken, not allowed, or not one of this machine's.
+        ConfigError: the address is taken, not allowed, or not one of this machine's; or others
+            can reach it and nobody would ask them for a key.
     """
+    if not (_is_loopback(settings.host) or settings.api_keys or settings.allow_unauthenticated):
+        raise ConfigError(
+            f"APP_HOST={settings.host}: others could reach the service, and without APP_API_KEYS "
+            "it answers everybody; set some, or APP_ALLOW_UNAUTHENTICATED=true where something in "
+            "front of it asks who is calling"
+        )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family)
@@ -69,6 +78,13 @@ async def run(app: FastAPI, settings: Settings, listener: socket.socket) -> None
         _log.info("stopped")
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class _Server(uvicorn.Server):
     """Tells the application that it is draining, and ends without raising the signal again.
 
@@ -78,6 +94,11 @@ class _Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
+            # Nothing here talks over WebSockets, and what does not ask for a key must not either.
+            ws="none",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
+from app.config.redaction import escape_json
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
@@ -26,8 +28,13 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def event(name: str, data: BaseModel) -> bytes:
-    """Return one event; the members that are `None` are left out of its data."""
-    return format_sse_event(data_str=data.model_dump_json(exclude_none=True), event=name)
+    """Return one event; the members that are `None` are left out of its data.
+
+    Its data is one line, by whatever a client takes for the end of one.
+    """
+    return format_sse_event(
+        data_str=escape_json(data.model_dump_json(exclude_none=True)), event=name
+    )
 
 
 class EventStream(StreamingResponse):

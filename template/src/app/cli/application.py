@@ -10,6 +10,7 @@ import typer
 from app.cli.configuration import config
 from app.cli.documents import ingest
 from app.cli.evaluation import evaluate
+from app.cli.failures import build_failed
 from app.cli.output import Output, prepare_streams
 from app.cli.questions import ask, search
 from app.cli.server import serve
@@ -41,6 +42,7 @@ def build_cli() -> typer.Typer:
     cli.command("serve")(serve)
     cli.command("config")(config)
     cli.command("eval")(evaluate)
+    cli.add_typer(build_failed(), name="failed")
     return cli
 
 

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from app.config.redaction import escape_controls
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -21,23 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["Output", "prepare_streams", "visible"]
 
 _MAX_WIDTH = 100
-_TEXT = {ord("\n"), ord("\t")}
-_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
-_DIRECTION = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_ESCAPES = {
-    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - one byte
-    for code in [*_CONTROLS, *_DIRECTION]
-    if code not in _TEXT
-}
 
 
 def visible(text: str) -> str:
     r"""Return the text with what could steer a terminal written out, such as `\x1b`.
 
-    These are the control characters but newline and tab, and the marks that change the direction
-    of writing (https://trojansource.codes).
+    Newlines and tabs stay; the rest is as `app.config.redaction.escape_controls` says.
     """
-    return text.replace("\r\n", "\n").translate(_ESCAPES)
+    return escape_controls(text.replace("\r\n", "\n"), keep="\n\t")
 
 
 def prepare_streams() -> None:

@@ -28,10 +28,12 @@ _TYPES: Final = {
     "string": "text",
 }
 _FORMATS: Final = {"password": "secret text", "path": "path"}
+_NOTHING: Final = (None, "{}")
 _Schema = TypedDict(
     "_Schema",
     {
         "$ref": str,
+        "additionalProperties": "_Schema",
         "anyOf": "list[_Schema]",
         "enum": list[str],
         "exclusiveMaximum": float,
@@ -99,7 +101,7 @@ def describe_settings(settings_type: type[BaseModel] = Settings) -> tuple[Settin
 def _describe(
     settings_type: type[BaseModel], name: str, field: FieldInfo, schema: _Schema
 ) -> SettingInfo:
-    secret = schema.get("format") == "password"
+    secret = "password" in {each.get("format") for each in (schema, *_items(schema))}
     default = _written(field)
     return SettingInfo(
         group=_group(settings_type, name),
@@ -107,7 +109,7 @@ def _describe(
         variable=variable_name(settings_type, name),
         type=_type(schema),
         range=_range(schema),
-        default=MASK if secret and default is not None else default,
+        default=MASK if secret and default not in _NOTHING else default,
         required=field.is_required(),
         secret=secret,
         example=None if not field.examples else str(field.examples[0]),
@@ -145,6 +147,12 @@ def _resolved(schema: _Schema, definitions: Mapping[str, _Schema]) -> _Schema:
     if (reference := schema.get("$ref")) is not None:
         return definitions[reference.rpartition("/")[2]]
     return schema
+
+
+def _items(schema: _Schema) -> tuple[_Schema, ...]:
+    """Return what a schema says of the values of a mapping."""
+    values = schema.get("additionalProperties")
+    return (values,) if isinstance(values, dict) else ()
 
 
 def _type(schema: _Schema) -> str:

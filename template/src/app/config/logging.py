@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 import traceback
 from datetime import UTC, datetime
+from functools import lru_cache
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from structlog.contextvars import get_contextvars
 
+from app.config.events import EventLogger, event_fields
 from app.config.redaction import Redactor, secret_values
 from app.config.rendering import console_renderer, render_json
 from app.config.settings import ENV_PREFIX
@@ -28,22 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from structlog.typing import EventDict
-
     from app.config.rendering import Event, Renderer
     from app.config.settings import Settings
 
 __all__ = ["EventFormatter", "configure_logging"]
 
-# The attribute of a record that holds the fields of a structlog event.
-_FIELDS = "_event_fields"
+# Tests switch it off: they capture events by another configuration of structlog.
+_KEEP_LOGGERS = True
 _FOREIGN_ATTRIBUTES: Final = frozenset(
     (
         *vars(logging.makeLogRecord({})),
         "message",
         "asctime",
         "color_message",  # uvicorn's, which says the message once more
-        _FIELDS,
     )
 )
 # What the formatter itself says of a record; a field of that name takes an underscore.
@@ -53,6 +53,9 @@ _ILL_FITTING = (KeyError, TypeError, ValueError)
 _UNWRITABLE = (OSError, ValueError)
 # uvicorn brings handlers and forms of its own.
 _SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+# Clients of providers log every request, and at DEBUG all that is in it: prompts and documents.
+# What may be told of a request, the service tells itself.
+_CLIENT_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -86,15 +89,18 @@ def configure_logging(settings: Settings) -> None:
         server = logging.getLogger(name)
         server.handlers.clear()
         server.propagate = True
+    for name in _CLIENT_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     # What the standard library prints when a handler fails holds the raw record.
     logging.raiseExceptions = False
+    # A module's logger outlives a configuration. It may be kept all the same, for nothing in it
+    # depends on the settings: level and form are those of the standard library's loggers.
     structlog.configure(
-        processors=[_to_record],
-        wrapper_class=_BoundLogger,
+        processors=[],
+        wrapper_class=EventLogger,
         logger_factory=logging.getLogger,
-        # Loggers are module-scoped and outlive a configuration; caching would tie them to it.
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=_KEEP_LOGGERS,
     )
 
 
@@ -121,9 +127,9 @@ class EventFormatter(logging.Formatter):
             return self._render({**self._head(record), "error": type(exc).__name__})
 
     def _head(self, record: logging.LogRecord) -> Event:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        second = int(record.created)
         return {
-            "timestamp": f"{moment[:-6]}Z",
+            "timestamp": f"{_written(second)}.{int((record.created - second) * 1_000):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": "record_not_loggable",
@@ -133,10 +139,16 @@ class EventFormatter(logging.Formatter):
     def _event(self, record: logging.LogRecord) -> Event:
         redactor = self._redactor
         event = self._head(record)
-        event["event"] = redactor.text(_message(record))
-        for name, value in {**get_contextvars(), **_fields(record)}.items():
-            shown = redactor.name(name)
-            event[f"{shown}_" if shown in _OWN else shown] = redactor.field(name, value)
+        fields = event_fields(record)
+        if fields is None:
+            event["event"] = redactor.text(_message(record))
+            fields = _extra(record)
+        else:
+            event["event"] = redactor.short(_message(record))
+        shown = redactor.fields({**get_contextvars(), **fields})
+        if not _OWN.isdisjoint(shown):
+            shown = {f"{name}_" if name in _OWN else name: shown[name] for name in shown}
+        event |= shown
         if record.exc_info and record.exc_info[1]:
             event["exception"] = redactor.text(
                 "".join(traceback.format_exception(*record.exc_info))
@@ -159,33 +171,18 @@ class _StderrHandler(logging.Handler):
             self.handleError(record)
 
 
-class _BoundLogger(structlog.stdlib.BoundLogger):
-    """structlog's logger, which asks for the level before it does anything."""
+class _RotatedFile(RotatingFileHandler):
+    """Rotates a file that has reached its size.
 
-    def _proxy_to_logger(
-        self, method_name: str, event: str | None = None, *event_args: str, **event_kw: object
-    ) -> None:
-        if self._logger.isEnabledFor(_LEVELS[method_name]):
-            super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
+    The standard library would render each record a second time to see whether it still fits, and
+    count its characters for bytes.
+    """
 
-
-_LEVELS: Final = {
-    "critical": logging.CRITICAL,
-    "debug": logging.DEBUG,
-    "error": logging.ERROR,
-    "exception": logging.ERROR,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-}
-
-
-def _to_record(
-    _logger: logging.Logger, _method: str, event: EventDict
-) -> tuple[tuple[object, ...], Mapping[str, object]]:
-    """Hand an event to the standard library's logger, its fields on one attribute of the record."""
-    arguments = (event.pop("event"), *event.pop("positional_args", ()))
-    known = {name: event.pop(name) for name in ("exc_info", "stack_info") if name in event}
-    return arguments, {**known, "extra": {_FIELDS: event}}
+    def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - as inherited
+        if self.stream is None:  # as after a rotation that failed
+            self.stream = self._open()
+        status = os.fstat(self.stream.fileno())
+        return stat.S_ISREG(status.st_mode) and status.st_size >= self.maxBytes
 
 
 def _handler(handler: logging.Handler, formatter: EventFormatter) -> logging.Handler:
@@ -196,7 +193,7 @@ def _handler(handler: logging.Handler, formatter: EventFormatter) -> logging.Han
 def _file_handler(path: Path, settings: Settings) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return RotatingFileHandler(
+        return _RotatedFile(
             path,
             maxBytes=settings.log_file_max_bytes,
             backupCount=settings.log_file_backups,
@@ -223,9 +220,12 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg} {record.args}"
 
 
-def _fields(record: logging.LogRecord) -> Mapping[str, object]:
-    """Return the fields of a structlog event, or the `extra` of a library's record."""
-    fields = getattr(record, _FIELDS, None)
-    if isinstance(fields, dict):
-        return fields
+def _extra(record: logging.LogRecord) -> Mapping[str, object]:
+    """Return the `extra` of a library's record."""
     return {name: value for name, value in vars(record).items() if name not in _FOREIGN_ATTRIBUTES}
+
+
+@lru_cache(maxsize=2)
+def _written(second: int) -> str:
+    """Return a second since the epoch as ISO 8601 has it; many events share one."""
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()

@@ -7,7 +7,7 @@ fields that hold secrets, and the shapes of well-known credentials in any text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from json import dumps
@@ -19,7 +19,7 @@ from pydantic import SecretBytes, SecretStr
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["MASK", "Plain", "Redactor", "escape_controls", "secret_values"]
+__all__ = ["MASK", "Plain", "Redactor", "escape_controls", "escape_json", "secret_values"]
 
 MASK: Final = "**********"
 """What stands in the place of a secret; the same that `SecretStr` shows."""
@@ -29,8 +29,10 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 
 # A shorter literal would be found in innocent text everywhere.
 _SHORTEST_SECRET = 4
+_SHORT = 64
 _DEEPEST = 8
 _WIDEST_INTEGER_BITS = 63
+_PLAIN = (float, bool, type(None))
 
 _Container: TypeAlias = Mapping[object, object] | Sequence[object] | AbstractSet[object]
 _CONTAINERS = (Mapping, Sequence, AbstractSet)
@@ -111,30 +113,65 @@ _SHAPES: Final = (
 _PATTERNS = tuple((hints, re.compile(shape), mask) for hints, shape, mask in _SHAPES)
 _HINTS = re.compile("|".join(re.escape(hint) for hints, _, _ in _SHAPES for hint in hints))
 
-# Line ends and terminal codes (C0, DEL, C1), the marks that turn the direction of text (UAX 9), and
-# lone surrogates, which no terminal can be sent.
+# Line ends and terminal codes (C0, DEL, C1), the marks that turn the direction of text (UAX 9),
+# what has no width, tags, and lone surrogates, which no terminal can be sent. Joiners are part of
+# how some scripts and emoji are written, but not beside ASCII.
 _CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    r"|(?:(?<=[ -~])|(?<![\s\S]))[\u200c\u200d]|[\u200c\u200d](?=[ -~]|\Z)"
 )
 
 
-def escape_controls(text: str) -> str:
-    r"""Return the text with every control character, line end and bidirectional mark as `\x1b`."""
+def escape_controls(text: str, *, keep: str = "") -> str:
+    r"""Return the text with what steers a terminal, or cannot be seen, written out as in `\x1b`.
+
+    These are the control characters and line ends, the marks that change the direction of writing
+    (https://trojansource.codes), and characters without a width.
+
+    Args:
+        text: any text.
+        keep: characters to leave as they are, such as a newline.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+    def escaped(match: re.Match[str]) -> str:
+        code = match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
+        return match[0] if match[0] in keep else code
+
+    return _CONTROLS.sub(escaped, text)
+
+
+def escape_json(document: str) -> str:
+    """Return a JSON document on one line that means the same, with these characters escaped.
+
+    Some readers of lines also end one at U+0085 or U+2028, which JSON may hold as they are.
+    """
+    if document.isascii() and "\x7f" not in document:
+        return document
+
+    def escaped(match: re.Match[str]) -> str:
+        units = match[0].encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+    return _CONTROLS.sub(escaped, document)
 
 
 def secret_values(settings: BaseModel) -> frozenset[str]:
-    """Return the plain values of all secrets among the settings."""
-    found: set[str] = set()
-    for name in type(settings).model_fields:
-        value: object = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            found.add(value.get_secret_value())
-        elif isinstance(value, SecretBytes):
-            found.add(value.get_secret_value().decode("utf-8", "replace"))
-    return frozenset(found)
+    """Return the plain values of all secrets among the settings, also of those in mappings."""
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    return frozenset(secret for value in values for secret in _secrets(value))
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode("utf-8", "replace")
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
 
 
 class Redactor:
@@ -162,8 +199,9 @@ class Redactor:
         }
         # A secret that contains another goes first, or the rest of it would remain.
         self._literals = tuple(sorted(notations, key=lambda text: (-len(text), text)))
-        # The names of fields are few and come again and again.
-        self.name = lru_cache(maxsize=2_048)(self.text)
+        # Names, events, routes and most other values of a log come again and again.
+        self._seen_before = lru_cache(maxsize=4_096)(self.text)
+        self._name = lru_cache(maxsize=2_048)(lambda name: (self.text(name), _names_secret(name)))
 
     def known(self, text: str) -> str:
         """Return the text without the secrets that were given."""
@@ -182,14 +220,30 @@ class Redactor:
                     text = pattern.sub(replacement, text)
         return text
 
-    def field(self, name: str, value: object, depth: int = 0) -> Plain:
-        """Return a field's value without secrets, as what JSON can say."""
-        return MASK if value is not None and _names_secret(name) else self.value(value, depth)
+    def short(self, text: str) -> str:
+        """Return what `text` returns; a short text that comes again is not searched again."""
+        return self._seen_before(text) if len(text) <= _SHORT else self.text(text)
+
+    def fields(self, fields: Mapping[str, object], depth: int = 0) -> dict[str, Plain]:
+        """Return fields without secrets, in names and in values, as what JSON can say."""
+        plain: dict[str, Plain] = {}
+        for name, value in fields.items():
+            kind = type(value)
+            shown, secret = self._name(name)
+            if secret and value is not None:
+                plain[shown] = MASK
+            elif kind is str:
+                plain[shown] = self.short(value)  # type: ignore[arg-type]  # it is a text
+            elif kind in _PLAIN:
+                plain[shown] = value  # type: ignore[assignment]  # of a kind that is plain
+            else:
+                plain[shown] = self.value(value, depth)
+        return plain
 
     def value(self, value: object, depth: int = 0) -> Plain:
         """Return any value without secrets, as what JSON can say."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.short(value)
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, float):
@@ -204,10 +258,7 @@ class Redactor:
         if depth > _DEEPEST:
             return "…"
         if isinstance(value, Mapping):
-            return {
-                self.name(name): self.field(name, item, depth)
-                for name, item in ((_shown(key), item) for key, item in value.items())
-            }
+            return self.fields({_shown(key): item for key, item in value.items()}, depth)
         return [self.value(item, depth) for item in value]
 
 
@@ -219,7 +270,6 @@ def _shown(value: object) -> str:
         return f"<{type(value).__name__}: {type(exc).__name__}>"
 
 
-@lru_cache(maxsize=2_048)
 def _names_secret(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     if not words or words[-1] in _MEASURES:

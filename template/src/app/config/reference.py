@@ -75,13 +75,18 @@ def _masked(value: object, redactor: Redactor) -> str | int | float | bool | Non
         return MASK
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, tuple | dict):
+        shown = dict.fromkeys(value, MASK) if isinstance(value, dict) else [*map(str, value)]
+        return redactor.text(dumps(shown, ensure_ascii=False))
     return redactor.text(str(value))
 
 
 def _placeholder(setting: SettingInfo) -> str:
     """Return a value that the setting could have, as `.env` takes it."""
     value = setting.example or ("change-me" if setting.secret else setting.default or "")
-    return value if _BARE.fullmatch(value) else dumps(value, ensure_ascii=False)
+    if _BARE.fullmatch(value):
+        return value
+    return dumps(value, ensure_ascii=False) if "'" in value else f"'{value}'"
 
 
 def _sentence(text: str) -> str:

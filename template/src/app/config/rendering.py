@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 
-from app.config.redaction import Plain, escape_controls
+from app.config.redaction import Plain, escape_controls, escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +38,9 @@ _BARE = re.compile(r"[\w./:@%+,*~-]+")
 
 
 def render_json(event: Event) -> str:
-    """Return the event as one line of JSON."""
+    """Return the event as one line of JSON, in which nothing steers a terminal or is unseen."""
     try:
-        return orjson.dumps(event).decode()
+        return escape_json(orjson.dumps(event).decode())
     except orjson.JSONEncodeError:
         # Lone surrogates, which UTF-8 cannot say and JSON can.
         return json.dumps(event, separators=(",", ":"))

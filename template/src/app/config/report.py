@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -81,8 +83,18 @@ def _load(settings_type: type[_S], env_file: Path | None) -> _S:
         if not problems:
             return settings
     # A validator's own message may repeat what it was given.
-    secrets = (one.value for name, one in known.items() if infos[name].secret)
+    hidden = (one.value for name, one in known.items() if infos[name].secret)
+    secrets = [part for value in hidden for part in _parts(value)]
     raise ConfigError(*map(Redactor(secrets).known, problems))
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield a secret and, where it is a mapping as JSON, each secret in it."""
+    yield value
+    with suppress(ValueError):
+        found = json.loads(value)
+        if isinstance(found, dict):
+            yield from (part for part in found.values() if isinstance(part, str))
 
 
 def _variables(values: Mapping[str, str], origin: str) -> Iterator[_Given]:

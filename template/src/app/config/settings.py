@@ -12,6 +12,25 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.config.access import AccessSettings
+
+# [%- if "anthropic" in llm_providers +%]
+from app.config.anthropic import AnthropicSettings
+
+# [%- endif +%]
+# [%- if llm_providers or embeddings != "offline" +%]
+from app.config.calls import CallSettings
+
+# [%- endif +%]
+# [%- if embeddings != "offline" +%]
+from app.config.embeddings import EmbeddingSettings
+
+# [%- endif +%]
+# [%- if "openai" in llm_providers or embeddings == "openai" +%]
+from app.config.openai import OpenAISettings
+
+# [%- endif +%]
+
 __all__ = [
     "ENV_PREFIX",
     "AnswerSettings",
@@ -46,7 +65,7 @@ class ServiceSettings(BaseSettings):
     """The service."""
 
     service_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
-        default="groundwork-service",
+        default="@{project_slug}@",
         description="Name of the service in its API description and on its log lines.",
     )
     host: Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=253)] = Field(
@@ -85,6 +104,11 @@ class LoggingSettings(BaseSettings):
     log_file_backups: int = Field(
         default=5, ge=1, le=100, description="Rotated log files that are kept."
     )
+    log_content: bool = Field(
+        default=False,
+        description="Log the prompts and the replies of models, and record them in traces. They "
+        "hold what people asked and what documents say.",
+    )
 
 
 class IndexSettings(BaseSettings):
@@ -108,7 +132,21 @@ class IndexSettings(BaseSettings):
         default=50_000_000,
         ge=1_000,
         le=10_000_000_000,
-        description="Largest document that is read, in bytes.",
+        description="Largest document that is read, and most text that one may hold, in bytes.",
+    )
+    parse_timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=3_600,
+        description="Longest time that one document may take to parse, in seconds; for PDF, DOCX, "
+        "HTML and large Markdown.",
+    )
+    parse_memory_bytes: int = Field(
+        default=1_000_000_000,
+        ge=200_000_000,
+        le=100_000_000_000,
+        description="Most memory that parsing one such document may take, in bytes, where the "
+        "system can limit it.",
     )
 
 
@@ -129,6 +167,14 @@ class AnswerSettings(BaseSettings):
         le=1_000_000,
         description="Most tokens of retrieved text in a prompt (estimated); more is left out.",
     )
+    context_tokens: int | None = Field(
+        default=None,
+        ge=500,
+        le=10_000_000,
+        description="Most tokens of a prompt and its answer together (estimated); as many as the "
+        "model takes by default, where that is known.",
+        examples=["128000"],
+    )
     default_model: _ModelName = Field(
         default="offline:extractive", description="Chat model, in the form `provider:model`."
     )
@@ -138,8 +184,13 @@ class AnswerSettings(BaseSettings):
     max_tokens: int = Field(
         default=1_024, ge=1, le=1_000_000, description="Most tokens in an answer."
     )
-    temperature: float = Field(
-        default=0.0, ge=0.0, le=2.0, description="Sampling temperature of the chat model."
+    temperature: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=2.0,
+        description="Sampling temperature of the chat model; its own by default, for some models "
+        "admit no other.",
+        examples=["0.0"],
     )
 
 
@@ -155,9 +206,6 @@ class LimitSettings(BaseSettings):
     enable_streaming: bool = Field(
         default=True, description='Serve `"stream": true` as server-sent events.'
     )
-    requests_per_minute: int = Field(
-        default=600, ge=1, le=1_000_000, description="Requests that one client may make a minute."
-    )
     timeout_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Longest time that a request may take, in seconds."
     )
@@ -171,7 +219,25 @@ class LimitSettings(BaseSettings):
 
 # Pydantic takes the fields of the last base first, so the groups stand here from last to first.
 class Settings(
-    LimitSettings, AnswerSettings, IndexSettings, LoggingSettings, ServiceSettings, BaseSettings
+    AccessSettings,
+    LimitSettings,
+    # [% if llm_providers or embeddings != "offline" %]
+    CallSettings,
+    # [% endif %]
+    # [% if embeddings != "offline" %]
+    EmbeddingSettings,
+    # [% endif %]
+    # [% if "openai" in llm_providers or embeddings == "openai" %]
+    OpenAISettings,
+    # [% endif %]
+    # [% if "anthropic" in llm_providers %]
+    AnthropicSettings,
+    # [% endif %]
+    AnswerSettings,
+    IndexSettings,
+    LoggingSettings,
+    ServiceSettings,
+    BaseSettings,
 ):
     """The settings in force.
 
@@ -185,8 +251,21 @@ class Settings(
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        # Beside their usual names in the environment, vendors' keys have those of the fields.
+        validate_by_name=True,
+        validate_by_alias=True,
     )
 
+    # [% if llm_providers or embeddings != "offline" %]
+    def _models(self) -> list[tuple[str, str]]:
+        """Return the models that are named, each with the variable that names it."""
+        return [
+            (f"{ENV_PREFIX}DEFAULT_MODEL", self.default_model),
+            (f"{ENV_PREFIX}EMBEDDING_MODEL", self.embedding_model),
+            *((f"{ENV_PREFIX}FALLBACK_MODELS", name) for name in self.fallback_models),
+        ]
+
+    # [% endif %]
     @model_validator(mode="after")
     def _check_fields_together(self) -> Self:
         """Refuse values that do not fit each other.
@@ -203,6 +282,19 @@ class Settings(
                 f"{ENV_PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) must be at most "
                 f"half of {ENV_PREFIX}CHUNK_TOKENS ({self.chunk_tokens})"
             )
+        # [% if llm_providers or embeddings != "offline" %]
+        problems += self.call_problems()
+        models = self._models()
+        # [% endif %]
+        # [% if embeddings != "offline" %]
+        problems += self.embedding_problems(self.embedding_model)
+        # [% endif %]
+        # [% if "anthropic" in llm_providers %]
+        problems += self.anthropic_problems(models)
+        # [% endif %]
+        # [% if "openai" in llm_providers or embeddings == "openai" %]
+        problems += self.openai_problems(models)
+        # [% endif %]
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -7,22 +7,26 @@ and `anyio.to_thread.run_sync`. A plain executor starts its threads with an empt
 
 from __future__ import annotations
 
+import os
 import re
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
 __all__ = ["bind_request_id", "carry_context", "new_request_id", "request_id", "valid_request_id"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+# structlog puts every variable of such a name on each event. Its own functions for that look at all
+# variables of the context at every turn; this one is set and read directly.
+_REQUEST_ID: Final[ContextVar[object]] = ContextVar(f"{STRUCTLOG_KEY_PREFIX}request_id")
 
 # Nothing that could break a log line, a header or a path out of its place.
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -30,7 +34,7 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 def new_request_id() -> str:
     """Return a fresh id of 32 hexadecimal digits."""
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def valid_request_id(text: str) -> bool:
@@ -38,14 +42,20 @@ def valid_request_id(text: str) -> bool:
     return _WELL_FORMED.fullmatch(text) is not None
 
 
-def bind_request_id(value: str) -> AbstractContextManager[None]:
-    """Return a context manager within which `request_id()` and every log line have this id."""
-    return bound_contextvars(request_id=value)
+@contextmanager
+def bind_request_id(value: str) -> Iterator[None]:
+    """Within the block `request_id()` and every log line have this id."""
+    token = _REQUEST_ID.set(value)
+    try:
+        yield
+    finally:
+        _REQUEST_ID.reset(token)
 
 
 def request_id() -> str | None:
     """Return the id of the request that is being served here, or `None` outside of any."""
-    value = get_contextvars().get("request_id")
+    # structlog marks a variable as unset with a value of its own.
+    value = _REQUEST_ID.get(None)
     return value if isinstance(value, str) else None
 
 

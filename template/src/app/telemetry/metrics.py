@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_SERIES", "METRICS", "OTHER", "MetricSpec", "Metrics", "TimingSummary"]
 
-MAX_SERIES: Final = 100
+MAX_SERIES: Final = 500
 """Most combinations of label values that one metric keeps; further ones are counted as `OTHER`."""
 
 OTHER: Final = "other"
@@ -51,9 +51,15 @@ class MetricSpec:
 METRICS: Final = (
     MetricSpec("http_requests_total", "HTTP requests answered.", ("method", "route", "status")),
     MetricSpec("http_request_ms", "Time to answer an HTTP request, in ms.", ("method", "route")),
-    MetricSpec("llm_calls_total", "Calls to a chat model.", ("model", "outcome")),
-    MetricSpec("llm_call_ms", "Time that a chat model takes to answer, in ms.", ("model",)),
+    MetricSpec("llm_calls_total", "Calls to a model.", ("model", "outcome")),
+    MetricSpec("llm_call_ms", "Time that a model takes to answer, in ms.", ("model",)),
+    MetricSpec("llm_first_token_ms", "Time until a stream's first piece, in ms.", ("model",)),
     MetricSpec("llm_tokens_total", "Tokens of prompts and completions.", ("model", "kind")),
+    MetricSpec("llm_cost_usd_total", "Cost where the price is known, in US dollars.", ("model",)),
+    MetricSpec("llm_attempts_total", "Attempts that calls to a model took.", ("model",)),
+    MetricSpec("llm_fallbacks_total", "Calls passed on to another model.", ("model", "to")),
+    MetricSpec("llm_circuit_changes_total", "Changes of a circuit breaker.", ("model", "state")),
+    MetricSpec("embeddings_total", "Texts embedded, by where from.", ("model", "source")),
     MetricSpec("ingest_documents_total", "Documents submitted to ingestion.", ("outcome",)),
     MetricSpec("ingest_document_ms", "Time to ingest one document, in ms."),
     MetricSpec("search_ms", "Time to search the index, in ms.", ("mode",)),
@@ -97,6 +103,8 @@ class Metrics:
         self._series: dict[str, dict[tuple[str, ...], Counter | _Timing]] = {
             spec.name: {} for spec in specs
         }
+        # What has been asked for in this very form: one look instead of a check of every label.
+        self._known: dict[tuple[Sequence[str], ...], Counter | _Timing] = {}
         self._lock = Lock()
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
@@ -165,14 +173,15 @@ class Metrics:
         return timing
 
     def _find(self, name: str, labels: dict[str, str]) -> Counter | _Timing:
+        asked = (name, *labels.items())
+        if (known := self._known.get(asked)) is not None:
+            return known
         spec = self._specs.get(name)
         if spec is None or labels.keys() != set(spec.labels):
             declared = "not declared" if spec is None else f"declared with labels {spec.labels}"
             raise ValueError(f"metric {name}{sorted(labels)} is {declared}")
         values = tuple(labels[label][:_MAX_LABEL_LENGTH] for label in spec.labels)
         series = self._series[name]
-        if (found := series.get(values)) is not None:
-            return found
         with self._lock:
             if values not in series and len(series) >= MAX_SERIES:
                 values = (OTHER,) * len(values)
@@ -180,6 +189,8 @@ class Metrics:
                 family = self._families[name]
                 child = family.labels(*values) if values else family
                 series[values] = child if isinstance(child, Counter) else _Timing(child)
+            if asked == (name, *zip(spec.labels, values, strict=True)):
+                self._known[asked] = series[values]
             return series[values]
 
 

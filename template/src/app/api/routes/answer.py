@@ -8,15 +8,18 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.api.dependencies import OpenServices
+from app.api.dependencies import services_of
 from app.api.disconnects import unless_disconnected
-from app.api.documentation import problems
+from app.api.documentation import event_stream, problems
+from app.api.problems import Problem
 from app.api.schemas import AnswerRequest, AnswerResponse, Citations
 from app.api.sse import MEDIA_TYPE, EventStream, event
 from app.llm.messages import Delta
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+    from pydantic import BaseModel
 
     from app.graph.state import Answer
 
@@ -29,6 +32,12 @@ _DESCRIPTION: Final = (
     "there are pieces; then `citations`, and `done` with the whole answer; or `error` with a "
     "problem."
 )
+_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
+    "token": Delta,
+    "citations": Citations,
+    "done": AnswerResponse,
+    "error": Problem,
+}
 
 
 @router.post(
@@ -37,19 +46,18 @@ _DESCRIPTION: Final = (
     responses={
         200: {
             "description": _DESCRIPTION,
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+            "content": {MEDIA_TYPE: event_stream(_EVENTS)},
         },
-        **problems(400, 413, 422, 429, 500, 502, 503, 504),
+        **problems(400, 422, 502),
     },
 )
-async def answer_question(
-    body: AnswerRequest, request: Request, services: OpenServices
-) -> AnswerResponse | Response:
+async def answer_question(body: AnswerRequest, request: Request) -> AnswerResponse | Response:
     """Answer a question from the documents, or say that they do not have the answer.
 
     Raises:
         HTTPException: 422, streaming is switched off.
     """
+    services = services_of(request)
     question = body.to_question()
     if not body.stream:
         work = services.answerer.answer(question)

@@ -26,7 +26,7 @@ router = APIRouter(prefix=PATH, tags=["documents"])
     responses={
         200: {"description": "No document is new: each was changed, or is as it was."},
         201: {"description": "At least one document is new.", "model": IngestedDocuments},
-        **problems(400, 413, 415, 422, 429, 500, 503, 504),
+        **problems(400, 415, 422, 502),
     },
 )
 async def add_documents(
@@ -47,7 +47,7 @@ async def add_documents(
     return IngestedDocuments(documents=tuple(done))
 
 
-@router.get("", responses=problems(422, 429, 500, 503, 504))
+@router.get("", responses=problems(422))
 async def list_documents(
     services: OpenServices,
     prefix: Annotated[str, Query(max_length=1_000, description="What the ids start with.")] = "",
@@ -68,7 +68,7 @@ async def list_documents(
     "/{document_id:path}",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 422, 429, 500, 503, 504),
+    responses=problems(404, 422),
 )
 async def remove_document(document_id: str, services: OpenServices) -> None:
     """Remove a document, and what is known of its failures, from the index."""

@@ -1,0 +1,81 @@
+"""The settings of who may call the service, from where, and how much of it at a time."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import BaseSettings
+
+__all__ = ["AccessSettings"]
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+# What a header can carry without quoting: RFC 6750, section 2.1, and a little more.
+_KEY: Final = re.compile(r"[!-~]+")
+_SHORTEST_KEY: Final = 16
+
+
+def _usable_keys(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Refuse keys that could be guessed or not be sent; what is told has neither name nor key.
+
+    A pair may have been written the wrong way round, so the name may be the key.
+
+    Raises:
+        ValueError: one line for each thing that is wrong.
+    """
+    problems: list[str] = []
+    seen: set[str] = set()
+    for number, (name, secret) in enumerate(keys.items(), start=1):
+        key = secret.get_secret_value()
+        if not _NAME.fullmatch(name):
+            problems.append(f"name {number} must be 1 to 40 lower-case letters, digits and hyphens")
+        if len(key) < _SHORTEST_KEY:
+            problems.append(f"key {number} has less than {_SHORTEST_KEY} characters")
+        elif not _KEY.fullmatch(key):
+            problems.append(f"key {number} has a character other than ASCII, or a space")
+        elif key in seen:
+            problems.append(f"key {number} has another name already")
+        seen.add(key)
+    if problems:
+        raise ValueError("; ".join(problems))
+    return keys
+
+
+class AccessSettings(BaseSettings):
+    """Access and overload."""
+
+    api_keys: Annotated[dict[str, SecretStr], AfterValidator(_usable_keys)] = Field(
+        default={},
+        description="API keys by the names of those who use them, each of at least 16 characters. "
+        "With one, every call but the probes' needs a key, as `Authorization: Bearer <key>`.",
+        examples=['{"reader": "change-me-to-a-long-random-text"}'],
+    )
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Listen beyond this machine without API keys, because something in front of "
+        "the service asks who is calling.",
+    )
+    public_metrics: bool = Field(
+        default=False, description="Serve /metrics without a key, where there are API keys."
+    )
+    enable_docs: bool = Field(
+        default=True,
+        description="Serve /docs and /openapi.json, without a key. The page loads its scripts "
+        "from a public network.",
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks of the proxies whose X-Forwarded-For tells who is calling.",
+        examples=['["10.0.0.0/8"]'],
+    )
+    requests_per_minute: int = Field(
+        default=600, ge=1, le=1_000_000, description="Requests that one client may make a minute."
+    )
+    max_concurrent_requests: int = Field(
+        default=100,
+        ge=1,
+        le=100_000,
+        description="Requests that are answered at a time, streams among them; further ones are "
+        "refused at once.",
+    )

@@ -1,0 +1,338 @@
+"""What a connection may do, byte by byte, to a server on loopback (`app.api.protocol`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.api.server import listen, run
+from fixtures.services import Fakes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.config.settings import Settings
+    from fixtures.configuration import MakeSettings
+
+JSON: Final = b"Content-Type: application/json\r\n"
+SEARCH: Final = (
+    b"POST /v1/search HTTP/1.1\r\nHost: s\r\n" + JSON + b'Content-Length: 14\r\n\r\n{"query": "a"}'
+)
+PATIENCE: Final = 10
+
+
+class Connection:
+    """One connection to the server, spoken by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes) -> None:
+        """Send, if the server still listens."""
+        if not self.writer.is_closing():
+            self.writer.write(data)
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of the next answer."""
+        async with asyncio.timeout(PATIENCE):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+            body = await self._reader.readexactly(int(headers["content-length"]))
+        return int(head[0].split()[1]), headers, body
+
+    async def rest(self) -> bytes:
+        """Return what still comes until the server closes the connection."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                return await self._reader.read()
+            except ConnectionError:
+                return b""
+
+
+class Server:
+    """A server whose parts are fakes."""
+
+    def __init__(self, fakes: Fakes, port: int) -> None:
+        self.fakes = fakes
+        self._port = port
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """Open a connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Server]:
+    """Serve within this process, on a free port."""
+    fakes = Fakes(settings)
+    with listen(settings) as listener:
+        running = asyncio.create_task(run(fakes.app(), settings, listener))
+        await asyncio.sleep(0.05)
+        try:
+            yield Server(fakes, listener.getsockname()[1])
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE):
+                await running
+
+
+@pytest.fixture
+async def server(make_settings: MakeSettings) -> AsyncIterator[Server]:
+    """Yield a server with small limits."""
+    settings = make_settings(
+        port=0, shutdown_grace_seconds=0.5, max_body_bytes=100_000, max_document_bytes=1_000_000
+    )
+    async with serving(settings) as one:
+        yield one
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server wait for a fifth of a second only."""
+    monkeypatch.setattr("app.api.protocol._LONGEST_SECONDS", 0.2)
+
+
+def code(body: bytes) -> str:
+    """Return the code of a problem."""
+    return str(json.loads(body)["code"])
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_headers_have_to_come_to_their_end(server: Server) -> None:
+    """However they trickle in, the time is that of all of them, and the client learns why."""
+    async with server.connect() as connection:
+        for piece in (b"GET /healthz ", b"HTTP/1.1\r\n", b"X-Slow: a"):
+            connection.send(piece)
+            await asyncio.sleep(0.01)
+        status, headers, body = await connection.answer()
+
+        assert (408, "request_incomplete", "close") == (status, code(body), headers["connection"])
+        assert b"" == await connection.rest()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("first", [b"", b"\r\n"])
+async def test_a_connection_without_a_request_is_closed(server: Server, first: bytes) -> None:
+    """Silence and empty lines are no reason to keep it."""
+    async with server.connect() as connection:
+        for _ in range(30):
+            connection.send(first)
+            await asyncio.sleep(0.01)
+
+        assert b"200" not in await connection.rest()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_body_that_was_refused_has_to_end(server: Server) -> None:
+    """Who goes on sending after the answer is cut off, however slowly it comes."""
+    async with server.connect() as connection:
+        connection.send(b"POST /v1/search HTTP/1.1\r\nHost: s\r\nContent-Length: 999999\r\n\r\n{")
+        status, _, body = await connection.answer()
+        assert (413, "too_large") == (status, code(body))
+        for _ in range(40):
+            connection.send(b"x")
+            await asyncio.sleep(0.01)
+
+        assert b"" == await connection.rest()
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nX-Large: ", b"a" * 10_000),
+        (b"GET /healthz HTTP/1.1\r\n", b"X-Many: a\r\n" * 1_000),
+        (b"GET /", b"a" * 10_000),
+        (b"POST /v1/search HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 10_000),
+        (
+            b"POST /v1/search HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nT: ",
+            b"a" * 10_000,
+        ),
+    ],
+    ids=["one header", "many headers", "the path", "a chunk's extension", "a trailer"],
+)
+async def test_what_is_no_body_has_a_bound(server: Server, start: bytes, more: bytes) -> None:
+    """Memory is not the client's to fill: at some point it is told, and cut off."""
+    sent = 0
+    async with server.connect() as connection:
+        connection.send(start)
+        while sent < 5_000_000 and not connection.writer.is_closing():
+            connection.send(more)
+            sent += len(more)
+            await asyncio.sleep(0)
+            try:
+                await connection.writer.drain()
+            except ConnectionResetError:
+                break
+        left = await connection.rest()
+
+    assert sent < 5_000_000
+    assert not left or b" 431 " in left.split(b"\r\n")[0]
+    async with server.connect() as connection:
+        connection.send(SEARCH)
+        assert 200 == (await connection.answer())[0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: s\r\n\r\n",
+        b"GET / HTTP/1.1\r\nNo colon\r\n\r\n",
+        b"POST /v1/search HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/search HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /v1/search HTTP/1.1\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: a\x00b\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_a_problem(server: Server, data: bytes) -> None:
+    """TLS, smuggling shapes and noise: 400, and the connection ends; never a traceback."""
+    with capture_logs() as lines:
+        async with server.connect() as connection:
+            connection.send(data)
+            status, headers, body = await connection.answer()
+            left = await connection.rest()
+
+    assert (400, "bad_request") == (status, code(body))
+    assert ("application/problem+json", "close") == (headers["content-type"], headers["connection"])
+    assert b"" == left
+    assert not [line for line in lines if "exc_info" in line]
+
+
+async def test_a_body_that_breaks_off_is_no_request(server: Server) -> None:
+    """The client hangs up in the middle of an upload: nothing is taken, nothing has failed."""
+    head = (
+        b"POST /v1/documents HTTP/1.1\r\nHost: s\r\nContent-Length: 5000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\nHello'
+    )
+    with capture_logs() as lines:
+        async with server.connect() as connection:
+            connection.send(head)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+
+    assert [("request_served", 499)] == [(line["event"], line.get("status")) for line in lines]
+    assert {} == server.fakes.pipeline.hashes
+
+
+async def test_a_body_has_to_come_in_time(make_settings: MakeSettings) -> None:
+    """A body that trickles in is given up with 408 when the request's time is over."""
+    settings = make_settings(port=0, timeout_seconds=0.3, shutdown_grace_seconds=0.5)
+    async with serving(settings) as server, server.connect() as connection:
+        connection.send(SEARCH[:-14])
+        for byte in SEARCH[-14:]:
+            connection.send(bytes([byte]))
+            await asyncio.sleep(0.05)
+        status, _, body = await connection.answer()
+
+    assert (408, "request_incomplete") == (status, code(body))
+
+
+async def test_a_caller_who_hangs_up_frees_its_place(make_settings: MakeSettings) -> None:
+    """A stream that nobody reads any more is ended, and the next caller is answered."""
+    settings = make_settings(port=0, max_concurrent_requests=1, shutdown_grace_seconds=0.5)
+    closed = asyncio.Event()
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    question = b'{"question": "a", "stream": true}'
+    async with serving(settings) as server:
+        server.fakes.answerer.later_work = for_ever
+        async with server.connect() as connection:
+            connection.send(
+                b"POST /v1/answer HTTP/1.1\r\nHost: s\r\n%sContent-Length: %d\r\n\r\n%s"
+                % (JSON, len(question), question)
+            )
+            await connection._reader.readuntil(b"event: token")
+            async with server.connect() as other:
+                other.send(SEARCH)
+                refused, headers, _ = await other.answer()
+        async with asyncio.timeout(PATIENCE):
+            await closed.wait()
+        await asyncio.sleep(0.01)
+        async with server.connect() as other:
+            other.send(SEARCH)
+            served, _, _ = await other.answer()
+
+    assert (503, "1", 200) == (refused, headers["retry-after"], served)
+
+
+async def test_requests_in_a_row_and_at_once_are_answered(server: Server) -> None:
+    """One connection carries many requests, also sent before the answers are read."""
+    async with server.connect() as connection:
+        for _ in range(3):
+            connection.send(SEARCH)
+            assert 200 == (await connection.answer())[0]
+        connection.send(SEARCH * 5)
+        assert [200] * 5 == [(await connection.answer())[0] for _ in range(5)]
+
+
+async def test_an_upload_in_small_pieces_is_taken(server: Server) -> None:
+    """The bound on what is no body grows with the body."""
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\n'
+        + b"word " * 80_000
+        + b"\r\n--x--\r\n"
+    )
+    pieces = [form[start : start + 8] for start in range(0, len(form), 8)]
+    async with server.connect() as connection:
+        connection.send(
+            b"POST /v1/documents HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert b"HTTP/1.1 100 Continue\r\n\r\n" == await connection._reader.readuntil(b"\r\n\r\n")
+        connection.send(b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in pieces))
+        connection.send(b"0\r\n\r\n")
+        status, _, body = await connection.answer()
+
+    assert 201 == status, body
+
+
+async def test_an_upgrade_is_not_taken(server: Server) -> None:
+    """A WebSocket would get in beside the keys and the limits: it stays a plain request."""
+    async with server.connect() as connection:
+        connection.send(
+            b"GET /v1/search HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+
+        assert 405 == (await connection.answer())[0]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "expected"),
+    [((), [200, 429, 429]), (("127.0.0.0/8",), [200, 200, 429])],
+)
+async def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
+    make_settings: MakeSettings, trusted: tuple[str, ...], expected: list[int]
+) -> None:
+    """Anybody can send the header; only a proxy of the operator's is believed, and no further."""
+    settings = make_settings(
+        port=0, requests_per_minute=1, trusted_proxies=trusted, shutdown_grace_seconds=0.5
+    )
+    statuses = []
+    async with serving(settings) as server, server.connect() as connection:
+        for forwarded in (b"192.0.2.1", b"192.0.2.2", b"198.51.100.9, 192.0.2.2"):
+            connection.send(SEARCH.replace(b"Host: s", b"X-Forwarded-For: %s" % forwarded))
+            statuses.append((await connection.answer())[0])
+
+    assert expected == statuses

@@ -1,0 +1,254 @@
+"""API keys: who gets in, what the log says of them, and when the service refuses to start."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
+
+from app.api.keys import ApiKeys
+from app.api.server import listen
+from app.config.report import load_settings
+from app.exceptions import ConfigError
+from fixtures.asgi import Call, open_client
+from fixtures.services import Fakes
+
+if TYPE_CHECKING:
+    from fixtures.command_line import CommandLine
+    from fixtures.configuration import MakeSettings
+
+OLD: Final = "old-key-0123456789"
+NEW: Final = "new-key-0123456789"
+OTHER: Final = "other-key-0123456789"
+KEYS: Final = {"reader": OLD, "reader-2": NEW, "writer": OTHER}
+SEARCH: Final = {"query": "a"}
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Return the header of a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def keyed(make_settings: MakeSettings) -> Fakes:
+    """Return a service that asks for a key."""
+    return Fakes(make_settings(api_keys=KEYS, requests_per_minute=3))
+
+
+@pytest.mark.parametrize("key", [OLD, NEW, OTHER])
+async def test_every_key_that_is_in_force_gets_in(keyed: Fakes, key: str) -> None:
+    """Two keys of one user at a time let it change them without a stop."""
+    async with open_client(keyed.app()) as client:
+        response = await client.post("/v1/search", json=SEARCH, headers=bearer(key))
+
+    assert 200 == response.status_code
+
+
+@pytest.mark.parametrize(
+    ("headers", "challenge"),
+    [
+        ({}, "Bearer"),
+        ({"Authorization": OLD}, "Bearer"),
+        ({"Authorization": f"Basic {OLD}"}, "Bearer"),
+        ({"X-API-Key": OLD}, "Bearer"),
+        ({"Authorization": "Bearer"}, 'Bearer error="invalid_token"'),
+        (bearer(OLD[:-1]), 'Bearer error="invalid_token"'),
+        (bearer(OLD.upper()), 'Bearer error="invalid_token"'),
+        (bearer(f"{OLD},{NEW}"), 'Bearer error="invalid_token"'),
+        (bearer("reader"), 'Bearer error="invalid_token"'),
+        (bearer("\xe9" * 20), 'Bearer error="invalid_token"'),
+        (bearer("x" * 50_000), 'Bearer error="invalid_token"'),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/documents", "/metrics", "/nowhere"])
+async def test_nobody_else_does(
+    keyed: Fakes, headers: dict[str, str], challenge: str, path: str
+) -> None:
+    """401 in the form of RFC 9457 and RFC 6750, before body and route are looked at."""
+    app = keyed.app()
+    app.state.lifecycle.services = keyed.services()
+    call = Call(path, b"{", headers={name.lower(): value for name, value in headers.items()})
+    call.headers = {
+        name: value.encode("utf-8").decode("latin-1") for name, value in call.headers.items()
+    }
+    await call.of(app)
+
+    problem = json.loads(call.answer)
+    answered = {name.decode(): value.decode() for name, value in call.sent[0]["headers"]}
+    assert (401, "unauthorized") == (call.status, problem["code"])
+    assert challenge == answered["www-authenticate"]
+    assert problem["request_id"] == answered["x-request-id"]
+
+
+async def test_probes_and_the_description_need_no_key(keyed: Fakes) -> None:
+    """An orchestrator and a browser have none to send."""
+    async with open_client(keyed.app()) as client:
+        statuses = [
+            (await client.get(path)).status_code
+            for path in ("/healthz", "/readyz", "/docs", "/openapi.json")
+        ]
+
+    assert [200] * 4 == statuses
+
+
+async def test_metrics_may_be_public(make_settings: MakeSettings) -> None:
+    """Where the operator says so, a scraper needs no key either."""
+    fakes = Fakes(make_settings(api_keys=KEYS, public_metrics=True))
+    async with open_client(fakes.app()) as client:
+        response = await client.get("/metrics")
+
+    assert 200 == response.status_code
+
+
+async def test_the_log_has_the_name_and_never_the_key(keyed: Fakes) -> None:
+    """It tells which of two keys is still in use."""
+    async with open_client(keyed.app()) as client:
+        with capture_logs() as lines:
+            await client.post("/v1/search", json=SEARCH, headers=bearer(NEW))
+            await client.post("/v1/search", json=SEARCH, headers=bearer("guess-" + NEW))
+            await client.get("/healthz", headers=bearer(NEW))
+
+    served = [line for line in lines if line["event"] == "request_served"]
+    assert ["reader-2", None, None] == [line.get("client") for line in served]
+    assert NEW not in str(lines)
+
+
+async def test_each_key_has_an_allowance_and_strangers_share_one(keyed: Fakes) -> None:
+    """Whoever tries keys out is slowed down, and takes nothing from those who have one."""
+    async with open_client(keyed.app()) as client:
+
+        async def search(key: str) -> int:
+            response = await client.post("/v1/search", json=SEARCH, headers=bearer(key))
+            return response.status_code
+
+        strangers = [await search(f"guess-{number}") for number in range(5)]
+        readers = [await search(OLD) for _ in range(4)]
+        writers = [await search(OTHER) for _ in range(4)]
+
+    assert [401, 401, 401, 429, 429] == strangers
+    assert [200, 200, 200, 429] == readers == writers
+
+
+async def test_a_websocket_is_closed(keyed: Fakes) -> None:
+    """Only requests are asked for keys, so there is no way in beside them."""
+    sent: list[object] = []
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/v1/search", "headers": []}
+    await keyed.app()(scope, None, send)  # type: ignore[arg-type]  # nothing is received
+
+    assert [{"type": "websocket.close", "code": 1008}] == sent
+
+
+async def test_the_description_says_how_a_key_is_sent(keyed: Fakes, fakes: Fakes) -> None:
+    """A client made from it sends the key where one is asked for, and only then."""
+    described, open_ = keyed.app().openapi(), fakes.app().openapi()
+
+    assert [{"apiKey": []}] == described["paths"]["/v1/search"]["post"]["security"]
+    assert "401" in described["paths"]["/metrics"]["get"]["responses"]
+    assert "security" not in described["paths"]["/healthz"]["get"]
+    assert {"type": "http", "scheme": "bearer"} == described["components"]["securitySchemes"][
+        "apiKey"
+    ]
+    assert "401" not in str(open_)
+    assert "securitySchemes" not in open_["components"]
+
+
+async def test_the_description_can_be_switched_off(make_settings: MakeSettings) -> None:
+    """Neither the page, which loads scripts from elsewhere, nor the document is there."""
+    async with open_client(Fakes(make_settings(enable_docs=False)).app()) as client:
+        statuses = [(await client.get(path)).status_code for path in ("/docs", "/openapi.json")]
+
+    assert [404, 404] == statuses
+
+
+def test_the_keys_are_compared_whole_and_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests of one length, in constant time, without stopping at the one that fits."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr("app.api.keys.compare_digest", compare)
+    keys = ApiKeys({name: SecretStr(key) for name, key in KEYS.items()})
+    user = keys.user(OLD.encode())
+
+    assert user is not None
+    assert "reader" == user.display_name
+    assert 3 == len(compared)
+    assert {32} == {len(digest) for pair in compared for digest in pair}
+    assert OLD not in repr(vars(keys))
+    assert not ApiKeys({})
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"reader": "short-secret"}, "key 1 has less than 16 characters"),
+        ({"a": OLD, "b": "shorter-secret"}, "key 2 has less than 16 characters"),
+        ({"reader": "with space secret-key"}, "key 1 has a character other than ASCII, or a space"),
+        ({"reader": "sécret-key-0123456789"}, "key 1 has a character other than ASCII"),
+        ({"a": OLD, "b": OLD}, "key 2 has another name already"),
+        ({"Reader_1": OLD}, "name 1 must be 1 to 40 lower-case letters, digits and hyphens"),
+        ({OLD + "_": "reader"}, "name 1 must be"),
+        ({"": OLD}, "name 1 must be"),
+    ],
+)
+def test_a_weak_key_stops_the_start_and_is_not_told(
+    keys: dict[str, str], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong is told by its place; names may have been swapped with keys."""
+    monkeypatch.setenv("APP_API_KEYS", json.dumps(keys))
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+
+    assert problem in str(caught.value)
+    told = str(caught.value)
+    assert not [text for text in (*keys, *keys.values()) if len(text) > 10 and text in told]
+
+
+def test_keys_in_another_form_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list or plain text is no mapping, and is not repeated in what is told."""
+    for text in (f"reader:{OLD}", f'["{OLD}"]', f'{{"reader": ["{OLD}"]}}', OLD):
+        monkeypatch.setenv("APP_API_KEYS", text)
+        with pytest.raises(ConfigError, match="APP_API_KEYS") as caught:
+            load_settings()
+        assert OLD not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "localhost.example"])  # noqa: S104 - refused
+def test_the_service_does_not_listen_beyond_this_machine_without_a_key(
+    host: str, make_settings: MakeSettings, cli: CommandLine
+) -> None:
+    """Unless told that something else asks who is calling; it is an error of the settings."""
+    with pytest.raises(ConfigError, match="APP_ALLOW_UNAUTHENTICATED"):
+        listen(make_settings(host=host, port=0))
+    run = cli("serve", "--host", host, "--port", "0")
+
+    assert 2 == run.code
+    assert "APP_API_KEYS" in run.err
+
+
+@pytest.mark.parametrize(
+    "fields", [{"api_keys": KEYS}, {"allow_unauthenticated": True}, {"host": "127.0.0.2"}]
+)
+def test_it_does_with_one_or_when_told_so(
+    fields: dict[str, object], make_settings: MakeSettings
+) -> None:
+    """A key, the explicit permission, or an address of this machine only."""
+    host = {"host": "0.0.0.0"}  # noqa: S104 - what is tested
+    with listen(make_settings(**(host | {"port": 0} | fields))) as listener:
+        assert listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("network", ["proxy", "10.0.0.1/8", "*", ""])
+def test_a_proxy_is_trusted_by_its_network(network: str, make_settings: MakeSettings) -> None:
+    """A name, a wild card, or a network with bits beyond its mask is a mistake."""
+    with pytest.raises(ValidationError):
+        make_settings(trusted_proxies=[network])

@@ -1,0 +1,70 @@
+"""A call of a model is a span with the names of the conventions, where somebody wants spans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+
+from app.telemetry.context import bind_request_id
+from app.telemetry.traces import Attribute, Operation, current, end_span, start_span
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+
+def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
+    """Who was asked for what, within which request, and what came of it."""
+    with bind_request_id("abc"):
+        span = start_span(Operation.CHAT, "openai:gpt-4o-mini")
+    end_span(span, {Attribute.INPUT_TOKENS: 7, Attribute.COST_USD: None}, None)
+    (seen,) = spans.get_finished_spans()
+    assert ("chat gpt-4o-mini", SpanKind.CLIENT) == (seen.name, seen.kind)
+    assert {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.usage.input_tokens": 7,
+        "app.request_id": "abc",
+    } == dict(seen.attributes or {})
+    assert StatusCode.UNSET is seen.status.status_code
+
+
+def test_an_error_is_told_by_its_class(spans: InMemorySpanExporter) -> None:
+    """Its text may hold anything, so neither it nor a stack is recorded."""
+    span = start_span(Operation.EMBEDDINGS, "openai:small")
+    end_span(span, {}, "RateLimitError")
+    (seen,) = spans.get_finished_spans()
+    assert "RateLimitError" == (seen.attributes or {})["error.type"]
+    assert (StatusCode.ERROR, None) == (seen.status.status_code, seen.status.description)
+    assert () == seen.events
+
+
+def test_what_happens_within_belongs_to_the_span(spans: InMemorySpanExporter) -> None:
+    """As the spans of an instrumented HTTP client, once for each attempt."""
+    span = start_span(Operation.CHAT, "openai:gpt-4o-mini")
+    with current(span):
+        trace.get_tracer("test").start_span("POST").end()
+    assert not trace.get_current_span().is_recording()
+    end_span(span, {}, None)
+    inner, outer = spans.get_finished_spans()
+    assert inner.parent is not None
+    assert outer.context is not None
+    assert outer.context.span_id == inner.parent.span_id
+
+
+def test_without_an_sdk_a_span_is_nothing() -> None:
+    """Nobody has to set anything up."""
+    span = start_span(Operation.CHAT, "openai:gpt-4o-mini")
+    assert not span.is_recording()
+    with current(span):
+        assert not trace.get_current_span().is_recording()
+    end_span(span, {Attribute.INPUT_TOKENS: 7}, "RateLimitError")
+
+
+def test_own_names_have_a_prefix_of_their_own() -> None:
+    """Nobody takes what the service adds for a part of the conventions."""
+    prefixes = {name.value.partition(".")[0] for name in Attribute}
+    assert {"app", "error", "gen_ai"} == prefixes
+    assert {"chat", "embeddings"} == {operation.value for operation in Operation}
