@@ -64,11 +64,13 @@ check: $(VENV)/ready ## Lint the template repository itself (template/ has its o
 	ruff format --check scripts tests
 	ruff check scripts tests
 	mypy
+	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	zizmor --offline --quiet --min-severity low .github
 
 .PHONY: lock
-lock: $(VENV)/ready ## Pin the tools of the template repository anew
+lock: $(VENV)/ready ## Pin everything anew: the service with every option on, and the tools here
+	$(MAKE) -C template lock ARGS=--all
 	scripts/lock.sh
 
 .PHONY: clean

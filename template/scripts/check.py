@@ -75,6 +75,9 @@ def steps(root: Path) -> list[Step]:
             Step("workflows", (*python, "-m", "check_jsonschema", *schema, *workflows)),
             Step("actions", (str(tools / "zizmor"), "--offline", "--quiet", *workflows)),
         ]
+    if (root / "compose.yaml").exists():
+        schema = ("--builtin-schema", "vendor.compose-spec")
+        found.append(Step("compose", (*python, "-m", "check_jsonschema", *schema, "compose.yaml")))
     return found
 
 

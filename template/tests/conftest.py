@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import hypothesis
 import pytest
@@ -14,7 +15,11 @@ pytest_plugins = [
     "fixtures.guards",
     "fixtures.live",
     "fixtures.services",
+    "fixtures.spans",
 ]
+if find_spec("fixtures.provider"):  # only with a provider
+    modules = ("server", "cassettes", "conformance")
+    pytest_plugins += [f"fixtures.provider.{module}" for module in modules]
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-socket reads its options in the same hook

@@ -12,7 +12,8 @@ import yaml
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
-Answer = str | bool
+# The last is that of a question with several choices.
+Answer = str | bool | list[str]
 Answers = Mapping[str, Answer]
 
 FREE_TEXT: Final = ("project_name", "description", "owner")
@@ -36,8 +37,16 @@ CHOICES: Final[Mapping[str, Answers]] = {
     "defaults": {},
     "mit, 3.12, no ci": {"license": "MIT", "python_version": "3.12", "ci": "none"},
     "apache, 3.13, no docs": {"license": "Apache-2.0", "python_version": "3.13", "docs": False},
-    "bare": {"python_version": "3.14", "ci": "none", "docs": False},
+    "bare": {"python_version": "3.14", "ci": "none", "docs": False, "container": False},
     "one letter": {"project_name": "x", "owner": "y", "description": "z", "license": "MIT"},
+    # With the defaults, every combination of the providers.
+    "anthropic": {"llm_providers": ["anthropic"]},
+    "anthropic, openai's embeddings": {"llm_providers": ["anthropic"], "embeddings": "openai"},
+    "openai": {"llm_providers": ["openai"]},
+    "openai with embeddings": {"llm_providers": ["openai"], "embeddings": "openai"},
+    "openai's embeddings": {"embeddings": "openai"},
+    "both providers": {"llm_providers": ["anthropic", "openai"]},
+    "everything": {"llm_providers": ["anthropic", "openai"], "embeddings": "openai"},
 }
 
 ANSWER_SETS: Final[Mapping[str, Answers]] = {
@@ -71,21 +80,32 @@ def questions() -> Mapping[str, Mapping[str, object]]:
 
 
 def choices(question: str) -> tuple[Answer, ...]:
-    """Return every answer that a question admits; nothing for free text."""
+    """Return every answer that a question admits; nothing for free text.
+
+    Of a question with several choices: none, each alone, and all of them.
+    """
     details = questions()[question]
     if details["type"] == "bool":
         return (True, False)
     listed = details.get("choices", ())
     assert isinstance(listed, dict | list | tuple)
-    return tuple(listed.values()) if isinstance(listed, dict) else tuple(listed)
+    values = list(listed.values()) if isinstance(listed, dict) else list(listed)
+    if details.get("multiselect"):
+        return ([], *([value] for value in values), values)
+    return tuple(values)
 
 
 def default(question: str) -> Answer:
     """Return the default of a question whose default is no expression."""
     value = questions()[question]["default"]
-    assert isinstance(value, str | bool)
+    assert isinstance(value, str | bool | list)
     assert "@{" not in str(value)
     return value
+
+
+def comparable(question: str, answer: Answer) -> tuple[str, str]:
+    """Return a question with its answer in a form that fits into a set."""
+    return question, str(answer)
 
 
 def flips() -> Iterator[Answers]:

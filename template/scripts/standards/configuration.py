@@ -36,7 +36,7 @@ FLOOR = 90
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
     """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
     for node in module.walk(ast.ClassDef):
-        if "BaseSettings" not in {ast.unparse(base).split(".")[-1] for base in node.bases}:
+        if not any(ast.unparse(base).endswith("Settings") for base in node.bases):
             continue
         for field in node.body:
             match field:
@@ -64,7 +64,7 @@ def python_version(project: Project) -> Iterator[tuple[str, int, str]]:
 def flags_and_limits(project: Project) -> Iterator[tuple[str, int, str]]:
     """Keep the flags and limits that every service has; change their defaults as you need."""
     path = "src/app/config/settings.py"
-    text = project.text(path)
+    text = "".join(module.text for module in project.modules("src/app/config"))
     for name in FLAGS:
         if not re.search(rf"^    {name}:", text, re.MULTILINE):
             yield path, WHOLE, f"the setting `{name}` is gone"

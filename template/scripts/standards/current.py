@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["current_reference"]
 
-_VARIABLE = re.compile(r"^(?:# ?)?(APP_[A-Z0-9_]+)=")
+# In the template itself such lines say which answers a section is for; a service has none.
+_BLOCK = re.compile(r"^# \[%.+%\]\n", re.MULTILINE)
+_VARIABLE = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]+)=")
 
 
 def current_reference(project: Project) -> Iterator[tuple[str, int, str]]:
     """Run `make reference`, which writes what is generated from the settings."""
     for path, expected in generated(project.root).items():
-        actual = project.text(path)
+        actual = _BLOCK.sub("", project.text(path))
         if actual == expected:
             continue
         wanted, found = _variables(expected), _variables(actual)

@@ -46,8 +46,9 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
     if listed is None:
         yield WHOLE, "the module has no `__all__`, or not as a plain list"
         return
-    defined = set(_defined(module.tree.body))
-    offered = defined | (_imported(module) if module.path.endswith("__init__.py") else set())
+    imported = _imported(module)  # also with a stand-in where the import fails
+    defined = set(_defined(module.tree.body)) - imported
+    offered = defined | (imported if module.path.endswith("__init__.py") else set())
     for name in sorted(defined - set(listed)):
         yield line, f"`{name}` is public and not in `__all__`"
     for name in sorted(set(listed) - offered):

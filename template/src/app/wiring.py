@@ -6,29 +6,30 @@ Nothing is built when this module is imported, and an adapter is imported only w
 from __future__ import annotations
 
 import asyncio
-import importlib
-import pkgutil
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import app.ext
 from app.exceptions import ConfigError
+from app.extensions import discover_extensions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from types import ModuleType
+    from collections.abc import AsyncIterator, Callable, Mapping
 
-    from fastapi import APIRouter, FastAPI
+    from fastapi import FastAPI
 
     from app.api.services import Services
     from app.config.settings import Settings
-    from app.ingestion.loaders import Loader
+    from app.extensions import Extensions
+    from app.ingestion.loaders import DocumentLoader
+
+    # [%- if "openai" in llm_providers or embeddings == "openai" +%]
+    from app.llm.openai.session import Session
+
+    # [%- endif +%]
     from app.llm.ports import ChatModel, Embedder
     from app.retrieval.ports import Index
 
-__all__ = ["Extensions", "create_app", "discover_extensions", "open_services"]
+__all__ = ["create_app", "open_services"]
 
 _Part = TypeVar("_Part")
 
@@ -39,48 +40,79 @@ def _offline_extractive(_model: str, _settings: Settings) -> ChatModel:
     return ExtractiveChatModel()
 
 
+# [% if "anthropic" in llm_providers %]
+def _anthropic(name: str, settings: Settings) -> ChatModel:
+    from app.llm.anthropic.chat import AnthropicChatModel
+
+    return AnthropicChatModel(
+        _model_of(name),
+        key=settings.anthropic_api_key,
+        base_url=settings.anthropic_base_url,
+        timeout_seconds=settings.llm_timeout_seconds,
+    )
+
+
+# [% endif %]
+# [% if "openai" in llm_providers %]
+def _openai(name: str, settings: Settings) -> ChatModel:
+    from app.llm.openai.chat import OpenAIChatModel
+
+    return OpenAIChatModel(_model_of(name), _openai_session(name, settings))
+
+
+# [% endif %]
 def _offline_hashing(_model: str, _settings: Settings) -> Embedder:
     from app.llm.hashing import HashingEmbedder
 
     return HashingEmbedder()
 
 
+# [% if embeddings == "openai" %]
+def _openai_embedder(name: str, settings: Settings) -> Embedder:
+    from app.config.embeddings import KNOWN_DIMENSIONS
+    from app.llm.openai.embeddings import OpenAIEmbedder
+
+    # That one of them is there was checked with the settings.
+    dimension = settings.embedding_dimension or KNOWN_DIMENSIONS[name]
+    return OpenAIEmbedder(_model_of(name), _openai_session(name, settings), dimension=dimension)
+
+
+# [% endif %]
+# [% if "openai" in llm_providers or embeddings == "openai" %]
+def _openai_session(name: str, settings: Settings) -> Session:
+    from app.llm.openai.session import Session
+
+    return Session(
+        name,
+        key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        timeout_seconds=settings.llm_timeout_seconds,
+    )
+
+
+# [% endif %]
+# [% if llm_providers or embeddings != "offline" %]
+def _model_of(name: str) -> str:
+    return name.partition(":")[2]
+
+
+# [% endif %]
 # `provider:model` → what builds it; `provider:*` takes any model of that provider.
 _CHAT_MODELS: Mapping[str, Callable[[str, Settings], ChatModel]] = {
+    # [% if "anthropic" in llm_providers %]
+    "anthropic:*": _anthropic,
+    # [% endif %]
     "offline:extractive": _offline_extractive,
+    # [% if "openai" in llm_providers %]
+    "openai:*": _openai,
+    # [% endif %]
 }
 _EMBEDDERS: Mapping[str, Callable[[str, Settings], Embedder]] = {
     "offline:hashing": _offline_hashing,
+    # [% if embeddings == "openai" %]
+    "openai:*": _openai_embedder,
+    # [% endif %]
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Extensions:
-    """What the modules of `app.ext` add to the service."""
-
-    routers: tuple[APIRouter, ...]
-    loaders: Mapping[str, Loader]
-
-
-def discover_extensions(package: ModuleType = app.ext) -> Extensions:
-    """Import the modules of a package, sorted by name, and collect what they define.
-
-    Raises:
-        ConfigError: a module cannot be imported, or defines something else than it should; the
-            text names it.
-    """
-    routers: list[APIRouter] = []
-    loaders: dict[str, Loader] = {}
-    for name in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
-        path = f"{package.__name__}.{name}"
-        try:
-            module = importlib.import_module(path)
-        except Exception as exc:  # the team's module may raise anything
-            msg = f"the extension {path} cannot be imported: {type(exc).__name__}: {exc}"
-            raise ConfigError(msg) from exc
-        routers += _routers(module)
-        loaders |= _loaders(module)
-    return Extensions(routers=tuple(routers), loaders=loaders)
 
 
 @asynccontextmanager
@@ -89,7 +121,7 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
 
     Args:
         settings: which adapters to use, and how.
-        rebuild: empty an index that was made with other settings, instead of refusing it.
+        rebuild: make a new index, which takes the place of the old one when it is published.
 
     Raises:
         ConfigError: the settings name what does not exist, or an extension cannot be loaded.
@@ -98,7 +130,6 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
     """
     from app.api.services import Services
     from app.graph.answering import Answerer
-    from app.ingestion.loaders import LoaderRegistry
     from app.ingestion.pipeline import Pipeline
     from app.llm.observed import ObservedChatModel
     from app.retrieval.retriever import Retriever
@@ -110,7 +141,26 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
     async with AsyncExitStack() as stack:
         embedder = await _entered(stack, make_embedder(settings.embedding_model, settings))
         chat_model = await _entered(stack, make_model(settings.default_model, settings))
-        model = ObservedChatModel(chat_model, metrics=metrics)
+        model: ChatModel = ObservedChatModel(
+            chat_model, metrics=metrics, log_content=settings.log_content
+        )
+        # [% if llm_providers or embeddings != "offline" %]
+        from app.llm.resilience.guards import Guards
+
+        guards = await stack.enter_async_context(Guards.open(settings, metrics))
+        chat_models = [chat_model]
+        chat_models += [
+            await _entered(stack, make_fallback(name, settings))
+            for name in settings.fallback_models
+            if (make_fallback := _pick(_CHAT_MODELS, name))
+        ]
+        model = guards.chat_model(chat_models)
+        # [% endif %]
+        # [% if embeddings != "offline" %]
+        from app.llm.resilience.embedding_guards import guarded_embedder
+
+        embedder = guarded_embedder(embedder, guards, settings, metrics)
+        # [% endif %]
         index = await _open_index(stack, settings, embedder, rebuild=rebuild)
         retriever = Retriever(index=index, embedder=embedder, metrics=metrics)
         yield Services(
@@ -118,7 +168,14 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
             index=index,
             retriever=retriever,
             answerer=Answerer(
-                retriever=retriever, model=model, index=index, metrics=metrics, settings=settings
+                retriever=retriever,
+                model=model,
+                index=index,
+                metrics=metrics,
+                settings=settings,
+                # [% if llm_providers or embeddings != "offline" %]
+                window_tokens=guards.window_tokens(chat_models),
+                # [% endif %]
             ),
             pipeline=Pipeline(
                 index=index,
@@ -127,7 +184,7 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
                 chunk_tokens=settings.chunk_tokens,
                 chunk_overlap_tokens=settings.chunk_overlap_tokens,
                 max_document_bytes=settings.max_document_bytes,
-                loaders=LoaderRegistry(extensions.loaders),
+                loaders=_open_parsers(stack, settings, extensions),
             ),
             metrics=metrics,
             routers=extensions.routers,
@@ -171,6 +228,22 @@ async def _open_index(
     return await stack.enter_async_context(index)
 
 
+def _open_parsers(
+    stack: AsyncExitStack, settings: Settings, extensions: Extensions
+) -> DocumentLoader:
+    from app.ingestion.loaders import LoaderRegistry
+    from app.ingestion.loaders.pool import ParserPool
+
+    pool = ParserPool(
+        LoaderRegistry(extensions.loaders),
+        timeout_seconds=settings.parse_timeout_seconds,
+        memory_bytes=settings.parse_memory_bytes,
+        max_text_bytes=settings.max_document_bytes,
+    )
+    stack.push_async_callback(asyncio.to_thread, pool.close)
+    return pool
+
+
 async def _entered(stack: AsyncExitStack, part: _Part) -> _Part:
     """Enter a part that holds connections, so that the stack closes them."""
     if isinstance(part, AbstractAsyncContextManager):
@@ -183,45 +256,23 @@ def _chosen(
 ) -> tuple[Callable[[str, Settings], ChatModel], Callable[[str, Settings], Embedder]]:
     make_model = _pick(_CHAT_MODELS, settings.default_model)
     make_embedder = _pick(_EMBEDDERS, settings.embedding_model)
-    if make_model is None or make_embedder is None:
-        chosen = (
-            ("APP_DEFAULT_MODEL", settings.default_model, make_model, _CHAT_MODELS),
-            ("APP_EMBEDDING_MODEL", settings.embedding_model, make_embedder, _EMBEDDERS),
-        )
-        raise ConfigError(
-            *(
-                f"{variable}: there is no {name!r}; known: {', '.join(sorted(known))}"
-                for variable, name, found, known in chosen
-                if found is None
-            )
-        )
+    chosen: list[tuple[str, str, Mapping[str, object]]] = [
+        ("APP_DEFAULT_MODEL", settings.default_model, _CHAT_MODELS),
+        ("APP_EMBEDDING_MODEL", settings.embedding_model, _EMBEDDERS),
+    ]
+    # [% if llm_providers or embeddings != "offline" %]
+    chosen += [("APP_FALLBACK_MODELS", name, _CHAT_MODELS) for name in settings.fallback_models]
+    # [% endif %]
+    problems = [
+        f"{variable}: there is no {name!r}; known: {', '.join(sorted(known))}"
+        for variable, name, known in chosen
+        if _pick(known, name) is None
+    ]
+    if problems or make_model is None or make_embedder is None:
+        raise ConfigError(*problems)
     return make_model, make_embedder
 
 
 def _pick(known: Mapping[str, _Part], name: str) -> _Part | None:
     provider, _, _ = name.partition(":")
     return known.get(name) or known.get(f"{provider}:*")
-
-
-def _routers(module: ModuleType) -> tuple[APIRouter, ...]:
-    routers: object = getattr(module, "routers", ())
-    if routers == ():
-        return ()
-    from fastapi import APIRouter
-
-    if not isinstance(routers, tuple) or not all(isinstance(each, APIRouter) for each in routers):
-        msg = f"{module.__name__}.routers must be a tuple of APIRouter"
-        raise ConfigError(msg)
-    return routers
-
-
-def _loaders(module: ModuleType) -> Mapping[str, Loader]:
-    loaders: object = getattr(module, "loaders", {})
-    well_formed = isinstance(loaders, Mapping) and all(
-        isinstance(suffix, str) and suffix.startswith(".") and callable(loader)
-        for suffix, loader in loaders.items()
-    )
-    if not well_formed or not isinstance(loaders, Mapping):
-        msg = f"{module.__name__}.loaders must map suffixes such as '.rst' to loaders"
-        raise ConfigError(msg)
-    return loaders

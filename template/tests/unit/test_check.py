@@ -82,6 +82,13 @@ def test_workflows_are_checked_where_there_are_any(tmp_path: Path) -> None:
     assert {"workflows", "actions", "hooks"} <= {step.name for step in steps(tmp_path)}
 
 
+def test_compose_file_is_checked_where_there_is_one(tmp_path: Path) -> None:
+    """Without a container there is nothing to check."""
+    names = {step.name for step in steps(tmp_path)}
+    (tmp_path / "compose.yaml").touch()
+    assert {"compose"} == {step.name for step in steps(tmp_path)} - names
+
+
 def test_link_is_relative(tmp_path: Path) -> None:
     """The link holds wherever the checkout is moved to."""
     packages = tmp_path / ".venv/lib/python3.11/site-packages"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.exceptions import ConfigError
-from app.wiring import discover_extensions
+from app.extensions import discover_extensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

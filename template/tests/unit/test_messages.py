@@ -10,7 +10,7 @@ from app.llm.messages import ChatReply, ChatRequest, Message, Passage, Prompt, U
 MESSAGES = (Message(role="user", content="Hello?"),)
 
 
-@pytest.mark.parametrize("text", ["", "  \n\t", "x" * 100_001])
+@pytest.mark.parametrize("text", ["", "  \n\t", "\x1c\x1f\x85", "x" * 100_001])
 def test_a_prompt_is_neither_blank_nor_endless(text: str) -> None:
     """VAL1: 1 to 100,000 characters."""
     with pytest.raises(ValidationError):

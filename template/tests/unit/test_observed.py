@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
 from app.exceptions import InvalidResponseError, RateLimitError
-from app.llm.messages import ChatReply, ChatRequest, Delta, Message
+from app.llm.calls import note_attempt
+from app.llm.messages import ChatReply, ChatRequest, Delta, Message, Usage
 from app.llm.observed import ObservedChatModel
 from app.llm.tokens import count_tokens
 from app.telemetry.metrics import Metrics
 from fixtures.models import FakeChatModel
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import AsyncGenerator, MutableMapping
     from typing import Any
+
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 SECRET = "the patient is called"
 REQUEST = ChatRequest(
@@ -156,3 +160,96 @@ async def test_a_stream_left_after_the_reply_has_succeeded(metrics: Metrics) -> 
         await stream.aclose()
     event = only_event(logs)
     assert (event["log_level"], event["success"], event["error"]) == ("info", True, None)
+
+
+async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
+    """Attempts, the time to the first piece, and the cost; all three are counted as well."""
+
+    class Retried(FakeChatModel):
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
+            """Be sent twice."""
+            note_attempt()
+            note_attempt()
+            async for piece in super().stream(request):
+                yield piece
+
+    charged: list[Usage] = []
+
+    def charge(usage: Usage) -> float | None:
+        charged.append(usage)
+        return 0.5
+
+    with capture_logs() as logs:
+        pieces = await read(ObservedChatModel(Retried(REPLY), metrics=metrics, charge=charge))
+    event = only_event(logs)
+    assert (event["operation"], event["attempts"], event["cost_usd"]) == ("chat", 2, 0.5)
+    assert 0 <= event["first_token_ms"] <= event["latency_ms"]
+    assert isinstance(pieces[-1], ChatReply)
+    assert [pieces[-1].usage] == charged
+    text = metrics.exposition().decode()
+    assert 'llm_attempts_total{model="fake:scripted"} 2.0' in text
+    assert 'llm_cost_usd_total{model="fake:scripted"} 0.5' in text
+    assert 'llm_first_token_ms_count{model="fake:scripted"} 1.0' in text
+
+
+async def test_an_unknown_cost_is_null(metrics: Metrics) -> None:
+    """And never 0, neither in the log nor in the metrics; what is free says 0."""
+    unknown = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics, charge=lambda _: None)
+    with capture_logs() as logs:
+        await unknown.complete(REQUEST)
+    event = only_event(logs)
+    assert (event["cost_usd"], event["attempts"], event["first_token_ms"]) == (None, 1, None)
+    assert "llm_cost_usd_total{" not in metrics.exposition().decode()
+    with capture_logs() as logs:
+        await ObservedChatModel(FakeChatModel(REPLY), metrics=metrics).complete(REQUEST)
+    assert only_event(logs)["cost_usd"] == 0.0
+
+
+async def test_a_call_is_a_span(metrics: Metrics, spans: InMemorySpanExporter) -> None:
+    """With what the event has, and without the content."""
+    model = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics, charge=lambda _: 0.5)
+    await read(model)
+    (span,) = spans.get_finished_spans()
+    attributes = dict(span.attributes or {})
+    assert span.name == "chat scripted"
+    assert attributes["gen_ai.usage.output_tokens"] == count_tokens(REPLY)
+    assert attributes["gen_ai.response.model"] == "scripted"
+    assert attributes["gen_ai.request.stream"] is True
+    assert attributes["app.llm.cost_usd"] == 0.5
+    assert attributes["app.llm.prompt_hash"] == "abc"
+    assert "secret" not in span.to_json()
+    assert SECRET not in span.to_json()
+
+
+async def test_content_is_told_where_it_was_asked_for(
+    metrics: Metrics, spans: InMemorySpanExporter
+) -> None:
+    """Only then, and a warning says so before the first call."""
+    with capture_logs() as logs:
+        model = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics, log_content=True)
+        assert [("content_is_logged", "warning")] == [
+            (event["event"], event["log_level"]) for event in logs
+        ]
+        await model.complete(REQUEST)
+    event = logs[-1]
+    assert event["prompt"] == [{"role": "user", "content": SECRET}]
+    assert event["reply"] == REPLY
+    (span,) = spans.get_finished_spans()
+    attributes = dict(span.attributes or {})
+    assert json.loads(str(attributes["gen_ai.input.messages"])) == [
+        {"role": "user", "parts": [{"type": "text", "content": SECRET}]}
+    ]
+    assert REPLY in str(attributes["gen_ai.output.messages"])
+
+
+async def test_a_failed_call_has_a_prompt_and_no_reply(
+    metrics: Metrics, spans: InMemorySpanExporter
+) -> None:
+    """What was asked is there, as it was asked for; what never came is empty."""
+    fake = FakeChatModel(RateLimitError("wait"))
+    model = ObservedChatModel(fake, metrics=metrics, log_content=True)
+    with capture_logs() as logs, pytest.raises(RateLimitError):
+        await model.complete(REQUEST)
+    assert (logs[-1]["reply"], logs[-1]["prompt"][0]["content"]) == ("", SECRET)
+    (span,) = spans.get_finished_spans()
+    assert (span.attributes or {})["error.type"] == "RateLimitError"

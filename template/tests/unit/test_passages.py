@@ -139,6 +139,13 @@ def test_headings_are_context() -> None:
     assert (frozenset({"privaci"}), frozenset({"invoic"})) == quote.headings
 
 
+def test_lines_for_a_site_generator_are_no_quotes() -> None:
+    """Neither a directive nor the target of a link says anything to a reader."""
+    text = "The class is here.\n\n::: app.Response\n\n[docs]: https://docs.example/x\n\nIt ends."
+    assert kinds_and_texts(text) == [("sentence", "The class is here."), ("sentence", "It ends.")]
+    assert kinds_and_texts("```\n::: app.Response\n```") == [("code", "::: app.Response")]
+
+
 @given(st.text(alphabet="aA1. \n-|`#?:>$*", max_size=200))
 def test_any_text_can_be_taken_apart(text: str) -> None:
     """No text fails, quotes are not empty, and their order counts up."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel
 
 from app.exceptions import InvalidResponseError
 from app.llm.messages import ChatReply, Usage
-from app.llm.replies import parse_reply
+from app.llm.replies import parse_reply, structured
 
 if TYPE_CHECKING:
     from app.llm.replies import RawReply
@@ -48,3 +50,22 @@ def test_a_bad_reply_is_refused(change: dict[str, object]) -> None:
         parse_reply(raw)
     assert "fake:one" in caught.value.response
     assert caught.value.__cause__ is not None
+
+
+def test_what_was_written_is_in_no_traceback() -> None:
+    """Tracebacks go to the log, and a reply has what people asked and what documents say."""
+
+    class Form(BaseModel):
+        number: int
+
+    raw = raw_reply()
+    raw.update({"text": ["a secret text"]})  # type: ignore[typeddict-item]  # a provider breaks its promise
+    with pytest.raises(InvalidResponseError) as broken:
+        parse_reply(raw)
+    usage = Usage(prompt_tokens=10, completion_tokens=2)
+    reply = ChatReply(text='{"number": "a secret text"}', model="fake:one", usage=usage)
+    with pytest.raises(InvalidResponseError, match="Form") as unstructured:
+        structured(reply, Form)
+    for caught in (broken, unstructured):
+        assert "secret" not in "".join(traceback.format_exception(caught.value))
+        assert "secret" in caught.value.response

@@ -73,7 +73,7 @@ PLANTED = [
     (configuration.checked_modules, "@no_type_check\ndef f(a): ...\n", 1),
     (
         configuration.described_settings,
-        'class Settings(BaseSettings):\n    name: str = Field(default="")\n',
+        'class Settings(AccessSettings):\n    name: str = Field(default="")\n',
         2,
     ),
     (
@@ -88,6 +88,10 @@ GOOD = [
     (modules.future_import, FUTURE),
     (modules.public_names, '__all__ = ["A", "b"]\nimport os\n_c = 1\nA = 1\n\ndef b(): ...\n'),
     (modules.public_names, '__all__: list[str] = []\nif __name__ == "__main__":\n    x = 1\n'),
+    (
+        modules.public_names,
+        "__all__: list[str] = []\ntry:\n    import pwd\nexcept ImportError:\n    pwd = None\n",
+    ),
     (modules.public_names, '__all__: list[str] = []\nItem = TypeVar("Item")\n'),
     (modules.module_length, "\n" * 300),
     (modules.environment_reads, "import os\n\nsep = os.sep\n"),

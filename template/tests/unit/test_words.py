@@ -45,9 +45,21 @@ def test_a_vocabulary_has_the_parts_of_camel_case(text: str, also: set[str]) -> 
         (["valid"], ["valid"]),
         (["vali"], ["vali"]),  # too short to tell
         (["planet"], ["planet"]),  # `plan` is another word
+        (["valib"], ["valib"]),  # another letter in a short word makes another word
+        (["rollbakk"], ["rollbakk"]),
+        (["retirn", "compertment"], ["retirn", "compartment"]),  # in a long one it is a slip
         (["roll", "back"], ["roll", "back", "rollback"]),
     ],
 )
 def test_near_words(words: list[str], found: list[str]) -> None:
     """A misspelt word is read as the known one; what resembles none stays."""
-    assert found == near_words(words, {"return", "valid", "plan", "rollback", "1000"})
+    known = {"return", "valid", "plan", "rollback", "1000", "compartment"}
+    assert found == near_words(words, known)
+
+
+@pytest.mark.parametrize("text", ["日本語 検索", "книга", "كتاب", "한국어", "Ελλάδα"])
+def test_other_scripts_are_matched_as_they_are_written(text: str) -> None:
+    """Only English is stemmed; a word of another script equals itself, and none fails."""
+    assert text.casefold().split() == content_words(text)
+    assert frozenset(content_words(text)) == vocabulary(text)
+    assert content_words(text) == near_words(content_words(text), vocabulary(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 __all__ = [
     "NOT_FOUND",
@@ -21,14 +21,25 @@ __all__ = [
 NOT_FOUND = "The answer was not found in the documents."
 """What a model replies when the passages do not answer the question; prompts ask for it."""
 
-Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100_000)]
+
+def _stripped(value: object) -> object:
+    # Pydantic's own stripping leaves the separators U+001C to U+001F, which Python takes for space.
+    return value.strip() if isinstance(value, str) else value
+
+
+Prompt = Annotated[
+    str, StringConstraints(min_length=1, max_length=100_000), BeforeValidator(_stripped)
+]
 """A text that a person wrote: 1 to 100,000 characters without the space around it."""
 
 
 class Strict(BaseModel):
-    """A model that refuses unknown fields and does not change once made."""
+    """A model that refuses unknown fields and does not change once made.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Its errors do not show what they are about: tracebacks go to the log, where no content belongs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Message(Strict):
@@ -55,14 +66,17 @@ class ChatRequest(Strict):
 
     `messages` is the whole prompt, with the passages fenced as data; providers send it.
     `question` and `passages` are the same content in parts, for models that read them directly.
+    `temperature` is `None` where the model is to have its own: some admit no other.
+    `reply_type` asks for JSON that this model validates, where the provider can be asked for it.
     `prompt_hash` is that of the prompt file the messages were made from; it is only logged.
     """
 
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
     question: Prompt
     passages: tuple[Passage, ...] = ()
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    reply_type: type[BaseModel] | None = None
     prompt_hash: str = ""
 
 

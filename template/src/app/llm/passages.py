@@ -32,6 +32,8 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S")
 _CODE_SPAN = re.compile(r"`[^`]*`")
 _TABLE_RULE = re.compile(r"[-:| \t]+\Z")
+# Lines for a site generator: a directive (mkdocstrings), or the target of a link.
+_NOT_TEXT = re.compile(r"^[ \t]*(?::{3,}[^\n]*|\[[^\]\n]{1,200}\]:[ \t]*\S+[^\n]*)$", re.MULTILINE)
 _TITLE_MARK = re.compile(r"\#{1,6}[ \t]+")
 _LIKE_CODE = re.compile(
     r"""
@@ -155,6 +157,7 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _unfenced(text: str) -> Iterator[_Block]:
+    text = _NOT_TEXT.sub("", text)
     paragraphs = [part.strip("\n") for part in _BLANK_LINE.split(text) if part.strip()]
     for is_code, run in groupby(paragraphs, key=_is_code):
         if is_code:

@@ -66,6 +66,8 @@ _ASKS_STEPS = re.compile(
 _DIRECTS = re.compile(
     r"(?:You can|To|First|Use|Add|Call|Choose|Create|Import|Install|Open|Run|Set)\b"
 )
+# An entry of a change log says what was changed once, and not how things are.
+_LOG_ENTRY = re.compile(r"\bPR \#\d|\(\#\d+\)|\bby @\w")
 # Sentences about the text itself, which say nothing away from their place.
 _SIGNPOST = re.compile(
     r"\byou(?:'ll| will) (?:see|learn|read)\b|\bhave (?:only |just |already )?seen\b|\bread more\b"
@@ -147,6 +149,8 @@ class Relevance:
             factor *= 1.15
         if _SIGNPOST.search(quote.text):
             factor *= 0.7
+        if _LOG_ENTRY.search(quote.text):
+            factor *= 0.5
         if self._definition and (named := re.match(self._definition, quote.text, re.IGNORECASE)):
             factor *= 1.6 if named["defined"] else 1.2
         return factor

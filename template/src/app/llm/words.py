@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["content_words", "near_words", "vocabulary"]
 
 _SHORTEST_TYPO = 5
+_LONG_WORD = 9
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:['\u2019][^\W_]+)*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -84,8 +85,9 @@ def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
 
     A misspelt word of five letters and more is replaced by the known one that it resembles most,
     among those with the same initial and at most one letter more or less: at least 0.8 by the
-    measure of Ratcliff and Obershelp (`difflib`). Two words that are known as one are joined by
-    that one, as in `roll`, `back`, `rollback`.
+    measure of Ratcliff and Obershelp (`difflib`). In a short word only a letter too many, missing
+    or out of place is a slip; with another letter it is another word, as `patent` and `parent`. Two
+    words that are known as one are joined by that one, as in `roll`, `back`, `rollback`.
     """
     words = list(words)
     joined = (first + second for first, second in pairwise(words) if first + second in known)
@@ -100,6 +102,7 @@ def _nearest(word: str, known: Collection[str]) -> str:
         other
         for other in known
         if other[0] == word[0] and abs(len(other) - len(word)) <= 1 and other.isalpha()
+        if len(other) != len(word) or len(word) >= _LONG_WORD or sorted(other) == sorted(word)
     ]
     return next(iter(get_close_matches(word, candidates, n=1, cutoff=0.8)), word)
 

@@ -1,0 +1,90 @@
+"""The settings of calls to providers: how long, how often, how many at a time, and for how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, StringConstraints
+from pydantic_settings import BaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CallSettings"]
+
+_ModelName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
+]
+
+
+class CallSettings(BaseSettings):
+    """Calls to providers."""
+
+    fallback_models: tuple[_ModelName, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Chat models to ask, in this order, where the default one fails.",
+        examples=['["offline:extractive"]'],
+    )
+    llm_timeout_seconds: float = Field(
+        default=28.0,
+        gt=0,
+        le=600,
+        description="Longest time of a request to the models, with every attempt at every model, "
+        "in seconds; keep it below APP_TIMEOUT_SECONDS.",
+    )
+    llm_attempt_timeout_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        le=600,
+        description="Longest wait of an attempt for its reply and, in a stream, for the next "
+        "piece, in seconds.",
+    )
+    llm_attempts: int = Field(
+        default=3, ge=1, le=10, description="Most attempts at one model for a request."
+    )
+    llm_concurrency: int = Field(
+        default=16, ge=1, le=10_000, description="Calls of one model at a time; others queue."
+    )
+    llm_queue_seconds: float = Field(
+        default=5.0, gt=0, le=600, description="Longest wait in that queue, in seconds."
+    )
+    llm_circuit_failures: int = Field(
+        default=5,
+        ge=1,
+        le=1_000,
+        description="Failures of a model in a row after which it is left alone.",
+    )
+    llm_circuit_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3_600,
+        description="How long it is left alone before one call probes it, in seconds.",
+    )
+    daily_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000_000,
+        description="Most tokens of a day (UTC), of all models together; any number by default.",
+        examples=["5000000"],
+    )
+    daily_cost_usd: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Most US dollars of a day (UTC), by list prices; any sum by default.",
+        examples=["20"],
+    )
+    paid_path: Path = Field(
+        default=Path("var/paid.sqlite"),
+        description="The SQLite file with what was paid for: embeddings, and what each day cost.",
+    )
+
+    def call_problems(self) -> Iterator[str]:
+        """Yield what does not fit together, each line with the variables that it is about."""
+        if self.llm_attempt_timeout_seconds > self.llm_timeout_seconds:
+            yield (
+                f"APP_LLM_ATTEMPT_TIMEOUT_SECONDS ({self.llm_attempt_timeout_seconds:g}) must be "
+                f"at most APP_LLM_TIMEOUT_SECONDS ({self.llm_timeout_seconds:g})"
+            )

@@ -1,0 +1,49 @@
+"""The settings of embeddings that a provider makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["KNOWN_DIMENSIONS", "EmbeddingSettings"]
+
+KNOWN_DIMENSIONS: Final[Mapping[str, int]] = {
+    "openai:text-embedding-3-large": 3_072,
+    "openai:text-embedding-3-small": 1_536,
+    "openai:text-embedding-ada-002": 1_536,
+}
+"""Lengths of the vectors of models whose vendors tell."""
+
+
+class EmbeddingSettings(BaseSettings):
+    """Embeddings of a provider."""
+
+    embedding_dimension: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Length of the vectors; the model's own by default, where that is known. "
+        "text-embedding-3 models shorten theirs to it.",
+        examples=["1024"],
+    )
+    embedding_batch_texts: int = Field(
+        default=128, ge=1, le=2_048, description="Most texts in a request for embeddings."
+    )
+    embedding_batch_tokens: int = Field(
+        default=100_000,
+        ge=100,
+        le=1_000_000,
+        description="Most tokens in a request for embeddings (estimated).",
+    )
+
+    def embedding_problems(self, model: str) -> Iterator[str]:
+        """Yield a line where nobody knows how long the model's vectors are."""
+        known = model.startswith("offline:") or model in KNOWN_DIMENSIONS
+        if not known and self.embedding_dimension is None:
+            need = f"APP_EMBEDDING_MODEL ({model}) needs it"
+            yield f"APP_EMBEDDING_DIMENSION: {need}, and it is not set"

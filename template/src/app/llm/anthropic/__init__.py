@@ -1,0 +1,5 @@
+"""Anthropic, and every server that speaks its protocol."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

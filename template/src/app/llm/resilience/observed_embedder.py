@@ -1,0 +1,68 @@
+"""An embedder whose every call is told of, whichever provider it is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.llm.messages import Usage
+from app.llm.observer import Observer
+from app.llm.tokens import count_tokens
+from app.telemetry.traces import Attribute, Operation, current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from app.llm.ports import Embedder, Vector, Vectors
+    from app.telemetry.metrics import Metrics
+
+__all__ = ["ObservedEmbedder"]
+
+
+class ObservedEmbedder:
+    """Wraps an embedder as `ObservedChatModel` wraps a chat model; its tokens are estimates."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        metrics: Metrics,
+        charge: Callable[[Usage], float | None],
+    ) -> None:
+        self._embedder = embedder
+        self._observer = Observer(embedder.name, metrics, charge)
+
+    @property
+    def name(self) -> str:
+        """The wrapped embedder's name."""
+        return self._embedder.name
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return self._embedder.dimension
+
+    @property
+    def rank_weight(self) -> float:
+        """What a rank by these vectors counts."""
+        return self._embedder.rank_weight
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Return the wrapped embedder's vectors; its errors pass through."""
+        with self._observed(texts):
+            return await self._embedder.embed_documents(texts)
+
+    async def embed_query(self, text: str) -> Vector:
+        """Return the wrapped embedder's vector; its errors pass through."""
+        with self._observed([text]):
+            return await self._embedder.embed_query(text)
+
+    @contextmanager
+    def _observed(self, texts: Sequence[str]) -> Iterator[None]:
+        sent = sum(map(count_tokens, texts))
+        with self._observer.observing(Operation.EMBEDDINGS, sent) as seen:
+            seen.fields["texts"] = len(texts)
+            seen.attributes[Attribute.DIMENSION] = self.dimension
+            with seen.call.entered(), current(seen.span):
+                yield
+            seen.usage = Usage(prompt_tokens=sent, completion_tokens=0)

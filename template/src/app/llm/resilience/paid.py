@@ -1,0 +1,174 @@
+"""What was paid for, kept in a SQLite file of its own: embeddings, and what each day has cost.
+
+The file stands beside the index and not in it, for it outlives a rebuild: the same text is not
+embedded twice by the same model, however it is chunked and whatever the index is made with. It
+holds no text, only hashes and vectors. It may be deleted while no process runs; that costs what it
+costs to embed the documents again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from app.exceptions import LLMError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+    from types import TracebackType
+
+    _T = TypeVar("_T")
+
+__all__ = ["PaidStore", "Spent"]
+
+_BUSY_SECONDS = 60.0
+_SCHEMA = (
+    # Not WITHOUT ROWID: a vector takes some KB, and rows of that size make a slow key.
+    """CREATE TABLE IF NOT EXISTS embeddings (
+        key BLOB PRIMARY KEY,
+        vector BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE IF NOT EXISTS spending (
+        day TEXT PRIMARY KEY,
+        tokens INTEGER NOT NULL,
+        cost_usd REAL NOT NULL
+    ) STRICT""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent: tokens, and US dollars where the price was known."""
+
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+
+class PaidStore:
+    """The file. An async context manager; several processes may share it.
+
+    One thread does all the work, and nothing on the event loop waits for the disk.
+
+    Args:
+        path: the file; it and its folder are made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="paid")
+        self._connection: sqlite3.Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._run(self._open)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._run(self._close)
+        self._thread.shutdown()
+
+    async def find(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the vectors that there are, by key."""
+
+        def find() -> dict[bytes, bytes]:
+            found: dict[bytes, bytes] = {}
+            for key in keys:
+                row = self._sqlite.execute(
+                    "SELECT vector FROM embeddings WHERE key = ?", (key,)
+                ).fetchone()
+                if row is not None:
+                    found[key] = row[0]
+            return found
+
+        return await self._run(find)
+
+    async def keep(self, vectors: Mapping[bytes, bytes]) -> None:
+        """Keep vectors by key; once this returns, a crash does not lose them."""
+
+        def keep() -> None:
+            _write_many(self._sqlite, vectors.items())
+
+        await self._run(keep)
+
+    async def spent(self, day: str) -> Spent:
+        """Return what was spent on a day."""
+        return await self._run(lambda: self._spent(day))
+
+    def spend(self, day: str, spent: Spent) -> Future[Spent]:
+        """Add to what was spent on a day, and return all of it, of every process, once written."""
+
+        def add() -> Spent:
+            row = self._sqlite.execute(
+                """INSERT INTO spending VALUES (?, ?, ?)
+                ON CONFLICT (day) DO UPDATE SET tokens = tokens + excluded.tokens,
+                    cost_usd = cost_usd + excluded.cost_usd
+                RETURNING tokens, cost_usd""",
+                (day, spent.tokens, spent.cost_usd),
+            ).fetchone()
+            return Spent(*row)
+
+        return self._thread.submit(copy_context().run, add)
+
+    @property
+    def _sqlite(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise LLMError(f"{self._path} is closed")
+        return self._connection
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+        self._connection = connection
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A write is synced: it costs less than what it keeps from being paid again.
+        connection.execute("PRAGMA synchronous = FULL")
+        for statement in _SCHEMA:
+            connection.execute(statement)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _spent(self, day: str) -> Spent:
+        row = self._sqlite.execute(
+            "SELECT tokens, cost_usd FROM spending WHERE day = ?", (day,)
+        ).fetchone()
+        return Spent(*row) if row else Spent()
+
+    async def _run(self, job: Callable[[], _T]) -> _T:
+        """Run a job in the thread.
+
+        Raises:
+            LLMError: SQLite could not do it.
+        """
+        context = copy_context()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, context.run, job)
+        except (sqlite3.Error, OSError) as exc:
+            raise LLMError(f"{self._path} (APP_PAID_PATH) cannot be used: {exc}") from exc
+
+
+def _write_many(connection: sqlite3.Connection, rows: Iterable[tuple[bytes, bytes]]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

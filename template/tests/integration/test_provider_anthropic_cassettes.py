@@ -1,0 +1,41 @@
+"""Anthropic's chat models, with what was recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.llm.anthropic.chat import AnthropicChatModel
+from app.llm.messages import ChatReply
+from fixtures.provider.questions import question
+
+if TYPE_CHECKING:
+    from fixtures.provider.cassettes import Tape
+
+MODEL = "claude-haiku-4-5"
+
+
+def make_model(tape: Tape) -> AnthropicChatModel:
+    """Return the model that was recorded."""
+    key = tape.key("ANTHROPIC_API_KEY")
+    return AnthropicChatModel(MODEL, key=key, base_url=tape.anthropic_url, timeout_seconds=30)
+
+
+async def test_a_reply_is_understood(tape: Tape) -> None:
+    """It answers with a citation, and says what it took."""
+    with tape.playing("anthropic_complete"):
+        async with make_model(tape) as model:
+            reply = await model.complete(await question())
+    assert "72 hours" in reply.text
+    assert "[1]" in reply.text
+    assert reply.usage.prompt_tokens > reply.usage.completion_tokens > 0
+
+
+async def test_a_stream_is_understood(tape: Tape) -> None:
+    """Its pieces make up the reply, and the usage comes with the last of them."""
+    with tape.playing("anthropic_stream"):
+        async with make_model(tape) as model:
+            *pieces, reply = [piece async for piece in model.stream(await question())]
+    assert isinstance(reply, ChatReply)
+    assert reply.text == "".join(piece.text for piece in pieces)
+    assert "72 hours" in reply.text
+    assert reply.usage.prompt_tokens > reply.usage.completion_tokens > 0

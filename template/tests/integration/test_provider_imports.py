@@ -1,0 +1,36 @@
+"""A provider's package costs who uses it, and nobody else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from fixtures.command_line import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SCRIPT = """
+import asyncio, sys
+from app.config.settings import Settings
+from app.wiring import create_app, open_services
+async def main():
+    settings = Settings(index_path=sys.argv[1] + "/i.sqlite")
+    create_app(settings)
+    async with open_services(settings):
+        print(sorted({"anthropic", "openai"} & sys.modules.keys()))
+asyncio.run(main())
+"""
+
+
+def test_the_offline_service_loads_no_provider(tmp_path: Path) -> None:
+    """Providers are imported where they are chosen."""
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", _SCRIPT, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        check=True,
+    )
+    assert "[]" == done.stdout.splitlines()[-1]

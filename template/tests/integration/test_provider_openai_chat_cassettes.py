@@ -1,0 +1,43 @@
+"""OpenAI's chat models, with what was recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.llm.messages import ChatReply
+from app.llm.openai.chat import OpenAIChatModel
+from app.llm.openai.session import Session
+from fixtures.provider.questions import question
+
+if TYPE_CHECKING:
+    from fixtures.provider.cassettes import Tape
+
+MODEL = "gpt-4.1-mini"
+
+
+def make_model(tape: Tape) -> OpenAIChatModel:
+    """Return the model that was recorded."""
+    key = tape.key("OPENAI_API_KEY")
+    session = Session(f"openai:{MODEL}", key=key, base_url=tape.openai_url, timeout_seconds=30)
+    return OpenAIChatModel(MODEL, session)
+
+
+async def test_a_reply_is_understood(tape: Tape) -> None:
+    """It answers with a citation, and says what it took."""
+    with tape.playing("openai_chat_complete"):
+        async with make_model(tape) as model:
+            reply = await model.complete(await question())
+    assert "72 hours" in reply.text
+    assert "[1]" in reply.text
+    assert reply.usage.prompt_tokens > reply.usage.completion_tokens > 0
+
+
+async def test_a_stream_is_understood(tape: Tape) -> None:
+    """Its pieces make up the reply, and the usage comes with the last of them."""
+    with tape.playing("openai_chat_stream"):
+        async with make_model(tape) as model:
+            *pieces, reply = [piece async for piece in model.stream(await question())]
+    assert isinstance(reply, ChatReply)
+    assert reply.text == "".join(piece.text for piece in pieces)
+    assert "72 hours" in reply.text
+    assert reply.usage.prompt_tokens > reply.usage.completion_tokens > 0

@@ -1,0 +1,96 @@
+"""OpenAI's embeddings, over HTTP and with the vendor's SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.exceptions import InvalidResponseError
+from app.llm.openai.embeddings import OpenAIEmbedder
+from app.llm.openai.session import Session
+from app.retrieval.ports import SearchMode
+from app.wiring import open_services
+from fixtures.command_line import DOCUMENTS
+from fixtures.provider.conformance import SECRET, EmbedderConformance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures.configuration import MakeSettings
+    from fixtures.provider import FaultyProvider
+    from fixtures.provider.conformance import OpenEmbedder
+
+
+class TestOpenAIEmbeddings(EmbedderConformance):
+    """What every embedder does."""
+
+    def make(self, provider: FaultyProvider, timeout_seconds: float = 5.0) -> OpenEmbedder:
+        """Return an embedder at the faulty provider."""
+        session = Session(
+            "openai:text-embedding-3-small",
+            key=SecretStr(SECRET),
+            base_url=provider.openai_url,
+            timeout_seconds=timeout_seconds,
+        )
+        return OpenAIEmbedder("text-embedding-3-small", session, dimension=256)
+
+
+async def test_a_service_searches_with_it(
+    provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """Chosen by its name it embeds what is ingested, in batches, and what is asked."""
+    settings = make_settings(
+        embedding_model="openai:text-embedding-3-small",
+        embedding_batch_texts=2,
+        embedding_dimension=300,
+        openai_api_key=SECRET,
+        openai_base_url=provider.openai_url,
+        paid_path=tmp_path / "paid.sqlite",
+    )
+    question = "How long is parental leave?"
+    async with open_services(settings) as services:
+        summary = await services.pipeline.ingest([DOCUMENTS])
+        hits = await services.retriever.search(question, k=1, mode=SearchMode.VECTOR)
+    assert 0 == summary.failed
+    assert "policies/leave.md" == hits[0].document
+    *batches, query = [each.body["input"] for each in provider.requests]
+    assert [question] == query
+    assert {1, 2} == {len(batch) for batch in batches if isinstance(batch, list)}
+    assert all(300 == each.body["dimensions"] for each in provider.requests)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"embedding_model": "offline:hashing"}, {"embedding_dimension": 8}]
+)
+async def test_the_length_of_vectors_is_known_or_told(
+    make_settings: MakeSettings, fields: dict[str, object]
+) -> None:
+    """A model that is not known needs its setting, and an error says so."""
+    chosen = {"embedding_model": "openai:bge-m3", "openai_base_url": "http://127.0.0.1:1/v1"}
+    if fields:
+        make_settings(**(chosen | fields))
+    else:
+        with pytest.raises(ValidationError, match="APP_EMBEDDING_DIMENSION"):
+            make_settings(**chosen)
+
+
+async def test_other_servers_may_send_numbers(provider: FaultyProvider) -> None:
+    """What is asked for in base64 and comes as a list is the same; no length is asked of them."""
+    session = Session("openai:bge-m3", key=None, base_url=provider.openai_url, timeout_seconds=5)
+    provider.follow("plain")
+    async with OpenAIEmbedder("bge-m3", session, dimension=1536) as embedder:
+        plain = await embedder.embed_query("one")
+        packed = await embedder.embed_query("one")
+    assert np.array_equal(plain, packed)
+    assert "dimensions" not in provider.requests[0].body
+
+
+async def test_what_is_no_base64_is_refused(provider: FaultyProvider) -> None:
+    """The reply is not what was asked for."""
+    provider.follow("garbled")
+    async with TestOpenAIEmbeddings().make(provider) as embedder:
+        with pytest.raises(InvalidResponseError):
+            await embedder.embed_query("one")

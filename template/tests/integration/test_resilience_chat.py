@@ -1,0 +1,382 @@
+"""The whole port, with the vendors' own SDKs, at a provider that misbehaves over real HTTP.
+
+Each test says how many requests arrive, what comes back, and what the log and the metrics tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.exceptions import (
+    InvalidResponseError,
+    LLMError,
+    ModelUnavailableError,
+    ProviderError,
+    ProviderTimeoutError,
+    RateLimitError,
+    RefusalError,
+    TokenLimitError,
+)
+from app.llm.messages import ChatReply, ChatRequest, Delta, Message
+from app.llm.resilience.guards import Guards
+from app.telemetry.metrics import Metrics
+from app.wiring import _CHAT_MODELS, _pick
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, MutableMapping
+
+    from app.llm.ports import ChatModel
+    from fixtures.configuration import MakeSettings
+    from fixtures.provider import FaultyProvider
+
+NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
+# A service has the providers that it was made with.
+MODELS = [name for known, name in NAMES.items() if known in _CHAT_MODELS]
+REQUEST = ChatRequest(
+    messages=(Message(role="user", content="How long does a parcel wait?"),),
+    question="How long does a parcel wait?",
+    max_tokens=100,
+)
+
+
+@dataclass
+class Bench:
+    """A model as the wiring makes it, and all that it tells."""
+
+    model: ChatModel
+    metrics: Metrics
+    logs: list[MutableMapping[str, Any]] = field(default_factory=list)
+
+    async def ask(self, *, stream: bool = False) -> ChatReply:
+        """Return the reply, whole or by pieces."""
+        with capture_logs() as logs:
+            try:
+                if not stream:
+                    return await self.model.complete(REQUEST)
+                pieces = [piece async for piece in self.model.stream(REQUEST)]
+            finally:
+                self.logs += logs
+        assert isinstance(pieces[-1], ChatReply)
+        return pieces[-1]
+
+    async def fail(self, error: type[LLMError], *, stream: bool = False) -> LLMError:
+        """Return the error that asking ends with."""
+        with pytest.raises(error) as caught:
+            await self.ask(stream=stream)
+        return caught.value
+
+    def events(self, name: str) -> list[MutableMapping[str, Any]]:
+        """Return the events of a name."""
+        return [event for event in self.logs if event["event"] == name]
+
+    def call(self) -> MutableMapping[str, Any]:
+        """Return the one `llm_call`."""
+        (event,) = self.events("llm_call")
+        return event
+
+    def count(self, name: str, **labels: str) -> float:
+        """Return the value of a counter."""
+        wanted = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+        for line in self.metrics.exposition().decode().splitlines():
+            if line.startswith(f"{name}{{{wanted}}} "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+
+@asynccontextmanager
+async def opened(
+    make_settings: MakeSettings, provider: FaultyProvider, *names: str, **settings: object
+) -> AsyncIterator[Bench]:
+    """Open models at the faulty provider, with quick retries."""
+    addresses = {
+        "anthropic": {"anthropic_api_key": "k", "anthropic_base_url": provider.anthropic_url},
+        "openai": {"openai_api_key": "k", "openai_base_url": provider.openai_url},
+    }
+    fields: dict[str, object] = {"default_model": names[0], "fallback_models": names[1:]}
+    for name in names:
+        fields |= addresses[name.partition(":")[0]]
+    metrics = Metrics()
+    made = make_settings(**(fields | {"llm_attempt_timeout_seconds": 5} | settings))
+    async with Guards.open(made, metrics) as guards:
+        models = []
+        for name in names:
+            make = _pick(_CHAT_MODELS, name)
+            assert make is not None
+            models.append(await make(name, made).__aenter__())  # type: ignore[attr-defined]  # as the wiring does
+        try:
+            yield Bench(guards.chat_model(models), metrics)
+        finally:
+            for model in models:
+                await model.__aexit__(None, None, None)
+
+
+pytestmark = [
+    pytest.mark.parametrize("name", MODELS),
+    pytest.mark.skipif(not MODELS, reason="the service has no provider of chat models"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the waits that no provider has asked for short."""
+    from app.llm.resilience import retry  # noqa: PLC0415 - only this fixture looks inside
+
+    made = retry.Retry.__init__
+
+    def init(self: retry.Retry, model: str, **options: Any) -> None:  # noqa: ANN401 - passed on
+        made(self, model, **({"base_seconds": 0.001} | options))
+
+    monkeypatch.setattr(retry.Retry, "__init__", init)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_good_call(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings, *, stream: bool
+) -> None:
+    """One request, one event with tokens and cost, and the same in the metrics."""
+    async with opened(make_settings, provider, name) as bench:
+        reply = await bench.ask(stream=stream)
+    event = bench.call()
+    assert 1 == len(provider.requests)
+    assert (name, True, 1) == (event["model"], event["success"], event["attempts"])
+    assert event["total_tokens"] == reply.usage.total_tokens > 0
+    assert event["cost_usd"] > 0
+    assert stream == (event["first_token_ms"] is not None)
+    assert 1 == bench.count("llm_calls_total", model=name, outcome="succeeded")
+    assert event["cost_usd"] == bench.count("llm_cost_usd_total", model=name)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_rate_limited_then_answered(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings, *, stream: bool
+) -> None:
+    """It waits as told, and asks again."""
+    provider.follow("429 retry_after=1", "ok")
+    async with opened(make_settings, provider, name) as bench:
+        await bench.ask(stream=stream)
+    first, second = provider.requests
+    assert 1.0 <= second.at - first.at < 3.0
+    assert (2, True) == (bench.call()["attempts"], bench.call()["success"])
+    (failed,) = bench.events("llm_attempt_failed")
+    assert ("RateLimitError", 429) == (failed["error"], failed["status"])
+    assert 2 == bench.count("llm_attempts_total", model=name)
+
+
+async def test_a_wait_beyond_the_deadline_is_not_begun(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """The caller learns at once how long the provider wants to be left alone."""
+    provider.always("429 retry_after=60")
+    async with opened(make_settings, provider, name) as bench:
+        error = await bench.fail(RateLimitError)
+    assert isinstance(error, RateLimitError)
+    assert (60, 1) == (error.retry_after, len(provider.requests))
+
+
+@pytest.mark.parametrize("step", ["500", "503", "529", "408", "409", "drop"])
+async def test_what_may_pass_is_tried_until_it_is_given_up(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings, step: str
+) -> None:
+    """As many requests as attempts are allowed, and then the error."""
+    provider.always(step)
+    async with opened(make_settings, provider, name, llm_attempts=3) as bench:
+        await bench.fail(ProviderError)
+    assert 3 == len(provider.requests)
+    assert (3, False) == (bench.call()["attempts"], bench.call()["success"])
+    assert 1 == bench.count("llm_calls_total", model=name, outcome="failed")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_what_cannot_pass_is_not_tried_again(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings, status: int, *, stream: bool
+) -> None:
+    """One request, and the error with its status."""
+    provider.always(str(status))
+    async with opened(make_settings, provider, name) as bench:
+        error = await bench.fail(ProviderError, stream=stream)
+    assert isinstance(error, ProviderError)
+    assert (status, 1) == (error.status, len(provider.requests))
+    assert [] == bench.events("llm_attempt_failed")
+
+
+async def test_a_slow_first_byte_is_given_up(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """Each attempt has its time; the second one answers."""
+    provider.follow("delay=9", "ok")
+    async with opened(make_settings, provider, name, llm_attempt_timeout_seconds=1) as bench:
+        await bench.ask()
+    assert 2 == len(provider.requests)
+    assert ["ProviderTimeoutError"] == [e["error"] for e in bench.events("llm_attempt_failed")]
+
+
+async def test_the_whole_time_is_kept(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """However many attempts there could be."""
+    provider.always("delay=9")
+    options = {"llm_attempt_timeout_seconds": 0.4, "llm_timeout_seconds": 0.7, "llm_attempts": 9}
+    async with opened(make_settings, provider, name, **options) as bench:
+        await bench.fail(ProviderTimeoutError)
+    assert 1 <= len(provider.requests) <= 2
+    assert bench.call()["attempts"] == 2
+    assert 600 <= bench.call()["latency_ms"] < 4_000
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("stall_after=2", ProviderTimeoutError),
+        ("cut_after=2", ProviderError),
+        ("error_after=2", LLMError),
+    ],
+)
+async def test_a_stream_is_not_begun_again(
+    name: str,
+    provider: FaultyProvider,
+    make_settings: MakeSettings,
+    step: str,
+    error: type[LLMError],
+) -> None:
+    """Two pieces, then a typed error, and no second request."""
+    provider.follow(step, "ok")
+    pieces: list[Delta | ChatReply] = []
+
+    async def read() -> None:
+        async with aclosing(bench.model.stream(REQUEST)) as stream:
+            async for piece in stream:
+                pieces.append(piece)  # noqa: PERF401 - what came before the error counts
+
+    async with opened(make_settings, provider, name, llm_attempt_timeout_seconds=0.4) as bench:
+        with capture_logs() as bench.logs, pytest.raises(error):
+            await read()
+    assert (2, 1) == (len(pieces), len(provider.requests))
+    event = bench.call()
+    assert (False, 1) == (event["success"], event["attempts"])
+    assert event["completion_tokens"] > 0
+
+
+async def test_what_is_no_json_is_asked_for_again_once(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """Then it is an error."""
+    provider.follow("malformed", "ok")
+    async with opened(make_settings, provider, name, llm_attempts=5) as bench:
+        await bench.ask()
+        assert 2 == len(provider.requests)
+        provider.reset()
+        provider.always("malformed")
+        await bench.fail(InvalidResponseError)
+    assert 2 == len(provider.requests)
+
+
+async def test_an_event_that_is_no_json_ends_the_stream(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """There were pieces before it, so nothing is asked again."""
+    provider.follow("malformed", "ok")
+    async with opened(make_settings, provider, name) as bench:
+        await bench.fail(InvalidResponseError, stream=True)
+    assert 1 == len(provider.requests)
+
+
+@pytest.mark.parametrize(
+    ("step", "error"), [("refusal", RefusalError), ("overflow", TokenLimitError)]
+)
+async def test_an_answer_of_its_own_kind_is_not_tried_again(
+    name: str,
+    provider: FaultyProvider,
+    make_settings: MakeSettings,
+    step: str,
+    error: type[LLMError],
+) -> None:
+    """The same request would get the same."""
+    provider.always(step)
+    async with opened(make_settings, provider, name) as bench:
+        await bench.fail(error)
+    assert 1 == len(provider.requests)
+
+
+@pytest.mark.skipif(len(MODELS) < 2, reason="the service has one provider")
+@pytest.mark.parametrize("stream", [False, True])
+async def test_another_model_answers(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings, *, stream: bool
+) -> None:
+    """After the attempts of the first are used up, for this request only."""
+    (other,) = (model for model in MODELS if model != name)
+    provider.follow("500", "500")
+    async with opened(make_settings, provider, name, other, llm_attempts=2) as bench:
+        assert other == (await bench.ask(stream=stream)).model
+        assert [(name, 2, False), (other, 1, True)] == [
+            (event["model"], event["attempts"], event["success"])
+            for event in bench.events("llm_call")
+        ]
+        assert name == (await bench.ask(stream=stream)).model
+    assert 4 == len(provider.requests)
+    assert 1 == bench.count("llm_fallbacks_total", model=name, to=other)
+
+
+async def test_the_breaker_opens_and_probes(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """Open, nothing arrives; then one probe does, and closes it."""
+    provider.follow("500", "500", "500")
+    options = {"llm_attempts": 1, "llm_circuit_failures": 3, "llm_circuit_seconds": 0.3}
+    async with opened(make_settings, provider, name, **options) as bench:
+        for _ in range(3):
+            await bench.fail(ProviderError)
+        await bench.fail(ModelUnavailableError)
+        assert 3 == len(provider.requests)
+        await asyncio.sleep(0.35)
+        await bench.ask()
+    assert 4 == len(provider.requests)
+    states = [event["state"] for event in bench.events("llm_circuit_changed")]
+    assert ["open", "half_open", "closed"] == states
+
+
+async def test_the_bound_of_calls_holds(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """Requests arrive so many at a time, and all are answered."""
+    provider.always("delay=0.4")
+    async with opened(make_settings, provider, name, llm_concurrency=3) as bench:
+        asked = [asyncio.create_task(bench.model.complete(REQUEST)) for _ in range(6)]
+        while len(provider.requests) < 3:  # noqa: ASYNC110 - they arrive in another thread
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert 3 == len(provider.requests)
+        await asyncio.gather(*asked)
+    assert 6 == len(provider.requests)
+
+
+async def test_who_waits_too_long_is_told(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """The queue has an end, and nothing of it reaches the provider."""
+    provider.always("delay=1")
+    options = {"llm_concurrency": 1, "llm_queue_seconds": 0.1}
+    async with opened(make_settings, provider, name, **options) as bench:
+        first = asyncio.create_task(bench.model.complete(REQUEST))
+        await asyncio.sleep(0.05)
+        await bench.fail(ModelUnavailableError)
+        await first
+    assert 1 == len(provider.requests)
+
+
+async def test_leaving_a_stream_ends_the_request(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """The provider sees its caller go, and the place is free."""
+    provider.follow("stall_after=1")
+    async with opened(make_settings, provider, name, llm_concurrency=1) as bench:
+        async with aclosing(bench.model.stream(REQUEST)) as stream:
+            await anext(stream)
+        await bench.ask()
+    assert [False, True] == [each.finished for each in provider.requests]

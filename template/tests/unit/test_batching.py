@@ -1,0 +1,73 @@
+"""Batches of texts, and the order of their vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.exceptions import RateLimitError
+from app.llm.batching import BatchingEmbedder
+from app.llm.tokens import count_tokens
+from fixtures.embedder import FakeEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.llm.ports import Vectors
+
+
+class Batches(FakeEmbedder):
+    """Keeps the batches that it was given, and fails at one of them."""
+
+    def __init__(self, *, fails_at: int | None = None) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+        self._fails_at = fails_at
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Return one row per text."""
+        if len(self.batches) == self._fails_at:
+            raise RateLimitError("wait")
+        self.batches.append(list(texts))
+        return await super().embed_documents(texts)
+
+
+@given(
+    texts=st.lists(st.text(alphabet="ab ", min_size=1, max_size=60), max_size=30),
+    most_texts=st.integers(1, 5),
+    most_tokens=st.integers(1, 20),
+)
+async def test_every_text_is_in_one_batch_in_order(
+    texts: list[str], most_texts: int, most_tokens: int
+) -> None:
+    """No batch is too large, but for one text that is; the rows are as without batches."""
+    inner = Batches()
+    embedder = BatchingEmbedder(inner, most_texts=most_texts, most_tokens=most_tokens)
+    rows = await embedder.embed_documents(texts)
+    assert texts == [text for batch in inner.batches for text in batch]
+    for batch in inner.batches:
+        assert 1 <= len(batch) <= most_texts
+        assert len(batch) == 1 or sum(map(count_tokens, batch)) <= most_tokens
+    assert np.array_equal(await FakeEmbedder().embed_documents(texts), rows)
+
+
+async def test_what_failed_stops_the_rest() -> None:
+    """The batches before it were made, and its error goes on."""
+    inner = Batches(fails_at=2)
+    embedder = BatchingEmbedder(inner, most_texts=1, most_tokens=100)
+    with pytest.raises(RateLimitError):
+        await embedder.embed_documents(["one", "two", "three", "four"])
+    assert [["one"], ["two"]] == inner.batches
+
+
+async def test_the_rest_is_the_wrapped_embedder_s() -> None:
+    """Its name, its vectors' length and weight, and its queries."""
+    inner = FakeEmbedder(rank_weight=0.5)
+    embedder = BatchingEmbedder(inner, most_texts=1, most_tokens=1)
+    assert ("fake:words", 16, 0.5) == (embedder.name, embedder.dimension, embedder.rank_weight)
+    expected = await inner.embed_query("three words long")
+    assert np.array_equal(expected, await embedder.embed_query("three words long"))

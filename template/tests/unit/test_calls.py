@@ -1,0 +1,104 @@
+"""A call knows how long it may take, and how often something was sent for it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.exceptions import ProviderTimeoutError
+from app.llm.calls import Call, in_time, note_attempt, remaining_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+def test_outside_of_a_call_there_is_time() -> None:
+    """A part that nobody has given a deadline works all the same."""
+    assert math.inf == remaining_seconds()
+    note_attempt()
+
+
+def test_a_call_within_another_has_its_deadline() -> None:
+    """The shorter time counts, and what was before comes back."""
+    with Call.begin(seconds=10).entered():
+        with Call.begin(seconds=60).entered():
+            assert 9 < remaining_seconds() <= 10
+        with Call.begin(seconds=1).entered():
+            assert 0 < remaining_seconds() <= 1
+        assert 9 < remaining_seconds() <= 10
+    assert math.inf == remaining_seconds()
+
+
+def test_attempts_count_for_every_call_around() -> None:
+    """The model counts its own, the chain of models counts all."""
+    outer = Call.begin()
+    with outer.entered():
+        inner = Call.begin()
+        with inner.entered():
+            note_attempt()
+            note_attempt()
+        with Call.begin().entered():
+            note_attempt()
+    assert (3, 2) == (outer.attempts, inner.attempts)
+
+
+async def test_a_generator_leaves_nothing_behind_in_its_reader() -> None:
+    """The call is only set while a piece is waited for, whoever reads, wherever."""
+    seen: list[float] = []
+
+    async def pieces() -> AsyncGenerator[int]:
+        for number in range(3):
+            seen.append(remaining_seconds())
+            yield number
+
+    call, source = Call.begin(seconds=5), pieces()
+    assert 0 == await call.next_of(source)
+    assert math.inf == remaining_seconds()
+    assert 1 == await asyncio.create_task(call.next_of(source))
+    assert (2, None) == (await call.next_of(source), await call.next_of(source))
+    assert all(seconds <= 5 for seconds in seen)
+
+
+async def test_what_takes_too_long_is_ended() -> None:
+    """The error names the model and the time, and the work is cancelled."""
+    ended = asyncio.Event()
+
+    async def stalled() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(ProviderTimeoutError, match=r"fake:one sent nothing for 0\.01 seconds"):
+        await in_time(stalled(), 0.01, model="fake:one")
+    assert ended.is_set()
+
+
+async def test_the_deadline_cuts_an_attempt_short() -> None:
+    """An attempt has its own time, or what the call has left."""
+    with Call.begin(seconds=0.01).entered(), pytest.raises(ProviderTimeoutError):
+        await in_time(asyncio.Event().wait(), 60, model="fake:one")
+    with Call.begin(seconds=-1).entered(), pytest.raises(ProviderTimeoutError):
+        await in_time(asyncio.Event().wait(), 60, model="fake:one")
+
+
+async def test_what_is_in_time_is_returned() -> None:
+    """With a limit or without one."""
+
+    async def quick() -> str:
+        return "done"
+
+    assert "done" == await in_time(quick(), 1, model="fake:one")
+    assert "done" == await in_time(quick(), math.inf, model="fake:one")
+
+
+async def test_a_cancellation_is_no_timeout() -> None:
+    """Who cancels the caller gets a cancellation."""
+    task = asyncio.create_task(in_time(asyncio.Event().wait(), 60, model="fake:one"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

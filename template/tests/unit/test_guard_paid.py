@@ -1,0 +1,85 @@
+"""What was paid for is kept in a file, and stays there."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.exceptions import LLMError
+from app.llm.resilience.paid import PaidStore, Spent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def test_vectors_are_found_again(tmp_path: Path) -> None:
+    """By another process too; a key that is not there is simply not in the answer."""
+    path = tmp_path / "new" / "paid.sqlite"
+    async with PaidStore(path) as store:
+        await store.keep({b"one": b"\x01", b"two": b"\x02"})
+    async with PaidStore(path) as store:
+        assert {b"two": b"\x02"} == await store.find([b"two", b"three"])
+        assert {} == await store.find([])
+
+
+async def test_what_is_spent_adds_up(tmp_path: Path) -> None:
+    """By day, over processes."""
+    path = tmp_path / "paid.sqlite"
+    async with PaidStore(path) as one, PaidStore(path) as two:
+        assert Spent() == await one.spent("2030-01-01")
+        await asyncio.wrap_future(one.spend("2030-01-01", Spent(10, 0.5)))
+        assert Spent(15, 0.75) == await asyncio.wrap_future(two.spend("2030-01-01", Spent(5, 0.25)))
+        await asyncio.wrap_future(two.spend("2030-01-02", Spent(1, 0.0)))
+        assert Spent(15, 0.75) == await one.spent("2030-01-01")
+
+
+async def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    """The error names the file and its setting."""
+    path = tmp_path / "paid.sqlite"
+    path.write_text("no database, but some text that is long enough to be read as a header")
+    with pytest.raises(LLMError, match="APP_PAID_PATH"):
+        async with PaidStore(path):
+            pytest.fail("it was opened")
+    with pytest.raises(LLMError, match="paid"):
+        async with PaidStore(path / "below"):
+            pytest.fail("it was opened")
+
+
+async def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A failure in the middle leaves nothing half-done, and the store goes on working."""
+    async with PaidStore(tmp_path / "paid.sqlite") as store:
+        with pytest.raises(LLMError):
+            await store.keep({b"one": b"\x01", b"two": None})  # type: ignore[dict-item]  # as a fault
+        await store.keep({b"three": b"\x03"})
+        assert {b"three": b"\x03"} == await store.find([b"one", b"two", b"three"])
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    """It is not made anew behind anybody's back."""
+    store = PaidStore(tmp_path / "paid.sqlite")
+    with pytest.raises(LLMError, match="closed"):
+        await store.find([b"one"])
+
+
+async def test_the_file_has_no_text(tmp_path: Path) -> None:
+    """Keys and vectors, days and sums: whoever finds the file cannot read the documents in it."""
+    path = tmp_path / "paid.sqlite"
+    async with PaidStore(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        columns = {
+            (table, column[1], column[2])
+            for (table,) in connection.execute("SELECT name FROM sqlite_schema WHERE type='table'")
+            for column in connection.execute(f"PRAGMA table_info({table})")
+        }
+    connection.close()
+    assert {
+        ("embeddings", "key", "BLOB"),
+        ("embeddings", "vector", "BLOB"),
+        ("spending", "day", "TEXT"),
+        ("spending", "tokens", "INTEGER"),
+        ("spending", "cost_usd", "REAL"),
+    } == columns

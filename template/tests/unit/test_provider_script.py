@@ -1,0 +1,88 @@
+"""The faulty provider's script, and what it writes when it behaves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from pydantic import BaseModel
+
+from fixtures.provider.script import FAULTS, OK, Step
+from fixtures.provider.writing import instance_of, reply_to, vectors_of
+
+if TYPE_CHECKING:
+    from fixtures.provider.server import FaultyProvider
+
+
+class Inner(BaseModel):
+    """A part."""
+
+    number: int
+    word: str
+
+
+class Outer(BaseModel):
+    """What has parts of every kind."""
+
+    flag: bool
+    inner: Inner
+    many: list[Inner]
+    maybe: Inner | None
+    score: float
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("ok", OK),
+        ("", OK),
+        ("429 retry_after=2", Step(429, retry_after="2")),
+        ("delay=0.5 503", Step(503, delay=0.5)),
+        ("stall_after=3 text=word", Step(stall_after=3, text="word")),
+        *((fault, Step(fault=fault)) for fault in sorted(FAULTS)),
+    ],
+)
+def test_a_script_is_read(text: str, step: Step) -> None:
+    """Words, statuses and values make one step."""
+    assert step == Step.parse(text)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "429 later=2", "delay=soon"])
+def test_what_means_nothing_is_refused(text: str) -> None:
+    """A misspelt step would let a test pass that tests nothing."""
+    with pytest.raises(ValueError, match=r"nonsense|later|soon"):
+        Step.parse(text)
+
+
+async def test_steps_are_followed_once_and_in_order(provider: FaultyProvider) -> None:
+    """Then the provider behaves, and it keeps what arrived."""
+    provider.follow("500", Step(429, retry_after="7"))
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
+    async with httpx2.AsyncClient(base_url=provider.anthropic_url) as client:
+        replies = [await client.post("/v1/messages", json=body) for _ in range(3)]
+        away = await client.get("/v1/models")
+    assert [500, 429, 200] == [reply.status_code for reply in replies]
+    assert "7" == replies[1].headers["retry-after"]
+    assert 404 == away.status_code
+    assert [body, body, body, {}] == [each.body for each in provider.requests]
+    assert all(each.finished for each in provider.requests)
+
+
+def test_an_instance_is_valid() -> None:
+    """A structured reply can be given for any model."""
+    assert Outer.model_validate_json(json.dumps(instance_of(Outer.model_json_schema()))).flag
+
+
+def test_a_prompt_without_passages_is_answered() -> None:
+    """Whoever wrote it can tell who answered."""
+    assert "faulty provider" in reply_to("hello")
+
+
+async def test_vectors_have_any_length() -> None:
+    """Shorter and longer than what they are made from, and always of length 1."""
+    for dimension in (8, 512, 1536):
+        (vector,) = await vectors_of(["some words"], dimension)
+        assert dimension == len(vector)
+        assert 1 == pytest.approx(sum(number**2 for number in vector))

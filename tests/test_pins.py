@@ -1,0 +1,76 @@
+"""The pins of every variant: the subset of one resolution that its answers need."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from harness.answers import CHOICES
+from harness.commands import run
+from harness.grouping import each
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Renderer = Callable[[str], Path]
+
+LAYERS: Final = ("base", "dev")
+_PIN: Final = re.compile(
+    r"^(?P<name>[\w.-]+)==(?P<version>\S+)(?: ; .*)? \\\n(?P<hashes>(?:    --hash=.*\n)+)",
+    re.MULTILINE,
+)
+
+
+def _pins(service: Path) -> dict[str, dict[str, str]]:
+    """Return the pins of each layer: by name, the version and the hashes."""
+    return {
+        layer: {
+            match["name"]: match["version"] + match["hashes"]
+            for match in _PIN.finditer((service / f"requirements/{layer}.txt").read_text("utf-8"))
+        }
+        for layer in LAYERS
+    }
+
+
+@pytest.mark.parametrize("name", each(CHOICES))
+def test_the_pins_are_whole_and_none_is_left_over(name: str, rendered: Renderer) -> None:
+    """The service's own proof of them: what is asked for is pinned, and each pin is needed."""
+    run(sys.executable, "-m", "scripts.lock", "--check", cwd=rendered(name))
+
+
+@pytest.mark.parametrize("name", each(CHOICES))
+def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Renderer) -> None:
+    """And nowhere else, in the pins as in the modules."""
+    answers = CHOICES[name]
+    providers = answers.get("llm_providers", [])
+    assert isinstance(providers, list)
+    expected = {*providers} | ({"openai"} if answers.get("embeddings") == "openai" else set())
+    service = rendered(name)
+    assert expected == {"anthropic", "openai"} & _pins(service)["base"].keys()
+    llm = service / "src/app/llm"
+    assert ("anthropic" in expected) == (llm / "anthropic/chat.py").exists()
+    assert ("openai" in expected) == (llm / "openai/session.py").exists()
+    assert ("openai" in providers) == (llm / "openai/chat.py").exists()
+    assert (answers.get("embeddings") == "openai") == (llm / "openai/embeddings.py").exists()
+
+
+@pytest.mark.parametrize("name", each(CHOICES))
+def test_every_variant_has_the_same_versions(name: str, rendered: Renderer) -> None:
+    """All is resolved once: a pin has the version and hashes that it has with every option on."""
+    everything: Mapping[str, str] = {
+        package: pin
+        for layer in _pins(rendered("everything")).values()
+        for package, pin in layer.items()
+    }
+    pins = _pins(rendered(name))
+    for layer in LAYERS:
+        assert pins[layer]
+        for package, pin in pins[layer].items():
+            if package in everything:
+                assert everything[package] == pin, package
+    assert set(pins["base"]) <= set(everything)
