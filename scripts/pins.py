@@ -45,9 +45,11 @@ class Pin:
     via: list[str] = field(default_factory=list)
 
     def covers(self, other: Pin) -> bool:
-        """Tell whether this pin holds wherever the other does."""
-        marker, others = (pin.lines[0].partition(" ; ")[2] for pin in (self, other))
-        return self.name == other.name and (marker == others or not marker)
+        """Tell whether this pin holds wherever the other does, with the same extras."""
+        (label, _, marker), (others, _, limit) = (
+            pin.lines[0].removesuffix(" \\").partition(" ; ") for pin in (self, other)
+        )
+        return label == others and (marker == limit or not marker)
 
 
 def main() -> int:
@@ -117,6 +119,7 @@ def _resolved(layers: list[str]) -> list[Pin]:
                     "--generate-hashes",
                 ),
                 *("--no-header", "--no-emit-index-url", "--no-emit-find-links"),
+                "--no-strip-extras",
             ],
             check=True,
             cwd=FOLDER.parent,
