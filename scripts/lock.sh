@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 lock() {
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-    --no-emit-index-url --no-emit-find-links --no-config "$@"
+    --no-strip-extras --no-emit-index-url --no-emit-find-links --no-config "$@"
 }
 
 lock --constraint template/requirements/dev.txt requirements/dev.in --output-file requirements/dev.txt

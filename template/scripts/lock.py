@@ -109,8 +109,8 @@ def _app(constraints: str, base: str | None, upgrades: Sequence[str]) -> str:
 
 def beyond(lower: Iterable[Pin], pins: Iterable[Pin]) -> list[Pin]:
     """Return the pins that the lower layers do not have, or only on some platforms."""
-    known = {(pin.name, pin.marker) for pin in lower}
-    return [pin for pin in pins if not known & {(pin.name, pin.marker), (pin.name, "")}]
+    known = {(pin.label, pin.marker) for pin in lower}
+    return [pin for pin in pins if not known & {(pin.label, pin.marker), (pin.label, "")}]
 
 
 def _pinned(names: Iterable[str]) -> str:
@@ -148,6 +148,8 @@ def _resolve(
                 *("--constraints", str(limits), "--output-file", str(output)),
                 *("--universal", "--python-version", python_floor()),
                 *("--fork-strategy", "fewest", "--generate-hashes", "--no-header"),
+                # pip looks at a pin without its extras too late, and refuses a newer version then.
+                "--no-strip-extras",
                 *("--no-emit-index-url", "--no-emit-find-links"),
                 *upgrades,
             ],

@@ -31,7 +31,10 @@ HEADER = """\
 # Written by scripts/lock.py from {name}.in: change that file, not this one.
 """
 
-_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.!+]+)\s*(;\s*(?P<marker>[^\\]*?))?\s*\\?")
+_PIN = re.compile(
+    r"(?P<name>[\w.-]+)(\[(?P<extras>[\w.,-]+)\])?==(?P<version>[\w.!+]+)"
+    r"\s*(;\s*(?P<marker>[^\\]*?))?\s*\\?"
+)
 _VIA = re.compile(r"\s+#\s+(via$|via )?\s*(?P<source>.*)")
 
 
@@ -55,6 +58,7 @@ class Pin:
     name: str
     version: str
     marker: str = ""
+    extras: tuple[str, ...] = ()
     line: int = 0
     hashes: list[str] = field(default_factory=list)
     via: list[str] = field(default_factory=list)
@@ -62,6 +66,11 @@ class Pin:
     def __str__(self) -> str:
         """Return the version, and the marker where there is one."""
         return f"{self.version} ; {self.marker}" if self.marker else self.version
+
+    @property
+    def label(self) -> str:
+        """The name with the extras that are wanted of it: `coverage[toml]`."""
+        return f"{self.name}[{','.join(self.extras)}]" if self.extras else self.name
 
     @property
     def applies(self) -> bool:
@@ -109,6 +118,7 @@ def read_layer(folder: Path, name: str) -> Layer:
                     name=canonicalize_name(match["name"]),
                     version=match["version"],
                     marker=match["marker"] or "",
+                    extras=tuple(sorted(filter(None, (match["extras"] or "").split(",")))),
                     line=number,
                 )
             )
@@ -128,7 +138,7 @@ def render(name: str, pins: Iterable[Pin]) -> str:
     """Return the text of a layer's `.txt` file."""
     parts = [HEADER.format(name=name)]
     for pin in sorted(pins, key=lambda pin: (pin.name, pin.marker)):
-        lines = [f"{pin.name}=={pin}"]
+        lines = [f"{pin.label}=={pin}"]
         lines += [f"    --hash={value}" for value in sorted(pin.hashes)]
         parts.append(" \\\n".join(lines))
         match pin.via:

@@ -125,18 +125,23 @@ def _closed(layer: Layer, below: Sequence[Layer], lookup: Lookup) -> Iterator[Fi
             if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
                 continue
             needed = canonicalize_name(requirement.name)
-            fits = [
-                requirement.specifier.contains(pin.version, prereleases=True)
-                for pin in pins[needed]
-                if pin.applies
-            ]
-            if name in own and not any(fits):
-                pinned = ", ".join(map(str, pins[needed])) or "nowhere"
-                message = f"{name} needs {requirement.name}{requirement.specifier}, pinned {pinned}"
+            applying = [pin for pin in pins[needed] if pin.applies]
+            # The extras, too: pip holds `coverage[toml]` to no pin of `coverage` alone, and refuses
+            # the whole file on the day of a newer release.
+            fits = any(
+                requirement.specifier.contains(pin.version, prereleases=True) for pin in applying
+            ) and requirement.extras <= {extra for pin in applying for extra in pin.extras}
+            if name in own and not fits:
+                pinned = ", ".join(f"{pin.label}=={pin}" for pin in pins[needed]) or "nowhere"
+                message = f"{name} needs {_without_marker(requirement)}, pinned {pinned}"
                 yield _finding(f"{layer.name}.txt", own[name].line, "DEP1", message)
             steps = {(needed, wanted) for wanted in ("", *requirement.extras)} - seen
             seen |= steps
             queue.extend(steps)
+
+
+def _without_marker(requirement: Requirement) -> str:
+    return str(requirement).partition(";")[0].strip()
 
 
 def _agreed(layers: Iterable[Layer]) -> Iterator[Finding]:

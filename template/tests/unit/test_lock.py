@@ -19,13 +19,14 @@ HASH = "sha256:" + "0" * 64
 METADATA: dict[str, tuple[str, Sequence[str]]] = {
     "web": ("2.0", ["wire>=1", "colour; sys_platform == 'no such'", "extra; extra == 'fast'"]),
     "wire": ("1.5", []),
+    "test-tool": ("7", ["plug[toml]"]),
     "extra": ("0.1", ["deep"]),
 }
 
 
-def pin(name: str, version: str, *via: str, marker: str = "") -> str:
+def pin(name: str, version: str, *via: str, marker: str = "", extras: tuple[str, ...] = ()) -> str:
     """Return a pin as it stands in a `.txt` file."""
-    parsed = Pin(name, version, marker=marker, hashes=[HASH], via=list(via))
+    parsed = Pin(name, version, marker=marker, extras=extras, hashes=[HASH], via=list(via))
     return render("any", [parsed]).split("\n", 1)[1]
 
 
@@ -35,7 +36,8 @@ WHOLE = {
     "app.in": "# nothing yet\n",
     "app.txt": "# nothing yet\n",
     "dev.in": "Test_Tool\nweb\n",
-    "dev.txt": pin("test-tool", "7", "-r requirements/dev.in") + pin("plug", "1", "test-tool"),
+    "dev.txt": pin("test-tool", "7", "-r requirements/dev.in")
+    + pin("plug", "1", "test-tool", extras=("json", "toml")),
 }
 
 
@@ -125,6 +127,13 @@ def test_needs_of_an_extra_count_where_it_is_asked_for(tmp_path: Path) -> None:
     assert ["requirements/base.txt:1 DEP1"] == problems(tmp_path, base__in="web[fast]\n")
 
 
+def test_need_of_an_extra_is_pinned_with_it(tmp_path: Path) -> None:
+    """Where `plug[toml]` is needed, a pin of `plug` alone is found: pip does not heed it."""
+    text = WHOLE["dev.txt"].replace("[json,toml]", "")
+
+    assert ["requirements/dev.txt:1 DEP1"] == problems(tmp_path, dev__txt=text)
+
+
 def test_needs_of_another_version_say_nothing(tmp_path: Path) -> None:
     """What is installed is evidence only where it is what is pinned."""
     text = pin("web", "9", "-r requirements/base.in")
@@ -146,7 +155,7 @@ def test_pins_are_written_as_they_are_read(tmp_path: Path) -> None:
             --hash={HASH} \\
             --hash={HASH[:-1]}1
             # via -r requirements/app.in
-        two==2!2.0.post1+local.1 \\
+        two[big,fast]==2!2.0.post1+local.1 \\
             --hash={HASH}
             # via
             #   -r requirements/app.in
@@ -164,11 +173,13 @@ def test_pins_are_written_as_they_are_read(tmp_path: Path) -> None:
 
 
 def test_layer_holds_what_is_beyond_the_lower_ones() -> None:
-    """A pin is left out where a lower layer has it for at least the same platforms."""
+    """A pin is left out where a lower layer has it, with its extras, for at least its platforms."""
     here = [Pin("a", "1"), Pin("b", "1"), Pin("c", "1", marker="m"), Pin("d", "1", marker="m")]
     lower = [Pin("a", "1"), Pin("b", "1", marker="m"), Pin("c", "1"), Pin("d", "1", marker="m")]
+    here.append(Pin("e", "1", extras=("x",)))
+    lower.append(Pin("e", "1"))
 
-    assert ["b"] == [item.name for item in beyond(lower, here)]
+    assert ["b", "e"] == [item.name for item in beyond(lower, here)]
 
 
 def test_installed_packages_are_looked_up() -> None:
