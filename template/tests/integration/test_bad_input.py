@@ -240,7 +240,6 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_later(
     assert ["changed while it was read"] == [
         failure["reason"] for failure in run.document["failures"]
     ]
-    monkeypatch.chdir(folder.parent)
     assert 0 == cli("ingest", folder).code
 
 

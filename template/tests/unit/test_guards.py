@@ -18,6 +18,7 @@ from blockbuster import BlockingError
 from pytest_socket import SocketConnectBlockedError
 
 import app
+from app.config import logging as app_logging
 from app.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,6 +110,20 @@ def test_no_setting_comes_from_outside(make_settings: MakeSettings, tmp_path: Pa
     assert not [name for name in os.environ if name.startswith("APP_")]
     assert tmp_path == Path.cwd()
     assert Settings(index_path=tmp_path / "index.sqlite") == make_settings()
+
+
+def test_a_test_undoes_its_own_patches_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The guards stay: names, folder and logging are as they were before the test's first patch."""
+    monkeypatch.setenv("APP_PORT", "1")
+    monkeypatch.undo()
+
+    assert "APP_PORT" not in os.environ
+    assert tmp_path == Path.cwd()
+    assert not app_logging._KEEP_LOGGERS
+    with pytest.raises(pytest.fail.Exception, match="service"):
+        socket.getaddrinfo("service.invalid", 80)
 
 
 @pytest.mark.parametrize("turn", [1, 2])
