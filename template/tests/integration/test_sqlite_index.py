@@ -10,7 +10,7 @@ import sys
 import threading
 from contextlib import closing
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -577,6 +577,28 @@ def test_an_index_that_is_made_meanwhile_is_not_taken_for_a_foreign_file(tmp_pat
         looking.set_trace_callback(trace)
         assert not schema.is_made(looking)
         assert schema.is_made(looking)
+
+
+def test_a_connection_that_cannot_be_used_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What SQLite refuses at the first statement leaves nothing open behind."""
+    path = tmp_path / "index.sqlite"
+    path.write_bytes(b"no database" * 100)
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def connected(*args: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - passed on
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        connections.connect(path)
+
+    (connection,) = opened
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 async def test_jobs_run_in_threads_with_the_callers_context(

@@ -64,6 +64,18 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await store.find([b"one"])
 
 
+async def test_a_store_that_does_not_open_is_closed(tmp_path: Path) -> None:
+    """The error tells of the file, and nothing of it stays open."""
+    path = tmp_path / "paid.sqlite"
+    await asyncio.to_thread(path.write_bytes, b"no database" * 100)
+    store = PaidStore(path)
+    with pytest.raises(LLMError, match="cannot be used"):
+        await store.__aenter__()
+
+    await asyncio.to_thread(store._thread.shutdown)
+    assert store._connection is None
+
+
 async def test_the_file_has_no_text(tmp_path: Path) -> None:
     """Keys and vectors, days and sums: whoever finds the file cannot read the documents in it."""
     path = tmp_path / "paid.sqlite"

@@ -68,6 +68,7 @@ class PaidStore:
         try:
             await self._run(self._open)
         except BaseException:
+            self._thread.submit(self._close)
             self._thread.shutdown(wait=False)
             raise
         return self

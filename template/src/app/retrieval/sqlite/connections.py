@@ -152,10 +152,14 @@ def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    # A power cut may take back the last commits, never damage the file; text, vectors and ledger
-    # entry go together, so the next ingestion does such a document again.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        # A power cut may take back the last commits, never damage the file; text, vectors and
+        # ledger entry go together, so the next ingestion does such a document again.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:  # a file may turn out to be damaged here, and no caller has it to close
+        connection.close()
+        raise
     return connection
 
 
