@@ -144,6 +144,16 @@ def test_closing_ends_what_is_at_work(pool: ParserPool) -> None:
     assert caught.value.passing
 
 
+def test_a_process_that_was_ended_before_its_first_document_says_so(pool: ParserPool) -> None:
+    """The pool may close between the start of a process and its first document."""
+    process = pool._take("a.md")
+    process.end()
+    with pytest.raises(IngestError, match="the parser process does not start") as caught:
+        process.parse("a.md", b"text")
+    assert caught.value.passing
+    pool._give_back(process)
+
+
 def test_processes_are_replaced_after_some_documents(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,7 +193,7 @@ class _Process:
             for frame in frames:
                 write_frame(requests, frame)
             return read_frame(replies)
-        except OSError:
+        except (OSError, ValueError):  # the latter where `end` has closed the pipe meanwhile
             return None
         finally:
             clock.cancel()
