@@ -9,6 +9,7 @@ import re
 import socket
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ async def test_loopback_is_open() -> None:
         "path.read_text()",
         "path.write_text('x')",
         "path.exists()",
-        "sqlite3.connect(':memory:').execute('select 1')",
+        "database.execute('select 1')",
         "server.accept()",
     ],
 )
@@ -83,9 +84,11 @@ async def test_a_blocked_event_loop_fails(code: str, tmp_path: Path) -> None:
     """Sleeping, files, databases and sockets are refused in an async function of the service."""
     path = tmp_path / "file"
     await asyncio.to_thread(path.write_text, "x")
-    names = {"time": time, "path": path, "sqlite3": sqlite3}
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        function = planted(code, server=server, **names)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(sqlite3.connect(":memory:")) as database,
+    ):
+        function = planted(code, server=server, database=database, time=time, path=path)
         with pytest.raises(BlockingError):
             await function()
 
