@@ -49,6 +49,17 @@ async def test_a_cassette_has_no_keys_and_no_ids(provider: FaultyProvider, tmp_p
     assert "rate limit of org-scrubbed" in text
 
 
+async def test_only_a_vendor_is_called_one(provider: FaultyProvider, tmp_path: Path) -> None:
+    """Where a cassette is from depends on who was asked, and no address of others is told."""
+    tape = Tape("vendor", openai_url="http://127.0.0.1:1", folder=tmp_path)
+    assert "the vendor, api.openai.com" == tape.origin({"api.openai.com"})
+    with tape.playing("one"):
+        await _post(provider.anthropic_url)
+    text = await asyncio.to_thread((tmp_path / "one.yaml").read_text, encoding="utf-8")
+    assert text.startswith("# Recorded at another server than the vendor's")
+    assert "127.0.0.1" not in text
+
+
 async def test_what_was_not_recorded_fails(tmp_path: Path) -> None:
     """Without a cassette, or with another request, the call fails and does not go out."""
     with (
@@ -62,5 +73,6 @@ async def test_what_was_not_recorded_fails(tmp_path: Path) -> None:
 def test_the_cassettes_say_where_they_are_from(file: Path) -> None:
     """The first line does; and none has anything that would be scrubbed today."""
     text = file.read_text(encoding="utf-8")
-    assert text.startswith("# Recorded at ")
+    places = ("the faulty provider", "the vendor, api.", "another server than the vendor's")
+    assert text.startswith(tuple(f"# Recorded at {place}" for place in places))
     assert text == scrubbed(text)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from pydantic import BaseModel
 
+from app.wiring import _CHAT_MODELS, _EMBEDDERS
+from fixtures.provider.__main__ import _introduction, main
 from fixtures.provider.script import FAULTS, OK, Step
 from fixtures.provider.writing import instance_of, reply_to, vectors_of
 
@@ -40,13 +43,14 @@ class Outer(BaseModel):
         ("", OK),
         ("429 retry_after=2", Step(429, retry_after="2")),
         ("delay=0.5 503", Step(503, delay=0.5)),
-        ("stall_after=3 text=word", Step(stall_after=3, text="word")),
+        ("stall_after=3 text='two words'", Step(stall_after=3, text="two words")),
         *((fault, Step(fault=fault)) for fault in sorted(FAULTS)),
     ],
 )
 def test_a_script_is_read(text: str, step: Step) -> None:
-    """Words, statuses and values make one step."""
+    """Words, statuses and values make one step, which can be written as such a text."""
     assert step == Step.parse(text)
+    assert step == Step.parse(str(step))
 
 
 @pytest.mark.parametrize("text", ["nonsense", "429 later=2", "delay=soon"])
@@ -68,6 +72,42 @@ async def test_steps_are_followed_once_and_in_order(provider: FaultyProvider) ->
     assert 404 == away.status_code
     assert [body, body, body, {}] == [each.body for each in provider.requests]
     assert all(each.finished for each in provider.requests)
+
+
+async def test_a_developer_sends_steps(provider: FaultyProvider) -> None:
+    """For the next requests and for all others; what means nothing is refused, with a reason."""
+    async with httpx2.AsyncClient() as client:
+        taken = await client.post(provider.script_url, content="429\n\nalways 500 delay=0\n")
+        refused = await client.post(provider.script_url, content="nonsense")
+        chat = f"{provider.openai_url}/chat/completions"
+        statuses = [(await client.post(chat, json={})).status_code for _ in range(3)]
+    assert (200, "next: 429; then: 500\n") == (taken.status_code, taken.text)
+    assert (400, True) == (refused.status_code, "nonsense" in refused.text)
+    assert [429, 500, 500] == statuses
+    assert 3 == len(provider.requests)
+
+
+def test_a_wrong_argument_is_told(
+    provider: FaultyProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A step that means nothing, and a port that is taken: in a line, and nothing is served."""
+    port = str(urlsplit(provider.script_url).port)
+    for arguments in (["nonsense"], ["--port", port]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert 2 == caught.value.code
+        assert arguments[-1] in capsys.readouterr().err
+
+
+def test_the_introduction_names_what_the_service_has(provider: FaultyProvider) -> None:
+    """Its vendors' variables and no others, and a model that it knows."""
+    text = "\n".join(_introduction(provider, ["500"]))
+    known = {name.partition(":")[0] for name in (*_CHAT_MODELS, *_EMBEDDERS)}
+    for vendor in ("anthropic", "openai"):
+        assert (f"{vendor.upper()}_BASE_URL=" in text) == (vendor in known)
+    assert ("APP_DEFAULT_MODEL=" in text) == any(name.endswith(":*") for name in _CHAT_MODELS)
+    assert ("APP_EMBEDDING_MODEL=" in text) == ("openai:*" in _EMBEDDERS)
+    assert "It does, once: 500" in text
 
 
 def test_an_instance_is_valid() -> None:
