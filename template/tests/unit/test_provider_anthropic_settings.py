@@ -85,3 +85,11 @@ def test_an_address_is_one(make_settings: MakeSettings) -> None:
     with pytest.raises(ValidationError, match="anthropic_base_url"):
         Settings(anthropic_base_url="api.anthropic.com")
     make_settings(anthropic_base_url="https://api.anthropic.com")
+
+
+@pytest.mark.parametrize("key", ["sk-one two", "sk-\n", "…", "sk-\u00e4"])
+def test_what_can_be_no_key_is_refused(key: str) -> None:
+    """It could not be sent, and the provider would be blamed for it; the text does not show it."""
+    with pytest.raises(ValidationError, match="ANTHROPIC_API_KEY: must be visible ASCII") as caught:
+        Settings(anthropic_api_key=key)
+    assert key not in str(caught.value)

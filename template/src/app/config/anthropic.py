@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ __all__ = ["VENDOR_URL", "AnthropicSettings"]
 
 VENDOR_URL: Final = "https://api.anthropic.com"
 
+# Anything else could not be sent in a header.
+_KEY = re.compile(r"[!-~]+")
 _Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", min_length=8, max_length=2_000)]
 
 
@@ -36,13 +39,16 @@ class AnthropicSettings(BaseSettings):
     )
 
     def anthropic_problems(self, models: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield a line where a model needs the key that is not set.
+        """Yield a line where the key can be none, or where a model needs one that is not set.
 
         Args:
             models: the models that are named, each with the variable that names it.
         """
+        key = self.anthropic_api_key
+        if key and not _KEY.fullmatch(key.get_secret_value()):
+            yield "ANTHROPIC_API_KEY: must be visible ASCII characters without spaces"
         host = urlsplit(self.anthropic_base_url or VENDOR_URL).hostname
-        if self.anthropic_api_key or not f".{host}".endswith(".anthropic.com"):
+        if key or not f".{host}".endswith(".anthropic.com"):
             return
         for variable, name in models:
             if name.startswith("anthropic:"):
