@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from harness.answers import CHOICES, TEXTS
+from harness.answers import CHOICES, TEXTS, choices, default
 from harness.commands import interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all
 
@@ -36,6 +37,7 @@ VARIANTS = {
             "project_name": TEXTS["long"],
             "description": TEXTS["yaml"],
             "owner": TEXTS["quotes"],
+            **CHOICES["both providers"],
         },
     ),
     "3.13 and Apache": Variant(
@@ -47,6 +49,7 @@ VARIANTS = {
             "project_slug": "s" * 60,
             "description": TEXTS["shell"],
             "owner": TEXTS["backslash"],
+            **CHOICES["openai"],
         },
     ),
     "3.14": Variant("3.14", {"python_version": "3.14"}),
@@ -54,7 +57,15 @@ VARIANTS = {
     "openai with embeddings": Variant("3.11", CHOICES["openai with embeddings"]),
     "openai's embeddings": Variant("3.11", CHOICES["openai's embeddings"]),
     "everything": Variant("3.11", CHOICES["everything"]),
-    "bare, and a newer Python": Variant("3.13", {"ci": "none", "docs": False, "container": False}),
+    "bare, and a newer Python": Variant(
+        "3.13",
+        {
+            "ci": "none",
+            "docs": False,
+            "container": False,
+            **CHOICES["anthropic, openai's embeddings"],
+        },
+    ),
 }
 
 
@@ -79,6 +90,18 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     assert variant.python == ".".join(map(str, version))
     assert str(service / ".venv") == prefix
     assert "" == run("git", "status", "--porcelain", cwd=service, env=env).stdout
+
+
+def test_every_combination_of_providers_is_tested() -> None:
+    """Each runs its own suite, and on a Python that every machine with these tests has."""
+    asked = ("llm_providers", "embeddings")
+    tested = {
+        tuple(str(variant.answers.get(question, default(question))) for question in asked)
+        for variant in VARIANTS.values()
+        if variant.python != "3.14"
+    }
+    every = itertools.product(*(map(str, choices(question)) for question in asked))
+    assert set(every) == tested
 
 
 def test_the_barest_service_passes_its_own_checks(
