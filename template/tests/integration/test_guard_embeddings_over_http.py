@@ -124,6 +124,28 @@ async def test_a_call_is_told_of(
     assert event["cost_usd"] > 0
 
 
+@pytest.mark.parametrize(("step", "tokens"), [("ok", 8), ("no_usage", 8), ("count", 16)])
+async def test_tokens_are_those_of_the_provider(
+    step: str,
+    tokens: int,
+    *,
+    provider: FaultyProvider,
+    make_settings: MakeSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Estimates stand in where it tells none; what was of no use was paid for as well."""
+    if step != "no_usage":
+        monkeypatch.setattr("app.llm.resilience.observed_embedder.count_tokens", lambda _: 999)
+    provider.follow(step, "ok")
+    with capture_logs() as logs:
+        path = tmp_path / "paid.sqlite"
+        async with opened(make_settings, provider, Metrics(), paid_path=path) as embedder:
+            await embedder.embed_documents(TEXTS[:2])
+    (event,) = (event for event in logs if event["event"] == "llm_call")
+    assert tokens == event["total_tokens"]
+
+
 async def test_the_budget_holds_for_embeddings(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
 ) -> None:

@@ -27,6 +27,8 @@ from app.llm.messages import ChatReply, ChatRequest, Delta, Message
 from app.llm.resilience.guards import Guards
 from app.telemetry.metrics import Metrics
 from app.wiring import _CHAT_MODELS, _pick
+from fixtures.provider.conformance import Verdict
+from fixtures.provider.script import Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, MutableMapping
@@ -302,6 +304,21 @@ async def test_an_answer_of_its_own_kind_is_not_tried_again(
     async with opened(make_settings, provider, name) as bench:
         await bench.fail(error)
     assert 1 == len(provider.requests)
+    # Who refuses has read the prompt, and has to be paid for it.
+    assert (step == "refusal") == (bench.call()["prompt_tokens"] > 0)
+
+
+async def test_a_reply_that_was_of_no_use_is_paid_for(
+    name: str, provider: FaultyProvider, make_settings: MakeSettings
+) -> None:
+    """What is asked for again counts twice, in the log and so in the budget."""
+    provider.follow(Step(text='{"grounded": 1, "reasons": 2}'), "ok")
+    request = REQUEST.model_copy(update={"reply_type": Verdict})
+    async with opened(make_settings, provider, name) as bench:
+        with capture_logs() as bench.logs:
+            reply = await bench.model.complete(request)
+    assert 2 == len(provider.requests)
+    assert bench.call()["prompt_tokens"] == 2 * reply.usage.prompt_tokens
 
 
 @pytest.mark.skipif(len(MODELS) < 2, reason="the service has one provider")

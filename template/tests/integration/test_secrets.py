@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 from pathlib import Path
@@ -157,6 +158,21 @@ async def test_no_error_tells_a_key(
     assert MASK in written.err
     assert MASK in file
     assert "about_to_fail" in file
+
+
+def test_the_tree_is_whole() -> None:
+    """No error of the service's own is defined elsewhere, where these tests would not find it."""
+    known = {kind.__name__ for kind in TREE}
+    root = Path(exceptions.__file__).parent
+    elsewhere = [
+        (str(path), node.name)
+        for path in root.rglob("*.py")
+        if path != Path(exceptions.__file__)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        if known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    ]
+    assert [] == elsewhere
 
 
 async def failing_not() -> None:

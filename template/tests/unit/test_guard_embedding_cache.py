@@ -152,9 +152,26 @@ async def test_where_vectors_are_from_is_counted(store: PaidStore) -> None:
     assert 'embeddings_total{model="fake:words",source="cache"} 2.0' in text
 
 
-async def test_queries_are_passed_on(store: PaidStore) -> None:
-    """They are not kept: few are asked twice."""
+async def test_a_query_is_paid_for_once(store: PaidStore) -> None:
+    """Again, in another process and at the same time; a document of the same words is another."""
+    fake, metrics = Batches(), Metrics()
+    model = cached(fake, store, metrics)
+    first, second = await asyncio.gather(model.embed_query("why"), model.embed_query("why"))
+    third = await cached(fake, store, metrics).embed_query("why")
+    plain = await FakeEmbedder().embed_query("why")
+    assert all(np.array_equal(plain, vector) for vector in (first, second, third))
+    assert ("float32", True) == (third.dtype.name, third.flags.writeable)
+    assert ["why"] == fake.embedded
+    await model.embed_documents(["why"])
+    assert [["why"]] == fake.batches
+    text = metrics.exposition().decode()
+    assert 'embeddings_total{model="fake:words",source="cache"} 2.0' in text
+
+
+async def test_a_query_that_failed_is_asked_again(store: PaidStore) -> None:
+    """Nothing is kept of it, and nobody waits for it."""
+    with pytest.raises(ProviderError):
+        await cached(FakeEmbedder(error=SERVER), store).embed_query("why")
     fake = Batches()
     await cached(fake, store).embed_query("why")
-    await cached(fake, store).embed_query("why")
-    assert ["why", "why"] == fake.embedded
+    assert ["why"] == fake.embedded

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.exceptions import LLMError
+from app.llm.resilience import paid
 from app.llm.resilience.paid import PaidStore, Spent
 
 if TYPE_CHECKING:
@@ -23,6 +24,16 @@ async def test_vectors_are_found_again(tmp_path: Path) -> None:
     async with PaidStore(path) as store:
         assert {b"two": b"\x02"} == await store.find([b"two", b"three"])
         assert {} == await store.find([])
+
+
+async def test_the_oldest_queries_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers write them, so there is an end to them; one that is kept again is young again."""
+    monkeypatch.setattr(paid, "_MOST_QUERIES", 2)
+    async with PaidStore(tmp_path / "paid.sqlite") as store:
+        for key in (b"one", b"two", b"one", b"three"):
+            await store.keep_query(key, key)
+        found = [await store.find_query(key) for key in (b"one", b"two", b"three")]
+    assert [b"one", None, b"three"] == found
 
 
 async def test_what_is_spent_adds_up(tmp_path: Path) -> None:
@@ -91,6 +102,9 @@ async def test_the_file_has_no_text(tmp_path: Path) -> None:
     assert {
         ("embeddings", "key", "BLOB"),
         ("embeddings", "vector", "BLOB"),
+        ("queries", "number", "INTEGER"),
+        ("queries", "key", "BLOB"),
+        ("queries", "vector", "BLOB"),
         ("spending", "day", "TEXT"),
         ("spending", "tokens", "INTEGER"),
         ("spending", "cost_usd", "REAL"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
+from opentelemetry.semconv.attributes import error_attributes
 from opentelemetry.trace import SpanKind, StatusCode
 
 from app.telemetry.context import bind_request_id
@@ -61,6 +63,13 @@ def test_without_an_sdk_a_span_is_nothing() -> None:
     with current(span):
         assert not trace.get_current_span().is_recording()
     end_span(span, {Attribute.INPUT_TOKENS: 7}, "RateLimitError")
+
+
+def test_the_other_names_are_those_of_the_conventions() -> None:
+    """As the package that comes with the SDK has them: a name that was changed is found here."""
+    known = [*vars(gen_ai_attributes).values(), *vars(error_attributes).values()]
+    unknown = [name for name in Attribute if not name.startswith("app.") and name not in known]
+    assert [] == unknown
 
 
 def test_own_names_have_a_prefix_of_their_own() -> None:

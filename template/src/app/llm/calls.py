@@ -20,7 +20,7 @@ from app.exceptions import ProviderTimeoutError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Iterator
 
-__all__ = ["Call", "in_time", "note_attempt", "remaining_seconds"]
+__all__ = ["Call", "in_time", "note_attempt", "note_usage", "remaining_seconds"]
 
 _T = TypeVar("_T")
 
@@ -30,11 +30,14 @@ class Call:
     """A call of a model, or one within another, as those of a chain of models are.
 
     `deadline` is when its caller stops waiting, on the clock of `time.monotonic`; `attempts` is how
-    often something was sent for it.
+    often something was sent for it, and the tokens are those that the provider has told of, over
+    all attempts.
     """
 
     deadline: float = math.inf
     attempts: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     outer: Call | None = None
 
     @classmethod
@@ -70,6 +73,15 @@ def note_attempt() -> None:
     call = _current.get()
     while call is not None:
         call.attempts += 1
+        call = call.outer
+
+
+def note_usage(prompt_tokens: int, completion_tokens: int = 0) -> None:
+    """Count what a provider says that an attempt took, also where its answer is of no use."""
+    call = _current.get()
+    while call is not None:
+        call.prompt_tokens += prompt_tokens
+        call.completion_tokens += completion_tokens
         call = call.outer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -56,7 +57,8 @@ def failed(
     """
     wait = retry_after(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RateLimitError(f"{model} takes no more calls for now", retry_after=wait)
+        told = "" if wait is None else f"; it says to wait for {math.ceil(wait)} seconds"
+        return RateLimitError(f"{model} takes no more calls for now{told}", retry_after=wait)
     if status in _KEY_REFUSED:
         text = f"{model} refuses the key, or what it may do ({status}); check {key}"
     else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.exceptions import InvalidResponseError, RefusalError
 from app.llm.calls import Call
 from app.llm.messages import Message, Usage
 from app.llm.tokens import count_tokens
@@ -67,11 +68,18 @@ class Seen:
             self.first_ms = (perf_counter() - self.started) * 1000
         self.received += count_tokens(piece.text)
 
-    def used(self) -> Usage:
-        """Return the usage, estimated where the provider has not told it."""
+    def used(self, error: BaseException | None) -> Usage:
+        """Return the usage of all attempts, estimated where the provider has not told it.
+
+        A model that refused, or whose reply is of no use, has read the prompt all the same.
+        """
+        prompt, completion = self.call.prompt_tokens, self.call.completion_tokens
+        if prompt or completion:
+            return Usage(prompt_tokens=prompt, completion_tokens=completion)
         if self.usage is not None:
             return self.usage
-        sent = self.sent if self.received else 0
+        was_read = self.received or isinstance(error, RefusalError | InvalidResponseError)
+        sent = self.sent if was_read else 0
         return Usage(prompt_tokens=sent, completion_tokens=self.received)
 
     def tell_content(self, messages: Sequence[Message]) -> None:
@@ -117,7 +125,7 @@ class Observer:
             error, abandoned = None, False
         outcome = "abandoned" if abandoned else "failed" if error else "succeeded"
         name = type(error).__name__ if error else None
-        usage = seen.used()
+        usage = seen.used(error)
         cost_usd = self._charge(usage)
         # A model without retries around it counts none: it was asked once.
         attempts = seen.call.attempts or 1
@@ -134,6 +142,7 @@ class Observer:
             cost_usd=cost_usd,
             success=error is None,
             error=name,
+            status=getattr(error, "status", None),
             **seen.fields,
         )
         self._count(outcome, usage, cost_usd, attempts)

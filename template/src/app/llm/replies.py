@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.exceptions import InvalidResponseError
+from app.llm.calls import note_usage
 from app.llm.messages import ChatReply
 from app.llm.tokens import count_tokens
 
@@ -41,7 +42,7 @@ class RawReply(TypedDict):
 
 
 def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
-    """Return the validated reply.
+    """Return the validated reply, after its usage is noted for the call under way.
 
     Args:
         raw: what the provider sent.
@@ -57,6 +58,7 @@ def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
             response=json.dumps(raw, default=str),
             expected=f"a reply with text, model and usage ({exc.error_count()} problems)",
         ) from exc
+    note_usage(reply.usage.prompt_tokens, reply.usage.completion_tokens)
     if request is not None and request.reply_type is not None:
         structured(reply, request.reply_type)
     return reply

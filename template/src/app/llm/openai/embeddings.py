@@ -10,6 +10,7 @@ import numpy as np
 from openai import omit
 
 from app.exceptions import InvalidResponseError
+from app.llm.calls import note_usage
 from app.llm.replies import WireModel
 
 if TYPE_CHECKING:
@@ -28,10 +29,15 @@ class _Embedding(WireModel):
     embedding: str | list[float]
 
 
+class _Usage(WireModel):
+    prompt_tokens: int
+
+
 class _Embeddings(WireModel):
     """The parts of a list of embeddings that are used here."""
 
     data: list[_Embedding]
+    usage: _Usage | None = None
 
 
 class OpenAIEmbedder:
@@ -93,7 +99,10 @@ class OpenAIEmbedder:
                 encoding_format="base64",
                 dimensions=self._dimension if self._model.startswith(_SHORTENABLE) else omit,
             )
-        data = self._session.parse(response.content, _Embeddings).data
+        answer = self._session.parse(response.content, _Embeddings)
+        if answer.usage is not None:
+            note_usage(answer.usage.prompt_tokens)
+        data = answer.data
         data.sort(key=lambda item: item.index)
         if [item.index for item in data] != list(range(len(texts))):
             raise InvalidResponseError(

@@ -110,6 +110,6 @@ class Session:
         if exc.code == "insufficient_quota":
             message = f"the account of OPENAI_API_KEY has no credit left, says {self._name}"
             return ProviderError(message, status=exc.status_code)
-        return failed(
-            self._name, exc.status_code, exc.response.headers, exc.message, key="OPENAI_API_KEY"
-        )
+        status = exc.status_code
+        message = exc.message.removeprefix(f"Error code: {status} - ")
+        return failed(self._name, status, exc.response.headers, message, key="OPENAI_API_KEY")

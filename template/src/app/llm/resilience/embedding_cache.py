@@ -30,8 +30,8 @@ class CachedEmbedder:
 
     What is missing goes out in one call and is kept before it is returned. So with the batches of
     `app.llm.batching` around it, a crash, or a failure of a later batch, loses none that came back.
-    A text that somebody else is embedding at this moment is waited for. Queries are not kept, for
-    few are asked twice.
+    A text that somebody else is embedding at this moment is waited for. Of queries the last ones
+    are kept, for an evaluation asks the same ones again and again.
 
     Args:
         embedder: what is wrapped.
@@ -61,8 +61,23 @@ class CachedEmbedder:
         return self._embedder.rank_weight
 
     async def embed_query(self, text: str) -> Vector:
-        """Return the wrapped embedder's vector; its errors pass through."""
-        return await self._embedder.embed_query(text)
+        """Return the vector; the errors of the embedder and of the store pass through."""
+        # A model may embed a query otherwise than a document of the same words.
+        key = self._key(f"query\0{text}")
+        while key in self._under_way:
+            await asyncio.wait({self._under_way[key]})
+        done = self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            kept = await self._store.find_query(key)
+            self._count(int(kept is None), int(kept is not None))
+            if kept is None:
+                vector = await self._embedder.embed_query(text)
+                kept = vector.astype(_LITTLE_ENDIAN).tobytes()
+                await self._store.keep_query(key, kept)
+        finally:
+            del self._under_way[key]
+            done.set_result(None)
+        return np.frombuffer(kept, dtype=_LITTLE_ENDIAN).astype(np.float32)
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return one row per text; the errors of the embedder and of the store pass through."""

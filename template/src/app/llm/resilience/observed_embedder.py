@@ -20,7 +20,7 @@ __all__ = ["ObservedEmbedder"]
 
 
 class ObservedEmbedder:
-    """Wraps an embedder as `ObservedChatModel` wraps a chat model; its tokens are estimates."""
+    """Wraps an embedder as `ObservedChatModel` wraps a chat model."""
 
     def __init__(
         self,

@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["PaidStore", "Spent"]
 
 _BUSY_SECONDS = 60.0
+_MOST_QUERIES = 10_000
 _SCHEMA = (
     # Not WITHOUT ROWID: a vector takes some KB, and rows of that size make a slow key.
     """CREATE TABLE IF NOT EXISTS embeddings (
         key BLOB PRIMARY KEY,
+        vector BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE IF NOT EXISTS queries (
+        number INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
         vector BLOB NOT NULL
     ) STRICT""",
     """CREATE TABLE IF NOT EXISTS spending (
@@ -102,6 +108,30 @@ class PaidStore:
 
         def keep() -> None:
             _write_many(self._sqlite, vectors.items())
+
+        await self._run(keep)
+
+    async def find_query(self, key: bytes) -> bytes | None:
+        """Return the vector of a query, where it is one of the last 10,000."""
+
+        def find() -> bytes | None:
+            row: tuple[bytes] | None = self._sqlite.execute(
+                "SELECT vector FROM queries WHERE key = ?", (key,)
+            ).fetchone()
+            return row[0] if row else None
+
+        return await self._run(find)
+
+    async def keep_query(self, key: bytes, vector: bytes) -> None:
+        """Keep the vector of a query; callers write those, so the oldest leave."""
+
+        def keep() -> None:
+            kept = self._sqlite.execute(
+                "INSERT OR REPLACE INTO queries (key, vector) VALUES (?, ?)", (key, vector)
+            )
+            self._sqlite.execute(
+                "DELETE FROM queries WHERE number <= ?", ((kept.lastrowid or 0) - _MOST_QUERIES,)
+            )
 
         await self._run(keep)
 
