@@ -209,8 +209,27 @@ async def test_what_is_no_http_is_a_problem(server: Server, data: bytes) -> None
 
     assert (400, "bad_request") == (status, code(body))
     assert ("application/problem+json", "close") == (headers["content-type"], headers["connection"])
+    assert headers["x-request-id"] == json.loads(body)["request_id"]
+    assert ["connection_refused"] == [line["event"] for line in lines]
     assert b"" == left
-    assert not [line for line in lines if "exc_info" in line]
+
+
+async def test_who_reads_no_answer_is_cut_off(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing would wait for ever for the rest to be taken; nobody else is disturbed."""
+    monkeypatch.setattr("app.api.protocol._LONGEST_UNREAD_SECONDS", 0.2)
+    server.fakes.pipeline.hashes = {f"{number:01000}": "hash" for number in range(1_000)}
+    many = 20
+    async with server.connect() as connection:
+        connection.send(b"GET /v1/documents?limit=1000 HTTP/1.1\r\nHost: s\r\n\r\n" * many)
+        await asyncio.sleep(1)
+        left = await connection.rest()
+        async with server.connect() as other:
+            other.send(SEARCH)
+            assert 200 == (await other.answer())[0]
+
+    assert left.count(b"HTTP/1.1 200") < many
 
 
 async def test_a_body_that_breaks_off_is_no_request(server: Server) -> None:

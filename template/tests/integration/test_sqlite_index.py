@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -798,6 +799,25 @@ async def test_damaged_vectors_are_explained(path: Path, index: SqliteIndex) -> 
 
     with pytest.raises(RetrievalError, match="vectors are damaged"):
         await search(index, "needle")
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_file_that_is_gone_is_not_written_to(
+    path: Path, index: SqliteIndex, *, is_replaced: bool
+) -> None:
+    """What would be written has no name any more, so it would be lost at the next start."""
+    await write(index, "a", ["one"])
+    shutil.rmtree(path.parent)
+    if is_replaced:
+        async with await SqliteIndex.open(path, MANIFEST):
+            pass
+
+    told = "was removed or replaced while it was open; start again"
+    with pytest.raises(RetrievalError, match=told):
+        await write(index, "b", ["two"])
+    with pytest.raises(RetrievalError, match=told):
+        await search(index, "one")
+    assert is_replaced is await asyncio.to_thread(path.exists)
 
 
 async def test_a_path_that_cannot_be_used_is_explained(tmp_path: Path) -> None:

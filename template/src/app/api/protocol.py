@@ -1,18 +1,21 @@
 """uvicorn's HTTP/1.1, with bounds on what a connection may send and on how long it may wait.
 
 uvicorn bounds neither the headers nor the time that they take, and waits for ever for the rest of
-a body after it has been refused. A few hundred connections that send a byte now and then would use
-up its file descriptors, and one that never ends its headers would use up the memory.
+a body after it has been refused, and for a client that reads no answer. A few hundred connections
+that send a byte now and then would use up its file descriptors, and one that never ends its headers
+would use up the memory.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.problems import ProblemResponse, problem_of
+from app.telemetry.context import bind_request_id, new_request_id
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport
@@ -21,8 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BoundedProtocol"]
 
+_log = structlog.stdlib.get_logger(__name__)
+
 _MOST_BYTES: Final = 65_536
 _LONGEST_SECONDS: Final = 10.0
+_LONGEST_UNREAD_SECONDS: Final = 30.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -30,6 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     While the application answers, its own limits hold. Otherwise the client has
     `_LONGEST_SECONDS` to complete the headers of a request, or a body that nobody reads any more.
+    One that has taken nothing of an answer for `_LONGEST_UNREAD_SECONDS` is cut off.
     """
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -39,10 +46,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._excess = 0
         self._deadline: TimerHandle | None = None
         self._wait()
+        self._unread = 0
+        self._look_again()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -69,6 +79,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
         self._excess -= 2 * len(body)
 
+    def resume_writing(self) -> None:
+        """Go on writing, for the client has taken what was to be written."""
+        super().resume_writing()
+        self._unread = 0
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._refuse(400, msg)
@@ -93,14 +108,33 @@ class BoundedProtocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self.transport.close()
 
+    def _look_again(self) -> None:
+        self._look = self.loop.call_later(_LONGEST_UNREAD_SECONDS, self._check_reader)
+
+    def _check_reader(self) -> None:
+        # Closing waits for the client to take the rest; only aborting does not.
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread >= self._unread > 0:
+            self.transport.abort()
+            return
+        self._unread = unread
+        self._look_again()
+
     def _refuse(self, status: int, detail: str) -> None:
         """Answer with a problem where an answer can still be sent, and close."""
         if self.transport.is_closing():
             return
+        request_id = new_request_id()
+        with bind_request_id(request_id):
+            self._answer(status, detail, request_id)
+
+    def _answer(self, status: int, detail: str, request_id: str) -> None:
+        _log.info("connection_refused", status=status, detail=detail)
         begun = self._begun
         if begun is None or begun.response_complete or not begun.response_started:
             problem, _ = problem_of(HTTPException(status, detail))
-            response = ProblemResponse(problem, headers={"Connection": "close"})
+            headers = {"Connection": "close", "X-Request-ID": request_id}
+            response = ProblemResponse(problem, headers=headers)
             head = [b"%s: %s\r\n" % header for header in response.raw_headers]
             self.transport.write(
                 b"".join((STATUS_LINE[status], *head, b"\r\n", bytes(response.body)))

@@ -7,6 +7,7 @@ copy of the caller's context, so its log lines carry the caller's request id.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -73,6 +74,7 @@ class Connections:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._file: os.stat_result | None = None
         self._closed = False
 
     async def read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -125,16 +127,40 @@ class Connections:
             return job(self._connection(read_only=False))
 
     def _connection(self, *, read_only: bool) -> sqlite3.Connection:
-        """Return this thread's own connection."""
+        """Return this thread's own connection.
+
+        Raises:
+            RetrievalError: the file is no longer the one that the first of them is to.
+        """
+        if self._file is not None:
+            self._check_file(self._file)
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             if not read_only and self._access is Access.WRITE:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = connect(self._path, self._access)
             self._opened.append(connection)
+            self._file = self._file or self._path.stat()
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
             self._local.connection = connection
         return connection
+
+    def _check_file(self, opened: os.stat_result) -> None:
+        """Refuse to go on with a file that was removed or replaced: what is in it has no name.
+
+        The system keeps such a file as long as it is open, so SQLite would go on writing to it.
+
+        Raises:
+            RetrievalError: another file, or none, is in its place.
+        """
+        try:
+            is_there = os.path.samestat(opened, self._path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise RetrievalError(
+                f"the index {self._path} was removed or replaced while it was open; start again"
+            )
 
     def _shut_down(self) -> None:
         self._readers.shutdown()
