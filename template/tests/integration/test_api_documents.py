@@ -60,6 +60,17 @@ async def test_a_document_is_added_changed_listed_found_and_removed(
     assert (404, "document_not_found") == code_of(gone)
 
 
+async def test_a_name_with_a_line_break_can_be_removed(fakes: Fakes) -> None:
+    """A folder may hold such a file, so it has to be possible to take it out again."""
+    name = "two\nlines\n.md\n"
+    fakes.pipeline.hashes[name] = "hash"
+    async with open_client(fakes.app()) as client:
+        removed = await client.delete("/v1/documents/two%0Alines%0A.md%0A")
+
+    assert 204 == removed.status_code
+    assert {} == fakes.pipeline.hashes
+
+
 async def test_several_files_are_taken_at_once(fakes: Fakes) -> None:
     """Each file has its outcome, in order, whichever of the two fields it came in."""
     fakes.pipeline.hashes["guides/b.md"] = "old"

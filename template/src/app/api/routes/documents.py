@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
 from app.api.dependencies import OpenServices
@@ -17,6 +18,14 @@ from app.api.uploads import UploadForm
 __all__ = ["PATH", "add_documents", "list_documents", "remove_document", "router"]
 
 PATH: Final = "/v1/documents"
+
+
+class _AnyText(PathConvertor):
+    # A file's name may hold a line break, at which Starlette's own pattern ends.
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any_text", _AnyText())
 
 router = APIRouter(prefix=PATH, tags=["documents"])
 
@@ -65,7 +74,7 @@ async def list_documents(
 
 
 @router.delete(
-    "/{document_id:path}",
+    "/{document_id:any_text}",
     status_code=204,
     response_class=Response,
     responses=problems(404, 422),
