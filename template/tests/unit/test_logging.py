@@ -520,6 +520,24 @@ def test_the_file_holds_json_and_rotates(
     assert not capsys.readouterr().err.startswith("{")
 
 
+def test_processes_that_share_a_file_rotate_it_once(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """A process whose file another one has put aside goes on with the new one."""
+    path = tmp_path / "service.log"
+    configure_logging(make_settings(log_file=path, log_file_max_bytes=10_000))
+    while path.stat().st_size < 10_000:
+        log.info("before", text="x" * 200)
+    path.rename(aside := tmp_path / "service.log.1")
+    path.write_text("", encoding="utf-8")
+    full = aside.read_bytes()
+    log.info("after")
+
+    assert {path, aside} == set(tmp_path.iterdir())
+    assert full == aside.read_bytes()
+    assert ["after"] == [each["event"] for each in events(path.read_text(encoding="utf-8"))]
+
+
 def test_what_is_no_regular_file_is_not_rotated(make_settings: MakeSettings) -> None:
     """A device or a pipe may be logged to, and nothing is renamed."""
     configure_logging(make_settings(log_file=Path(os.devnull), log_file_max_bytes=10_000))

@@ -175,14 +175,29 @@ class _RotatedFile(RotatingFileHandler):
     """Rotates a file that has reached its size.
 
     The standard library would render each record a second time to see whether it still fits, and
-    count its characters for bytes.
+    count its characters for bytes. And where several processes share the file, each would go on
+    with one that another has put aside, and put aside the new one as soon as that is there.
     """
 
     def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - as inherited
         if self.stream is None:  # as after a rotation that failed
             self.stream = self._open()
         status = os.fstat(self.stream.fileno())
-        return stat.S_ISREG(status.st_mode) and status.st_size >= self.maxBytes
+        if not stat.S_ISREG(status.st_mode) or status.st_size < self.maxBytes:
+            return False
+        if _is_at(self.baseFilename, status):
+            return True
+        self.stream.close()
+        self.stream = self._open()
+        return False
+
+
+def _is_at(path: str, status: os.stat_result) -> bool:
+    """Say whether the file of this status is still the one at the path."""
+    try:
+        return os.path.samestat(status, os.stat(path))  # noqa: PTH116 - a path as inherited
+    except FileNotFoundError:
+        return False
 
 
 def _handler(handler: logging.Handler, formatter: EventFormatter) -> logging.Handler:
