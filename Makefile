@@ -6,6 +6,8 @@ endif
 DEST ?=
 ANSWERS ?=
 QUESTION ?= How long does a parcel wait?
+ARGS ?=
+CORPUS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -61,15 +63,19 @@ test-quick: check ## The inner loop: the renders' static checks, the template in
 
 .PHONY: check
 check: $(VENV)/ready ## Lint the template repository itself (template/ has its own make check)
-	ruff format --check scripts tests
-	ruff check scripts tests
+	ruff format --check benchmarks scripts tests
+	ruff check benchmarks scripts tests
 	mypy
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	zizmor --offline --quiet --min-severity low .github
 
+.PHONY: bench
+bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"
+	@python -m benchmarks $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
+
 .PHONY: lock
-lock: $(VENV)/ready ## Pin everything anew: the service with every option on, and the tools here
+lock: $(VENV)/ready ## Pin everything anew: the service with every option on, the tools, the benchmarks
 	$(MAKE) -C template lock ARGS=--all
 	scripts/lock.sh
 

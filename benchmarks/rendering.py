@@ -1,0 +1,95 @@
+"""Rendering.
+
+`copier copy` of the defaults, beside that of a template of as many trivial files in the same
+folders: what is left is what the questions, the conditions and the sizes of the files cost. Both
+templates are git repositories with a tag, as teams use them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Final
+
+import copier
+
+from benchmarks.findings import Aim, Findings, compared
+from benchmarks.measure import alternate, seconds
+from benchmarks.workshop import ROOT, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.workshop import Bench
+
+__all__ = ["measure"]
+
+_TEMPLATE: Final = ("copier.yml", "includes", "template")
+_AIM: Final = Aim("<=", 1.3)
+_REMEDY: Final = (
+    "look at what Copier renders with `python -X importtime` and a profile of `copier.run_copy`: "
+    "each question's default and validator is a template of its own, and each `_exclude` line too."
+)
+
+
+def measure(bench: Bench) -> Findings:
+    """Compare a render with one of trivial files."""
+    with bench.scratch() as folder:
+        template = _repository(folder / "template", _files_of_the_template())
+        rendered = _copy(template, folder / "first")
+        names = [str(path.relative_to(rendered)) for path in rendered.rglob("*") if path.is_file()]
+        trivial = _repository(
+            folder / "trivial",
+            {"copier.yml": b"_subdirectory: template\n"}
+            | {f"template/{name}": b"trivial\n" for name in names if name != ".copier-answers.yml"},
+        )
+
+        def timed(source: Path) -> float:
+            destination = folder / "rendered"
+            taken = seconds(lambda: _copy(source, destination))
+            shutil.rmtree(destination)
+            return taken
+
+        pairs = alternate(
+            lambda: timed(template),
+            lambda: timed(trivial),
+            bench.size(15, 2),
+            told=bench.say,
+        )
+    line = compared(
+        f"`copier copy`, {len(names)} files",
+        pairs,
+        "s",
+        other="trivial files",
+        aim=_AIM,
+        remedy=_REMEDY,
+    )
+    return Findings([line])
+
+
+def _copy(source: Path, destination: Path) -> Path:
+    copier.run_copy(str(source), destination, defaults=True, quiet=True, vcs_ref="v0.0.1")
+    return destination
+
+
+def _files_of_the_template() -> dict[str, bytes]:
+    """Return what git tracks of the template, or would track."""
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *_TEMPLATE)
+    paths = {name: ROOT / name for name in filter(None, listed.split("\0"))}
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+
+
+def _repository(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    as_anybody = ("-c", "user.name=bench", "-c", "user.email=bench@example.org")
+    for command in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        ("commit", "--quiet", "--message", "Release"),
+        ("tag", "v0.0.1"),
+    ):
+        subprocess.run(["git", *as_anybody, *command], cwd=folder, check=True)
+    return folder
