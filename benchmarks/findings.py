@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import operator
 from dataclasses import asdict, dataclass, field
+from math import floor, log10
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.measure import Pairs
 
-__all__ = ["Aim", "Findings", "Line", "Plot", "compared", "findings_from"]
+__all__ = ["Aim", "Findings", "Line", "Plot", "compared", "findings_from", "number"]
 
 _COMPARISONS: Final = {"<": operator.lt, "<=": operator.le, ">=": operator.ge, ">": operator.gt}
 _SIGNS: Final = {"<": "<", "<=": "≤", ">=": "≥", ">": ">"}
@@ -96,7 +97,7 @@ class Plot:
     title: str
     x: str
     y: str
-    series: Mapping[str, list[tuple[float | str, float]]]
+    series: Mapping[str, Sequence[tuple[float | str, float]]]
     log: str = ""
     aim: float | None = None
 
@@ -175,3 +176,11 @@ def compared(
         aim=aim,
         remedy=remedy,
     )
+
+
+def number(value: float) -> str:
+    """Return a figure with three significant digits, and thousands apart."""
+    if not value:
+        return "0"
+    places = max(0, 2 - floor(log10(abs(value))))
+    return f"{round(value, places):,.{places}f}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.findings import findings_from
+from benchmarks.findings import findings_from, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,12 +62,15 @@ def draw(plot: Plot, path: Path) -> None:
             axes.set_yscale("log")
         else:
             axes.set_ylim(bottom=0)
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.grid(axis="y", color=_INK, alpha=0.25)
         axes.set_axisbelow(True)
         if plot.aim is not None:
             axes.axhline(plot.aim, color=_INK, linestyle="--", label=f"aim: {plot.aim:g}")
         if len(plot.series) > 1 or plot.aim is not None:
-            axes.legend(frameon=False, labelcolor=_INK, loc="best")
+            figure.legend(frameon=False, labelcolor=_INK, loc="outside lower center", ncols=6)
         figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
 
 
@@ -83,7 +86,7 @@ def _bars(axes: Axes, plot: Plot) -> None:
             label=label,
             color=_COLOURS[place],
         )
-        axes.bar_label(bars, fmt="{:.3g}", padding=2, fontsize=9)
+        axes.bar_label(bars, fmt=number, padding=2, fontsize=9)
     axes.set_xticks(range(len(names)), names)
     axes.margins(y=0.12)
 

@@ -9,12 +9,11 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from benchmarks import SUBJECTS
-from benchmarks.findings import findings_from
+from benchmarks.findings import findings_from, number
 from benchmarks.workshop import ROOT, BenchError
 
 if TYPE_CHECKING:
@@ -176,14 +175,6 @@ def _row(line: Line) -> tuple[str, ...]:
     aim = "" if line.aim is None else line.aim.told(line.unit)
     met = {None: "", True: "yes", False: "**no**"}[line.met]
     return line.what, ours, theirs, ratio, aim, met
-
-
-def number(value: float) -> str:
-    """Return a figure with three significant digits, and thousands apart."""
-    if not value:
-        return "0"
-    places = max(0, 2 - floor(log10(abs(value))))
-    return f"{round(value, places):,.{places}f}"
 
 
 def _json(results: Mapping[str, Taken]) -> str:

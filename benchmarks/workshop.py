@@ -19,7 +19,7 @@ from benchmarks.pages import write_pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ROOT", "Bench", "BenchError", "Worker", "run"]
+__all__ = ["ROOT", "Bench", "BenchError", "Worker", "plain_environment", "run"]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _BUILD: Final = ROOT / "build/bench"
@@ -165,7 +165,7 @@ class Bench:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env={**plain_environment(), "PYTHONDONTWRITEBYTECODE": "1", **(variables or {})},
+                env={**plain_environment(), **(variables or {})},
             )
             try:
                 yield Worker(process, log)
@@ -229,8 +229,13 @@ def plain_environment() -> dict[str, str]:
     }
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
+def run(*command: str | Path, cwd: Path = ROOT, variables: Mapping[str, str] | None = None) -> str:
     """Run a command without input and return what it printed.
+
+    Args:
+        command: and its arguments.
+        cwd: where it runs.
+        variables: added to its environment variables.
 
     Raises:
         BenchError: it failed; the message ends with its output.
@@ -238,7 +243,7 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=plain_environment(),
+        env={**plain_environment(), **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
