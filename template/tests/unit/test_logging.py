@@ -257,6 +257,57 @@ def test_a_field_cannot_pass_for_the_formatters_own(
         assert "forged" == event["service_"]
 
 
+class _Kept(logging.Handler):
+    """Keeps every record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+def test_an_events_record_has_what_handlers_of_others_ask_for(make_settings: MakeSettings) -> None:
+    """Every attribute of a record of the standard library, and of the same kind, is there."""
+    configure_logging(make_settings(log_format="json"))
+    kept = _Kept()
+    logging.getLogger("kept").addHandler(kept)
+
+    structlog.stdlib.get_logger("kept").info("stored", chunks=3)
+    logging.getLogger("kept").warning("stored")
+
+    ours, theirs = (vars(record) for record in kept.records)
+    own = {"exc_text", "taskName"}  # of the formatter, and of newer Pythons
+    assert {type(value) for value in theirs.values()} >= {str, int, float}
+    assert {name: type(value) for name, value in theirs.items() if name not in own} == {
+        name: type(value) for name, value in ours.items() if name in theirs.keys() - own
+    }
+    assert (os.getpid(), theirs["thread"]) == (ours["process"], ours["thread"])
+    assert "%(process)d" not in logging.Formatter("%(process)d %(threadName)s").format(
+        kept.records[0]
+    )
+
+
+def test_a_teams_own_records_are_made(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a factory for records is set, it makes those of events, too."""
+
+    class Own(logging.LogRecord):
+        pass
+
+    monkeypatch.setattr(logging, "_logRecordFactory", Own)
+    configure_logging(make_settings(log_format="json"))
+    kept = _Kept()
+    logging.getLogger("kept.own").addHandler(kept)
+
+    structlog.stdlib.get_logger("kept.own").info("stored", chunks=3)
+
+    assert [Own] == [type(record) for record in kept.records]
+    assert 3 == json.loads(capsys.readouterr().err)["chunks"]
+
+
 @pytest.mark.parametrize("name", ["anthropic._base_client", "httpcore2.http11", "httpx2", "openai"])
 def test_clients_do_not_log_what_they_send(
     name: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings

@@ -127,9 +127,10 @@ class EventFormatter(logging.Formatter):
             return self._render({**self._head(record), "error": type(exc).__name__})
 
     def _head(self, record: logging.LogRecord) -> Event:
-        second = int(record.created)
+        created = record.created
+        second = int(created)
         return {
-            "timestamp": f"{_written(second)}.{int((record.created - second) * 1_000):03}Z",
+            "timestamp": f"{_written(second)}.{int((created - second) * 1_000):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": "record_not_loggable",
@@ -139,16 +140,18 @@ class EventFormatter(logging.Formatter):
     def _event(self, record: logging.LogRecord) -> Event:
         redactor = self._redactor
         event = self._head(record)
-        fields = event_fields(record)
-        if fields is None:
+        if (fields := event_fields(record)) is None:
             event["event"] = redactor.text(_message(record))
             fields = _extra(record)
         else:
             event["event"] = redactor.short(_message(record))
-        shown = redactor.fields({**get_contextvars(), **fields})
-        if not _OWN.isdisjoint(shown):
-            shown = {f"{name}_" if name in _OWN else name: shown[name] for name in shown}
-        event |= shown
+        context = get_contextvars()
+        context.update(fields)
+        if _OWN.isdisjoint(context):
+            redactor.fields(context, into=event)
+        else:
+            named = {f"{name}_" if name in _OWN else name: context[name] for name in context}
+            redactor.fields(named, into=event)
         if record.exc_info and record.exc_info[1]:
             event["exception"] = redactor.text(
                 "".join(traceback.format_exception(*record.exc_info))
@@ -165,8 +168,9 @@ class _StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(f"{self.format(record)}\n")
-            sys.stderr.flush()
+            stderr = sys.stderr
+            stderr.write(f"{self.format(record)}\n")
+            stderr.flush()
         except _UNWRITABLE:
             self.handleError(record)
 

@@ -31,7 +31,7 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 _SHORTEST_SECRET = 4
 _SHORT = 64
 _DEEPEST = 8
-_WIDEST_INTEGER_BITS = 63
+_WIDEST = 2**63 - 1
 _PLAIN = (float, bool, type(None))
 
 _Container: TypeAlias = Mapping[object, object] | Sequence[object] | AbstractSet[object]
@@ -224,17 +224,26 @@ class Redactor:
         """Return what `text` returns; a short text that comes again is not searched again."""
         return self._seen_before(text) if len(text) <= _SHORT else self.text(text)
 
-    def fields(self, fields: Mapping[str, object], depth: int = 0) -> dict[str, Plain]:
-        """Return fields without secrets, in names and in values, as what JSON can say."""
-        plain: dict[str, Plain] = {}
+    def fields(
+        self, fields: Mapping[str, object], depth: int = 0, *, into: dict[str, Plain] | None = None
+    ) -> dict[str, Plain]:
+        """Return fields without secrets, in names and in values, as what JSON can say.
+
+        Args:
+            fields: their values by their names.
+            depth: how deep in other fields they are.
+            into: what they are added to; a new dict by default.
+        """
+        plain = {} if into is None else into
+        names, seen_before = self._name, self._seen_before
         for name, value in fields.items():
             kind = type(value)
-            shown, secret = self._name(name)
+            shown, secret = names(name)
             if secret and value is not None:
                 plain[shown] = MASK
-            elif kind is str:
-                plain[shown] = self.short(value)  # type: ignore[arg-type]  # it is a text
-            elif kind in _PLAIN:
+            elif kind is str and len(value) <= _SHORT:  # type: ignore[arg-type]  # a text
+                plain[shown] = seen_before(value)
+            elif kind in _PLAIN or (kind is int and -_WIDEST <= value <= _WIDEST):  # type: ignore[operator]  # a number
                 plain[shown] = value  # type: ignore[assignment]  # of a kind that is plain
             else:
                 plain[shown] = self.value(value, depth)
@@ -248,7 +257,7 @@ class Redactor:
             return value
         if isinstance(value, float):
             return float(value)
-        if isinstance(value, int) and value.bit_length() <= _WIDEST_INTEGER_BITS:
+        if isinstance(value, int) and -_WIDEST <= value <= _WIDEST:
             return int(value)
         if isinstance(value, _CONTAINERS) and not isinstance(value, _TEXT_LIKE):
             return self._container(value, depth + 1)
