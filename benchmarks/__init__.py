@@ -22,5 +22,5 @@ from typing import Final
 
 __all__ = ["SUBJECTS"]
 
-SUBJECTS: Final = ("rendering", "api", "events", "port")
+SUBJECTS: Final = ("rendering", "green", "startup", "api", "events", "port")
 """The modules of the subjects, in the order of the page."""

@@ -92,6 +92,7 @@ def write_page(folder: Path, results: Mapping[str, Taken], *, plotter: Path) -> 
     images = folder / "benchmarks"
     images.mkdir(parents=True, exist_ok=True)
     (images / "results.json").write_text(_json(results), encoding="utf-8")
+    results = read_results(folder)  # as rounded there, so that the page says the same again
     drawn = subprocess.run(
         [str(plotter), "-m", "benchmarks.plots", str(images / "results.json"), str(images)],
         cwd=ROOT,
@@ -166,9 +167,9 @@ def _row(line: Line) -> tuple[str, ...]:
     theirs = "" if line.theirs is None else f"{number(line.theirs)} {line.unit}"
     if line.other:
         theirs = f"{theirs} ({line.other})".strip()
-    ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
+    ratio = "" if line.ratio is None else number(line.ratio)
     if line.spread is not None:
-        ratio += f" ({line.spread[0]:.2f} to {line.spread[1]:.2f})"
+        ratio += f" ({number(line.spread[0])} to {number(line.spread[1])})"
     ours = f"{number(line.ours)} {line.unit}"
     if line.added is not None and line.aim is not None and line.aim.of == "added":
         ours += f" (added {number(line.added)})"

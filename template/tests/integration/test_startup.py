@@ -65,6 +65,48 @@ def test_asking_imports_no_web_framework() -> None:
     assert "" == loaded
 
 
+_READY = """
+import asyncio, sys
+from app.cli import application, server
+from app.api import server
+from app.config.settings import Settings
+from app.wiring import create_app
+async def main():
+    app = create_app(Settings(index_path=sys.argv[1] + "/i.sqlite"))
+    async with app.router.lifespan_context(app):
+        while app.state.lifecycle.obstacle:
+            await asyncio.sleep(0.01)
+        print(*sorted({name.partition(".")[0] for name in sys.modules}))
+asyncio.run(main())
+"""
+# What only parsers, vendors' models, a terminal, checks or tests need.
+_NOT_FOR_SERVING = frozenset(
+    {
+        *("anthropic", "genai_prices", "httpx2", "openai"),
+        *("docx", "lxml", "markdown_it", "pypdf"),
+        *("blockbuster", "hypothesis", "mypy", "pytest", "schemathesis", "vcr"),
+    }
+)
+
+
+@pytest.mark.skipif(
+    any(pkgutil.iter_modules(app.ext.__path__)), reason="an extension may import what it likes"
+)
+def test_a_service_is_ready_without_what_serving_does_not_need(tmp_path: Path) -> None:
+    """Started with the defaults and warm, it has loaded no vendor, no parser and no tool."""
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", _READY, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        check=True,
+    )
+
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert {"fastapi", "numpy", "uvicorn"} <= loaded
+    assert not loaded & _NOT_FOR_SERVING
+
+
 def ask(url: str, question: str) -> dict[str, Any]:
     """Ask the service a question."""
     request = urllib.request.Request(  # noqa: S310 - loopback

@@ -1,0 +1,188 @@
+"""The benchmarks run, each in its smallest form, and their page says what they say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import SUBJECTS
+from benchmarks.findings import Aim, Findings, Line, Plot, compared, findings_from
+from benchmarks.measure import Pairs, alternate, percentile
+from benchmarks.pages import write_pages
+from benchmarks.report import HAND_WRITTEN, methods, read_results, taken, write_page
+from harness.answers import ROOT
+from harness.commands import run
+
+if TYPE_CHECKING:
+    import subprocess
+
+# What needs a rendered service in an environment of its own.
+_SET_UP = [name for name in SUBJECTS if name != "rendering"]
+_FINDINGS = Findings(
+    [
+        compared(
+            "a call", Pairs([(3.000001, 2), (4, 2), (2, 2)]), "ms", other="bare", aim=Aim("<=", 1.3)
+        ),
+        Line("resident", 70.5, "MB", aim=Aim("<", 80, of="ours"), remedy="take away."),
+    ],
+    [Plot("calls", "Calls", "side", "ms", {"ours": [("a call", 3.0)]})],
+)
+
+
+def bench(*arguments: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    return run(sys.executable, "-m", "benchmarks", *arguments, cwd=ROOT, expected=expected)
+
+
+def measured(name: str) -> Findings:
+    """Measure a subject in its smallest form, and return what the command says."""
+    said = bench(name, "--quick", "--json").stdout
+    return findings_from(json.loads(said[said.index("{") :])[name]["findings"])
+
+
+def test_rendering_is_measured() -> None:
+    """Both sides have figures, and their ratio is judged."""
+    (line,) = measured("rendering").lines
+
+    assert line.theirs is not None
+    assert line.ratio is not None
+    assert 0 < line.theirs < line.ours < 100 * line.theirs
+    assert (line.ratio <= 1.3) is line.met
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _SET_UP)
+def test_a_subject_is_measured(name: str) -> None:
+    """Each line has figures that are more than nothing."""
+    lines = measured(name).lines
+
+    assert lines
+    assert all(line.ours > 0 and (line.theirs is None or line.theirs > 0) for line in lines)
+
+
+def test_what_there_is_to_measure_is_listed() -> None:
+    """The list has every subject with the title that its section has."""
+    listed = bench("--list").stdout.splitlines()
+
+    assert list(SUBJECTS) == [line.split()[0] for line in listed]
+    assert all(methods(name)[0] in line for name, line in zip(SUBJECTS, listed, strict=True))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_subject_says_what_it_measures(name: str) -> None:
+    """The docstring has a title and a text, for the page prints both."""
+    title, text = methods(name)
+
+    assert title != name
+    assert len(text) > 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["apii"], "did you mean api?"),
+        (["nothing-of-the-kind"], "there are rendering"),
+        (["api", "--corpus", "no/such/folder"], "there is no folder 'no/such/folder'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(arguments: list[str], told: str) -> None:
+    """A wrong name or folder is one clear line, before anything is measured."""
+    assert told in bench(*arguments, expected=2).stdout
+
+
+def test_sides_are_measured_by_turns() -> None:
+    """Neither side always goes first, and what is taken to warm up is forgotten."""
+    order: list[str] = []
+
+    def side(name: str, figures: list[float]) -> float:
+        order.append(name)
+        return figures.pop(0)
+
+    ours, theirs = [9.0, 2.0, 4.0], [9.0, 1.0, 1.0]
+    pairs = alternate(lambda: side("A", ours), lambda: side("B", theirs), 2)
+
+    assert "BAABBA" == "".join(order)
+    assert [(2.0, 1.0), (4.0, 1.0)] == list(pairs.each)
+
+
+def test_a_comparison_is_of_medians_over_the_pairs() -> None:
+    """The ratio is that of the middle pair, and so is the difference."""
+    pairs = Pairs([(3, 2), (4, 2), (10, 1)])
+
+    assert (4, 2) == (pairs.ours, pairs.theirs)
+    assert (2, 2) == (pairs.ratio, pairs.added)
+    assert (1.75, 6) == pairs.spread
+    assert 2.5 == percentile([4, 1, 3, 2], 50)
+
+
+@pytest.mark.parametrize(
+    ("aim", "met"),
+    [
+        (Aim("<=", 1.5), True),
+        (Aim("<", 1.5), False),
+        (Aim(">=", 1.6), False),
+        (Aim("<", 4, of="ours"), True),
+        (Aim("<", 1, of="added"), False),
+    ],
+)
+def test_an_aim_is_met_or_not(aim: Aim, *, met: bool) -> None:
+    """It is judged by the figure that it is about."""
+    assert met is compared("x", Pairs([(3, 2)]), "ms", other="y", aim=aim).met
+
+
+def test_the_page_tells_what_is_missed_and_keeps_what_is_written_by_hand(tmp_path: Path) -> None:
+    """It is written anew from the results beside it, but for the part below the last heading."""
+    plotter = tmp_path / "python"  # draws nothing
+    plotter.write_text("#!/bin/sh\n", encoding="utf-8")
+    plotter.chmod(0o755)
+    page = write_page(tmp_path, {"api": taken(_FINDINGS, quick=False)}, plotter=plotter)
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("3.00 ms", "0.01 ms") + "\nBy hand.\n", encoding="utf-8")
+
+    write_page(tmp_path, read_results(tmp_path), plotter=plotter)
+
+    assert f"{text}\nBy hand.\n" == page.read_text(encoding="utf-8")
+    assert HAND_WRITTEN in text
+    row = next(line for line in text.splitlines() if line.startswith("| a call"))
+    cells = [cell.strip() for cell in row.split("|")[2:7]]
+    assert ["3.00 ms", "2.00 ms (bare)", "1.50 (1.25 to 1.75)", "ratio ≤ 1.3", "**no**"] == cells
+    assert "![Calls](benchmarks/calls.svg)" in text
+
+
+def test_pages_are_the_same_every_time(tmp_path: Path) -> None:
+    """No two pages are alike, and each is as it was."""
+    samples = ROOT / "template/data/samples"
+    for name in ("once", "again"):
+        write_pages(tmp_path / name, 101, samples=samples)
+    once, again = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in sorted((tmp_path / name).rglob("*.md"))
+        }
+        for name in ("once", "again")
+    )
+
+    assert once == again
+    assert 101 == len(set(once.values()))
+
+
+def test_the_published_page_is_what_its_results_say(tmp_path: Path) -> None:
+    """Nobody has touched the figures on the page, and every plot that it shows is there."""
+    page = ROOT / "docs/benchmarks.md"
+    shutil.copytree(ROOT / "docs/benchmarks", tmp_path / "benchmarks")
+    shutil.copy(page, tmp_path)
+    text = page.read_text(encoding="utf-8")
+
+    write_page(tmp_path, read_results(tmp_path), plotter=Path("/bin/true"))
+
+    assert text == (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert all(
+        (page.parent / line.split("](")[1].rstrip(")")).is_file()
+        for line in text.splitlines()
+        if line.startswith("![")
+    )
