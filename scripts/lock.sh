@@ -11,5 +11,5 @@ lock() {
 }
 
 lock --constraint template/requirements/dev.txt requirements/dev.in --output-file requirements/dev.txt
-lock requirements/bench.in --no-strip-extras --output-file requirements/bench.txt
+lock requirements/bench.in --output-file requirements/bench.txt
 lock requirements/floor.in --output-file requirements/floor.txt

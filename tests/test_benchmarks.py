@@ -47,12 +47,11 @@ def measured(name: str) -> Findings:
 
 def test_rendering_is_measured() -> None:
     """Both sides have figures, and their ratio is judged."""
-    (line,) = measured("rendering").lines
-
-    assert line.theirs is not None
-    assert line.ratio is not None
-    assert 0 < line.theirs < line.ours < 100 * line.theirs
-    assert (line.ratio <= 1.3) is line.met
+    for line in measured("rendering").lines:
+        assert line.theirs is not None
+        assert line.ratio is not None
+        assert 0 < line.theirs < 100 * line.ours
+        assert line.met is (None if line.aim is None else line.ratio <= 1.3)
 
 
 @pytest.mark.slow
