@@ -21,7 +21,8 @@ Renderer = Callable[[str], Path]
 
 LAYERS: Final = ("base", "dev")
 _PIN: Final = re.compile(
-    r"^(?P<name>[\w.-]+)(?:\[[\w.,-]+\])?==(?P<version>\S+)(?: ; .*)? \\\n(?P<hashes>(?:    --hash=.*\n)+)",
+    r"^(?P<name>[\w.-]+)(?:\[[\w.,-]+\])?==(?P<version>\S+)(?: ; .*)? \\\n"
+    r"(?P<hashes>(?:    --hash=.*\n)+)",
     re.MULTILINE,
 )
 
