@@ -24,6 +24,8 @@ from app.ingestion.ports import Failure, FailureKind, LedgerEntry
 from app.retrieval.manifest import Manifest
 from app.retrieval.ports import Filters, SearchMode, SearchQuery
 from app.retrieval.sqlite import SqliteIndex, connections, frequencies, schema
+from app.retrieval.sqlite import index as sqlite_index
+from app.retrieval.vectors import Matrix
 from fixtures.embedder import FakeEmbedder
 
 if TYPE_CHECKING:
@@ -227,6 +229,43 @@ async def test_what_is_too_frequent_is_left_out_of_a_large_index(
 
     await write(index, "more.md", ["rare"] * 400)
     assert "often.md" in await found(index, "common rare", SearchMode.LEXICAL)
+
+
+@ALL_MODES
+async def test_equal_chunks_are_ranked_by_their_order(index: SqliteIndex, mode: SearchMode) -> None:
+    """Many documents of one text: what was written first comes first, every time."""
+    for number in range(200):
+        await index.replace(
+            Document(f"{number:04}.md", "Same", "h", ()),
+            [Chunk(0, "needle", (), 1)],
+            await EMBEDDER.embed_documents(["needle"]),
+        )
+
+    hits = await search(index, "needle", mode)
+
+    assert [f"{number:04}.md" for number in range(10)] == [hit.document for hit in hits]
+
+
+@pytest.mark.parametrize("filters", [Filters(), Filters("a")], ids=str)
+async def test_both_legs_at_once_find_what_they_find_in_turn(
+    index: SqliteIndex, monkeypatch: pytest.MonkeyPatch, filters: Filters
+) -> None:
+    """In a large index the vectors are compared in another thread, which changes no hit."""
+    for name in ("a.md", "b.md", "ab.md"):
+        await write(index, name, [f"needle {name}", "thread", f"{name} pin needle"])
+    in_turn = await search(index, "needle pin", filters=filters)
+    threads = []
+    nearest = Matrix.nearest
+
+    def watched(*arguments: Any) -> list[tuple[int, float]]:  # noqa: ANN401 - as it is called
+        threads.append(threading.current_thread().name)
+        return nearest(*arguments)
+
+    monkeypatch.setattr(Matrix, "nearest", watched)
+    monkeypatch.setattr(sqlite_index, "_ASIDE_FROM", 9)
+
+    assert in_turn == await search(index, "needle pin", filters=filters)
+    assert ["index-vectors_0"] == threads
 
 
 # Filters
@@ -646,7 +685,6 @@ async def test_an_index_outlives_its_process(path: Path) -> None:
         version = await index.version()
 
     async with await SqliteIndex.open(path, MANIFEST) as index:
-        await index.warm()
         assert version == await index.version()
         for mode in SearchMode:
             assert {"a.md"} == await found(index, "needle", mode)
@@ -723,8 +761,6 @@ async def test_a_rebuild_beside_a_running_index_is_seen(path: Path, index: Sqlit
                 await search(index, "needle", mode)
         with pytest.raises(IndexMismatchError):
             await write(index, "c.md", ["needle"])
-        with pytest.raises(IndexMismatchError):
-            await index.warm()
 
 
 async def test_an_index_of_another_layout_asks_for_a_rebuild(path: Path) -> None:

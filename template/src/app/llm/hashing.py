@@ -20,8 +20,6 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from app.llm.ports import Vector, Vectors
 
 __all__ = ["DIMENSION", "HashingEmbedder"]
@@ -29,6 +27,7 @@ __all__ = ["DIMENSION", "HashingEmbedder"]
 DIMENSION = 512
 """Length of the vectors: with fewer, unrelated texts come near by chance."""
 
+_PLACE = np.dtype("<u2")
 _PIECE_LENGTHS = (3, 4, 5)
 # What is longer is no word of a language, and its pieces would drown those of the words.
 _LONGEST_WORD = 40
@@ -110,8 +109,8 @@ def _embed(text: str) -> Vector:
     places = [_places(word) for word in counts]
     weights = 1 + np.log(np.fromiter(counts.values(), dtype=np.float64))
     entries = np.bincount(
-        np.concatenate(places),
-        np.repeat(weights, [len(word_places) for word_places in places]),
+        np.frombuffer(b"".join(places), dtype=_PLACE),
+        np.repeat(weights, [len(word_places) // _PLACE.itemsize for word_places in places]),
         minlength=2 * DIMENSION,
     )
     vector = entries[:DIMENSION] - entries[DIMENSION:]
@@ -120,12 +119,17 @@ def _embed(text: str) -> Vector:
     return (vector / length).astype(np.float32)
 
 
-@lru_cache(maxsize=32_768)
-def _places(word: str) -> NDArray[np.intp]:
-    """Return where a word's vector has entries; beyond `DIMENSION` stand the negative ones."""
+@lru_cache(maxsize=65_536)
+def _places(word: str) -> bytes:
+    """Return where a word's vector has entries; beyond `DIMENSION` stand the negative ones.
+
+    As the bytes of an array of `_PLACE`: a quarter of the memory, and joined in a tenth of the
+    time.
+    """
     # The word itself counts twice.
-    features = (f"word {word}", f"word {word}", *_pieces(word))
-    return np.array([_hash(feature) % (2 * DIMENSION) for feature in features], dtype=np.intp)
+    own = _place(f"word {word}")
+    places = [own, own, *map(_place_of_piece, _pieces(word))]
+    return np.array(places, dtype=_PLACE).tobytes()
 
 
 def _pieces(word: str) -> Iterator[str]:
@@ -135,8 +139,13 @@ def _pieces(word: str) -> Iterator[str]:
             yield marked[start : start + length]
 
 
-def _hash(feature: str) -> int:
-    return int.from_bytes(blake2b(feature.encode(), digest_size=8).digest(), "little")
+def _place(feature: str) -> int:
+    digest = blake2b(feature.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % (2 * DIMENSION)
+
+
+# Words share their pieces: looking one up takes a tenth of the time of hashing it.
+_place_of_piece = lru_cache(maxsize=131_072)(_place)
 
 
 def _folded(text: str) -> str:

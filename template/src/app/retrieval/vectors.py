@@ -106,8 +106,10 @@ class Matrix:
         chunks = np.concatenate([block.chunks for block in self.blocks])
         best = np.flatnonzero(scores > 0)
         if count < len(best):
-            best = best[np.argpartition(scores[best], -count)[-count:]]
-        order = np.lexsort((chunks[best], -scores[best]))
+            # With all that are as good as the last one, so that the same ones are chosen each time.
+            least = np.partition(scores[best], -count)[-count]
+            best = best[scores[best] >= least]
+        order = np.lexsort((chunks[best], -scores[best]))[:count]
         return list(zip(chunks[best][order].tolist(), scores[best][order].tolist(), strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -14,12 +15,13 @@ from app.retrieval.fusion import fuse
 from app.retrieval.ports import SearchMode
 from app.retrieval.query import match_expression, query_terms
 from app.retrieval.sqlite import reading, writing
-from app.retrieval.sqlite.connections import Connections
+from app.retrieval.sqlite.connections import READERS, Connections
 from app.retrieval.sqlite.frequencies import Frequencies
 from app.retrieval.sqlite.opening import open_file
 from app.retrieval.sqlite.rebuilding import Rebuild
 from app.retrieval.sqlite.schema import read_manifest
 from app.retrieval.sqlite.vector_cache import VectorCache
+from app.retrieval.vectors import Matrix
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,6 +45,10 @@ _log = structlog.stdlib.get_logger(__name__)
 _FEWEST_CANDIDATES = 50
 _CANDIDATES_PER_HIT = 4
 
+_ASIDE_FROM = 10_000
+"""Chunks from which on the vectors are compared in a thread beside the full-text search. With
+fewer, the way to the thread and back costs what it saves."""
+
 _MOST_VECTOR_BYTES = 900_000_000
 """SQLite stores values of up to 1,000,000,000 bytes; the vectors of a document are one."""
 
@@ -51,7 +57,8 @@ class SqliteIndex:
     """An `app.retrieval.ports.Index` in one file; several processes may share it.
 
     Made by `open`; an async context manager that closes itself. Every search reads one snapshot
-    of the file in one thread. The vectors are kept in memory as well, in step with the snapshot.
+    of the file. The vectors are kept in memory as well, in step with the snapshot, so that in a
+    large index both legs run at once: SQLite and numpy leave the interpreter to others meanwhile.
     A file that cannot be written can be searched all the same.
     """
 
@@ -68,6 +75,7 @@ class SqliteIndex:
         self._rebuild = rebuild
         self._vectors = VectorCache(manifest.dimension, self._check_epoch)
         self._frequencies = Frequencies()
+        self._aside = ThreadPoolExecutor(READERS, thread_name_prefix="index-vectors")
 
     @classmethod
     async def open(cls, path: Path, manifest: Manifest, *, rebuild: bool = False) -> Self:
@@ -108,6 +116,8 @@ class SqliteIndex:
     async def close(self) -> None:
         """Let running calls end, and close the file; may be called again."""
         await self._connections.close()
+        # No search is under way any more, so there is nothing to wait for.
+        self._aside.shutdown(wait=False)
         if self._rebuild is not None:
             await asyncio.to_thread(self._rebuild.end)
 
@@ -129,10 +139,6 @@ class SqliteIndex:
                 f"the index's dimension is {self._manifest.dimension}"
             )
         return await self._connections.read(partial(self._search, query=query))
-
-    async def warm(self) -> None:
-        """Load the vectors, so that the first search is as fast as the next."""
-        await self._connections.read(self._vectors.matrix)
 
     async def version(self) -> int:
         """Return a number that grows with every write."""
@@ -241,20 +247,22 @@ class SqliteIndex:
     def _search(self, connection: sqlite3.Connection, query: SearchQuery) -> list[Hit]:
         candidates = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.k)
         if query.mode is SearchMode.LEXICAL:
-            matrix = None
+            matrix = Matrix()
             self._check_epoch(connection)
         else:
             matrix = self._vectors.matrix(connection)
         documents = reading.allowed(connection, query.filters)
+        compare = partial(matrix.nearest, query.vector, candidates, documents)
+        both = query.mode is SearchMode.HYBRID and len(matrix) >= _ASIDE_FROM
+        near = self._aside.submit(compare).result if both else compare
         rankings, weights = [], []
         if query.mode is not SearchMode.VECTOR:
             terms = self._frequencies.affordable(connection, query_terms(query.text))
             expression = match_expression(terms)
             rankings.append(reading.lexical(connection, expression, candidates, documents))
             weights.append(1.0)
-        if matrix is not None:
-            near = matrix.nearest(query.vector, candidates, documents)
-            rankings.append([chunk for chunk, _ in near])
+        if query.mode is not SearchMode.LEXICAL:
+            rankings.append([chunk for chunk, _ in near()])
             weights.append(query.vector_weight)
         best = fuse(rankings, weights=weights)[: max(0, query.k)]
         return reading.hits(connection, best)
