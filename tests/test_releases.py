@@ -5,26 +5,40 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from typing import TYPE_CHECKING
 
+import pytest
 from pathspec import GitIgnoreSpec
 
 from harness.answers import ROOT, copier_config
 from harness.commands import git
-from harness.rendering import TemplateRepository, files
+from harness.releases import NEXT, changelog, released, with_history
+from harness.rendering import TemplateRepository, commit_all, contents, files
+from harness.team import NEW_FILES
+from harness.updating import TEAMS_OWN, assert_no_conflict, differing, update_with_api
 
-RELEASES = git(ROOT, "tag", "--list", "--sort=version:refname").split()
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RELEASES = released()
 
 
-def _changelog() -> list[str]:
-    """Return the versions that the changelog has entries for, the newest first."""
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    return re.findall(r"^## \[(\d[^\]]*)\]", text, re.MULTILINE)
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> TemplateRepository:
+    """The template with its releases under their tags, and the working tree as the newest."""
+    return with_history(tmp_path_factory.mktemp("history") / "template")
 
 
 def test_the_version_is_the_newest_entry_of_the_changelog() -> None:
     """A release sets both in one commit."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["version"] == _changelog()[0]
+    assert project["version"] == changelog()[0]
+
+
+def test_every_release_is_in_the_history() -> None:
+    """All but the newest version, which may be in the making, have a commit of their own."""
+    assert {*changelog()[1:]} <= {*RELEASES}
+    assert len(RELEASES) == len({*RELEASES.values()})
 
 
 def test_every_entry_says_what_an_update_does() -> None:
@@ -36,13 +50,15 @@ def test_every_entry_says_what_an_update_does() -> None:
 
 def test_tags_are_releases_and_one_to_a_commit() -> None:
     """Copier would call services of a tag like `latest`, or of two tags, up to date."""
-    assert [] == [tag for tag in RELEASES if not re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
-    commits = Counter(git(ROOT, "rev-list", "-n1", tag) for tag in RELEASES)
+    tags = git(ROOT, "tag", "--list").split()
+    assert [] == [tag for tag in tags if not re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
+    commits = Counter(git(ROOT, "rev-list", "-n1", tag) for tag in tags)
     assert {1} >= set(commits.values())
-    assert {tag.removeprefix("v") for tag in RELEASES} <= {*_changelog()}
+    assert {tag.removeprefix("v") for tag in tags} <= {*changelog()}
 
 
-def test_no_file_of_a_release_vanishes(template: TemplateRepository) -> None:
+@pytest.mark.parametrize("version", RELEASES)
+def test_no_file_of_a_release_vanishes(version: str, template: TemplateRepository) -> None:
     """An edited copy of a removed file would go without a conflict: it stays, or is excluded."""
     today = {f"template/{path}" for path in files(template.root / "template")}
     excluded = copier_config()["_exclude"]
@@ -50,7 +66,28 @@ def test_no_file_of_a_release_vanishes(template: TemplateRepository) -> None:
     spec = GitIgnoreSpec.from_lines(
         re.sub(r"^@\{ '(\S+)' if .* \}@$", r"\1", str(pattern)) for pattern in excluded
     )
-    for tag in RELEASES:
-        then = set(git(ROOT, "ls-tree", "-r", "--name-only", tag, "template/").splitlines())
-        lost = {path.removeprefix("template/") for path in then - today}
-        assert set() == lost - set(spec.match_files(lost)), tag
+    then = git(ROOT, "ls-tree", "-r", "--name-only", RELEASES[version], "template/").splitlines()
+    assert len(then) > 100
+    lost = {path.removeprefix("template/") for path in {*then} - today}
+    assert set() == lost - set(spec.match_files(lost))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", RELEASES)
+def test_a_service_of_a_release_becomes_a_fresh_render(
+    version: str, history: TemplateRepository, tmp_path: Path
+) -> None:
+    """Whoever only added files has, after the update, what a newcomer gets, and those files."""
+    service = history.render(tmp_path / "service", ref=f"v{version}")
+    for name, text in NEW_FILES.items():
+        (service / name).parent.mkdir(parents=True, exist_ok=True)
+        (service / name).write_text(text, encoding="utf-8")
+    commit_all(service, "Our service")
+    before = contents(service)
+    update_with_api(service)
+    assert_no_conflict(service)
+    after = contents(service)
+    expected = contents(history.render(tmp_path / "expected", ref=NEXT))
+    kept = {name for name in before if name in NEW_FILES or TEAMS_OWN.match_file(name)}
+    assert [] == [name for name in differing(expected, after) if name not in kept]
+    assert {name: before[name] for name in kept} == {name: after[name] for name in kept}

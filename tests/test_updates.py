@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import copier
 import pytest
 import yaml
-from pathspec import GitIgnoreSpec
 
 from harness.ageing import NEWCOMER, age
 from harness.answers import (
@@ -28,13 +25,11 @@ from harness.answers import (
 from harness.commands import git, interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all, contents, files
 from harness.team import CONDITIONAL_EDITS, DELETED, EDITS, NEW_FILES, make_it_ours
+from harness.updating import TEAMS_OWN, assert_no_conflict, differing, update_with_api
 
 Update = Callable[..., None]
 
 OLD, NEW = "v0.0.1", "v0.1.0"
-TEAMS_OWN = GitIgnoreSpec.from_lines(
-    ["/src/app/ext/", "/requirements/app.*", "/data/samples/", "/evals/golden.jsonl"]
-)
 
 
 class History(NamedTuple):
@@ -84,16 +79,11 @@ def env(tmp_path: Path) -> dict[str, str]:
     return user_environment(tmp_path / "tools", python=python, uv=True)
 
 
-def with_api(service: Path, answers: Answers | None = None) -> None:
-    """Update with the newest Copier, as an update bot would: no questions, no trust."""
-    copier.run_update(service, data=dict(answers or {}), defaults=True, overwrite=True, quiet=True)
-
-
 @pytest.fixture(params=["newest Copier", pytest.param("oldest Copier", marks=pytest.mark.slow)])
 def update(request: pytest.FixtureRequest, tmp_path: Path) -> Update:
     """Update a service, optionally with answers, with each Copier that the template accepts."""
     if request.param == "newest Copier":
-        return with_api
+        return update_with_api
     oldest: Path = request.getfixturevalue("floor")
 
     def with_oldest(service: Path, answers: Answers | None = None) -> None:
@@ -112,20 +102,6 @@ def start(history: History, destination: Path, ref: str, *, ours: bool = False) 
         make_it_ours(service)
     commit_all(service, "Our service")
     return service
-
-
-def assert_no_conflict(service: Path) -> None:
-    """No unmerged path, no conflict marker, no rejected hunk."""
-    assert "" == git(service, "ls-files", "--unmerged")
-    assert [] == [name for name in files(service) if name.endswith((".rej", ".orig"))]
-    for name, data in contents(service).items():
-        assert None is re.search(rb"^(<{7}|>{7}) ", data, re.MULTILINE), name
-
-
-def differing(expected: dict[str, bytes], actual: dict[str, bytes]) -> list[str]:
-    """Name the files that differ or that only one side has."""
-    names = expected.keys() | actual.keys()
-    return sorted(name for name in names if expected.get(name) != actual.get(name))
 
 
 @pytest.mark.slow
@@ -182,7 +158,7 @@ def test_answers_survive_an_update_as_they_are(
     answers = dict(zip(FREE_TEXT, (TEXTS[name] for name in texts), strict=False))
     service = history.repository.render(tmp_path / "service", answers, ref=OLD)
     commit_all(service, "Our service")
-    with_api(service)
+    update_with_api(service)
     assert_no_conflict(service)
     expected = history.repository.render(tmp_path / "expected", answers, ref=NEW)
     assert [] == differing(contents(expected), contents(service))
@@ -199,7 +175,7 @@ def test_an_answer_that_an_old_service_lacks_takes_its_default(
     kept = {name: answers[name] for name in ("_commit", "_src_path", "project_name")}
     recorded.write_text(yaml.safe_dump(kept), encoding="utf-8")
     commit_all(service, "Older answers")
-    with_api(service)
+    update_with_api(service)
     assert_no_conflict(service)
     expected = history.repository.render(tmp_path / "expected", ref=NEW)
     assert [] == differing(contents(expected), contents(service))
@@ -253,7 +229,7 @@ def test_an_answer_flipped_there_and_back_changes_nothing(
     recorded = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))
     original = {question: recorded[question] for question in answers}
 
-    with_api(service, answers)
+    update_with_api(service, answers)
     assert_no_conflict(service)
     expected = history.repository.render(tmp_path / "expected", answers, ref=NEW)
     make_it_ours(expected, conditional=False)
@@ -262,7 +238,7 @@ def test_an_answer_flipped_there_and_back_changes_nothing(
     changed = git(service, "diff", "--name-only", before).split()
     assert {".copier-answers.yml"} < set(changed), "the answer changes nothing"
 
-    with_api(service, original)
+    update_with_api(service, original)
     assert_no_conflict(service)
     commit_all(service, "And back")
     assert "" == git(service, "diff", "--stat", before)

@@ -97,11 +97,9 @@ def _is_for_want_of_memory(error: IngestError) -> bool:
 def _bound_memory(most: int) -> None:
     if resource is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        try:
+        # Some systems know the limit and refuse it; the time stays bounded.
+        with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-        except (OSError, ValueError):
-            # Some systems know the limit and refuse it; the time stays bounded.
-            return
 
 
 def _bound_time(seconds: float) -> None:

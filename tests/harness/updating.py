@@ -1,0 +1,43 @@
+"""How a service is updated, and what must be true of it afterwards."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import copier
+from pathspec import GitIgnoreSpec
+
+from harness.commands import git
+from harness.rendering import contents, files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.answers import Answers
+
+__all__ = ["TEAMS_OWN", "assert_no_conflict", "differing", "update_with_api"]
+
+TEAMS_OWN: Final = GitIgnoreSpec.from_lines(
+    ["/src/app/ext/", "/requirements/app.*", "/data/samples/", "/evals/golden.jsonl"]
+)
+"""What an update leaves as it is: the seeds, and what only a copy writes."""
+
+
+def update_with_api(service: Path, answers: Answers | None = None) -> None:
+    """Update with the newest Copier, as an update bot would: no questions, no trust."""
+    copier.run_update(service, data=dict(answers or {}), defaults=True, overwrite=True, quiet=True)
+
+
+def assert_no_conflict(service: Path) -> None:
+    """No unmerged path, no conflict marker, no rejected hunk."""
+    assert "" == git(service, "ls-files", "--unmerged")
+    assert [] == [name for name in files(service) if name.endswith((".rej", ".orig"))]
+    for name, data in contents(service).items():
+        assert None is re.search(rb"^(<{7}|>{7}) ", data, re.MULTILINE), name
+
+
+def differing(expected: dict[str, bytes], actual: dict[str, bytes]) -> list[str]:
+    """Name the files that differ or that only one side has."""
+    names = expected.keys() | actual.keys()
+    return sorted(name for name in names if expected.get(name) != actual.get(name))
