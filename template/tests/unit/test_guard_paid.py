@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +46,34 @@ async def test_what_is_spent_adds_up(tmp_path: Path) -> None:
         assert Spent(15, 0.75) == await asyncio.wrap_future(two.spend("2030-01-01", Spent(5, 0.25)))
         await asyncio.wrap_future(two.spend("2030-01-02", Spent(1, 0.0)))
         assert Spent(15, 0.75) == await one.spent("2030-01-01")
+
+
+async def test_what_is_spent_meanwhile_is_written_together(tmp_path: Path) -> None:
+    """Behind a write that takes long stands one more, however many calls there were, by day."""
+    statements: list[str] = []
+    async with PaidStore(tmp_path / "paid.sqlite") as store:
+        await store._run(lambda: store._sqlite.set_trace_callback(statements.append))
+        busy = threading.Event()
+        store._thread.submit(busy.wait, 10)
+        spent = [asyncio.wrap_future(store.spend("2030-01-01", Spent(1, 0.5))) for _ in range(50)]
+        spent.append(asyncio.wrap_future(store.spend("2030-01-02", Spent(7))))
+        busy.set()
+        assert [Spent(50, 25.0)] * 50 + [Spent(7)] == await asyncio.gather(*spent)
+        assert Spent(51, 25.5) == await asyncio.wrap_future(
+            store.spend("2030-01-01", Spent(1, 0.5))
+        )
+    assert 3 == len([text for text in statements if text.startswith("INSERT INTO spending")])
+
+
+async def test_spending_that_cannot_be_written_is_told_to_each(tmp_path: Path) -> None:
+    """No caller waits for ever, and the next write works."""
+    async with PaidStore(tmp_path / "paid.sqlite") as store:
+        await store._run(lambda: store._sqlite.execute("ALTER TABLE spending RENAME TO gone"))
+        results = [asyncio.wrap_future(store.spend("2030-01-01", Spent(1))) for _ in range(2)]
+        failures = await asyncio.gather(*results, return_exceptions=True)
+        assert [sqlite3.OperationalError] * 2 == [type(failure) for failure in failures]
+        await store._run(lambda: store._sqlite.execute("ALTER TABLE gone RENAME TO spending"))
+        assert Spent(1) == await asyncio.wrap_future(store.spend("2030-01-01", Spent(1)))
 
 
 async def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class DailyBudget:
         """What was spent on this day, as far as this process knows."""
         with self._lock:
             self._turn_page()
-            return _sum(self._written, self._pending)
+            return self._written + self._pending
 
     def check(self) -> None:
         """Do nothing while something is left for this day.
@@ -102,7 +102,7 @@ class DailyBudget:
             return
         with self._lock:
             self._turn_page()
-            self._pending = _sum(self._pending, spent)
+            self._pending += spent
             day = self._day
 
         def written(result: Future[Spent]) -> None:
@@ -113,7 +113,7 @@ class DailyBudget:
             with self._lock:
                 if day == self._day:
                     self._written = result.result()
-                    self._pending = _difference(self._pending, spent)
+                    self._pending -= spent
 
         self._store.spend(day, spent).add_done_callback(written)
 
@@ -124,11 +124,3 @@ class DailyBudget:
 
     def _today(self) -> str:
         return self._now().date().isoformat()
-
-
-def _sum(one: Spent, other: Spent) -> Spent:
-    return Spent(one.tokens + other.tokens, one.cost_usd + other.cost_usd)
-
-
-def _difference(one: Spent, other: Spent) -> Spent:
-    return Spent(one.tokens - other.tokens, one.cost_usd - other.cost_usd)

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from app.exceptions import LLMError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
     from types import TracebackType
 
@@ -55,6 +55,12 @@ class Spent:
     tokens: int = 0
     cost_usd: float = 0.0
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.tokens + other.tokens, self.cost_usd + other.cost_usd)
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.tokens - other.tokens, self.cost_usd - other.cost_usd)
+
 
 class PaidStore:
     """The file. An async context manager; several processes may share it.
@@ -69,6 +75,8 @@ class PaidStore:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="paid")
         self._connection: sqlite3.Connection | None = None
+        self._lock = Lock()
+        self._unwritten: list[tuple[str, Spent, Future[Spent]]] = []
 
     async def __aenter__(self) -> Self:
         try:
@@ -140,19 +148,17 @@ class PaidStore:
         return await self._run(lambda: self._spent(day))
 
     def spend(self, day: str, spent: Spent) -> Future[Spent]:
-        """Add to what was spent on a day, and return all of it, of every process, once written."""
+        """Add to what was spent on a day, and return all of it, of every process, once written.
 
-        def add() -> Spent:
-            row = self._sqlite.execute(
-                """INSERT INTO spending VALUES (?, ?, ?)
-                ON CONFLICT (day) DO UPDATE SET tokens = tokens + excluded.tokens,
-                    cost_usd = cost_usd + excluded.cost_usd
-                RETURNING tokens, cost_usd""",
-                (day, spent.tokens, spent.cost_usd),
-            ).fetchone()
-            return Spent(*row)
-
-        return self._thread.submit(copy_context().run, add)
+        What is spent while a write is under way is written together: many calls at once cost
+        a few synced writes, not one each.
+        """
+        result: Future[Spent] = Future()
+        with self._lock:
+            if not self._unwritten:
+                self._thread.submit(self._write_spending)
+            self._unwritten.append((day, spent, result))
+        return result
 
     @property
     def _sqlite(self) -> sqlite3.Connection:
@@ -174,6 +180,30 @@ class PaidStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _write_spending(self) -> None:
+        with self._lock:
+            unwritten, self._unwritten = self._unwritten, []
+        for day in dict.fromkeys(day for day, _, _ in unwritten):
+            of_day = [(spent, result) for other, spent, result in unwritten if other == day]
+            try:
+                total = self._add(day, sum((spent for spent, _ in of_day), Spent()))
+            except (sqlite3.Error, LLMError) as exc:
+                for _, result in of_day:
+                    result.set_exception(exc)
+            else:
+                for _, result in of_day:
+                    result.set_result(total)
+
+    def _add(self, day: str, spent: Spent) -> Spent:
+        row = self._sqlite.execute(
+            """INSERT INTO spending VALUES (?, ?, ?)
+            ON CONFLICT (day) DO UPDATE SET tokens = tokens + excluded.tokens,
+                cost_usd = cost_usd + excluded.cost_usd
+            RETURNING tokens, cost_usd""",
+            (day, spent.tokens, spent.cost_usd),
+        ).fetchone()
+        return Spent(*row)
 
     def _spent(self, day: str) -> Spent:
         row = self._sqlite.execute(
