@@ -29,6 +29,8 @@ _DOCUMENTS = 500
 
 _START_SECONDS = 60.0
 
+_STOPPING = "was not parsed, for the service stops"
+
 _TOO_MUCH_TIME = getattr(signal, "SIGXCPU", None)
 
 _PROGRAM = """
@@ -86,8 +88,11 @@ class ParserPool:
             process = self._take(document)
             try:
                 return decode_reply(document, process.parse(document, data))
-            except ParseLimitError:
+            except ParseLimitError as exc:
                 process.end()
+                if self._closed:
+                    # The process was ended for us, which says nothing about the document.
+                    raise IngestError(document, _STOPPING, passing=True) from exc
                 raise
             finally:
                 self._give_back(process)
@@ -103,7 +108,7 @@ class ParserPool:
     def _take(self, document: str) -> _Process:
         with self._lock:
             if self._closed:
-                raise IngestError(document, "was not parsed, for the service stops", passing=True)
+                raise IngestError(document, _STOPPING, passing=True)
             idle = self._idle.pop() if self._idle else None
             process = idle if idle is not None and idle.is_fit else self._start(document)
         if idle is not None and idle is not process:
