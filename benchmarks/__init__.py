@@ -22,5 +22,13 @@ from typing import Final
 
 __all__ = ["SUBJECTS"]
 
-SUBJECTS: Final = ("rendering", "green", "startup", "api", "events", "port")
+SUBJECTS: Final = (
+    "rendering",
+    "green",
+    "startup",
+    "chunking",
+    "api",
+    "events",
+    "port",
+)
 """The modules of the subjects, in the order of the page."""
