@@ -26,6 +26,7 @@ SUBJECTS: Final = (
     "rendering",
     "green",
     "startup",
+    "ingestion",
     "chunking",
     "api",
     "events",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from benchmarks.findings import Aim, Findings, Line, Plot, compared, findings_fr
 from benchmarks.measure import Pairs, alternate, percentile
 from benchmarks.pages import write_pages
 from benchmarks.report import HAND_WRITTEN, methods, read_results, taken, write_page
+from benchmarks.synthetic import documents, questions
 from harness.answers import ROOT
 from harness.commands import run
 
@@ -168,6 +170,41 @@ def test_pages_are_the_same_every_time(tmp_path: Path) -> None:
 
     assert once == again
     assert 101 == len(set(once.values()))
+
+
+def test_synthetic_documents_are_the_same_every_time() -> None:
+    """They have as many chunks as were asked for, no two alike, and more only go on from there."""
+    few, many = list(documents(45)), list(documents(60))
+    chunks = [chunk for document in few for chunk in document.chunks]
+
+    assert [20, 20, 5] == [len(document.chunks) for document in few]
+    assert few[:2] == many[:2]
+    assert 45 == len(set(chunks))
+    assert 3 == len({document.id for document in few})
+
+
+def test_synthetic_words_are_as_frequent_as_a_language_s() -> None:
+    """The most frequent one is in nearly all chunks, and most words are in one or two."""
+    chunks = [
+        set(chunk.lower().replace(".", "").split())
+        for document in documents(200)
+        for chunk in document.chunks
+    ]
+    in_chunks = Counter(word for chunk in chunks for word in chunk)
+
+    assert in_chunks["the"] > 180
+    assert Counter(count <= 2 for count in in_chunks.values())[True] > len(in_chunks) / 2
+
+
+def test_synthetic_questions_are_about_a_document() -> None:
+    """Each is made of words of one subject, and is the same every time."""
+    subjects = [document.subject for document in documents(60)]
+    asked = questions(subjects, 12)
+
+    assert asked == questions(subjects, 12)
+    for question in asked:
+        words = set(question.replace("?", "").split())
+        assert any(len(words & set(subject)) >= 2 for subject in subjects)
 
 
 def test_the_published_page_is_what_its_results_say(tmp_path: Path) -> None:

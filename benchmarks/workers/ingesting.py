@@ -1,0 +1,92 @@
+"""What ingestion does once documents are parsed: it cuts, embeds and writes them."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from app.config.logging import configure_logging
+from app.config.settings import Settings
+from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
+from app.ingestion.documents import Block, BlockKind, Document
+from app.ingestion.preparation import Prepared
+from app.ingestion.writer import DocumentWriter
+from app.llm.hashing import HashingEmbedder
+from app.retrieval.manifest import Manifest
+from app.retrieval.sqlite import SqliteIndex
+from app.telemetry.metrics import Metrics
+
+from benchmarks.synthetic import documents
+from benchmarks.workers import serve
+
+if TYPE_CHECKING:
+    from benchmarks.synthetic import Synthetic
+
+_AHEAD: Final = 4  # as the pipeline has it
+_BATCH: Final = 50
+
+
+class Written(TypedDict):
+    """What was written, and what it took."""
+
+    chunks: int
+    seconds: float
+    peak_megabytes: float
+
+
+async def write(index: str, chunks: int) -> Written:
+    """Make an index of synthetic documents of so many texts, as the pipeline would.
+
+    The documents are made with the clock stopped, some at a time, and stand for parsed ones.
+    """
+    settings = Settings(log_level="WARNING")
+    configure_logging(settings)
+    embedder = HashingEmbedder()
+    manifest = Manifest(embedder.name, embedder.dimension, CHUNKER_NAME)
+    written, seconds = 0, 0.0
+    made = documents(chunks)
+    async with await SqliteIndex.open(Path(index), manifest) as store:
+        writer = DocumentWriter(store, embedder, Metrics(), ahead=_AHEAD)
+        while batch := [_parsed(each) for each in islice(made, _BATCH)]:
+            started = perf_counter()
+            tasks = [
+                asyncio.create_task(writer.prepare(partial(_prepared, document, settings)))
+                for document in batch
+            ]
+            for task in tasks:
+                await writer.write(await task, None)
+            seconds += perf_counter() - started
+        written = await store.chunk_count()
+    return Written(chunks=written, seconds=seconds, peak_megabytes=_peak_megabytes())
+
+
+def _parsed(document: Synthetic) -> Document:
+    title = " ".join(document.subject[:3])
+    blocks = [
+        Block(BlockKind.HEADING, title, 1),
+        *(Block(BlockKind.TEXT, text) for text in document.chunks),
+    ]
+    content_hash = sha256(document.id.encode()).hexdigest()
+    return Document(document.id, title, content_hash, tuple(blocks))
+
+
+def _prepared(document: Document, settings: Settings) -> Prepared:
+    chunks = chunk_blocks(
+        document.blocks, budget=settings.chunk_tokens, overlap=settings.chunk_overlap_tokens
+    )
+    return Prepared(document, tuple(chunks))
+
+
+def _peak_megabytes() -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    serve({"write": write})
