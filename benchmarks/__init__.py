@@ -28,6 +28,7 @@ SUBJECTS: Final = (
     "startup",
     "ingestion",
     "chunking",
+    "search",
     "api",
     "events",
     "port",

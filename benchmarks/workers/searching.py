@@ -1,0 +1,119 @@
+"""The service's search: over synthetic chunks, and over the golden set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, TypedDict
+
+import numpy as np
+from app.config.logging import configure_logging
+from app.config.settings import Settings
+from app.evaluation.golden import load_golden
+from app.evaluation.runner import compare_modes
+from app.ingestion.documents import Chunk, Document
+from app.llm.hashing import HashingEmbedder
+from app.llm.tokens import count_tokens
+from app.retrieval.manifest import Manifest
+from app.retrieval.ports import SearchMode, SearchQuery
+from app.retrieval.sqlite import SqliteIndex, frequencies
+from app.wiring import open_services
+
+from benchmarks.synthetic import documents, questions
+from benchmarks.workers import serve
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+_K: Final = 8
+_EVERYTHING: Final = 1e9
+
+
+class Found(TypedDict):
+    """What some searches took, and the chunks that each of them found, best first."""
+
+    milliseconds: list[float]
+    chunks: list[list[str]]
+
+
+class Searcher:
+    """Searches an index, with the embeddings of the questions at hand."""
+
+    async def build(self, folder: str, chunks: int, asked: int, stack: AsyncExitStack) -> float:
+        """Make an index of so many chunks; return how long the writing took, in seconds.
+
+        The same chunks, vectors and questions are written beside it, for others.
+        """
+        configure_logging(Settings(log_level="WARNING"))
+        embedder, home = HashingEmbedder(), Path(folder)
+        manifest = Manifest(embedder.name, embedder.dimension, "synthetic")
+        index = await SqliteIndex.open(home / "index.sqlite", manifest)
+        self._index = await stack.enter_async_context(index)
+        vectors = np.lib.format.open_memmap(
+            home / "vectors.npy", "w+", np.float32, (chunks, embedder.dimension)
+        )
+        subjects, filled, writing = [], 0, 0.0
+        with (home / "chunks.jsonl").open("w", encoding="utf-8") as lines:
+            for each in documents(chunks):
+                cut = [
+                    Chunk(position, text, (), count_tokens(text))
+                    for position, text in enumerate(each.chunks)
+                ]
+                embedded = await embedder.embed_documents([chunk.indexed_text for chunk in cut])
+                document = Document(each.id, each.subject[0], each.id, ())
+                started = perf_counter()
+                await index.replace(document, cut, embedded)
+                writing += perf_counter() - started
+                for chunk in cut:
+                    told = {"id": f"{each.id}#{chunk.position}", "text": chunk.indexed_text}
+                    lines.write(json.dumps(told) + "\n")
+                vectors[filled : filled + len(cut)] = embedded
+                filled += len(cut)
+                subjects.append(each.subject)
+        vectors.flush()
+        texts = questions(subjects, asked)
+        embedded = np.stack([await embedder.embed_query(text) for text in texts])
+        np.save(home / "questions.npy", embedded)
+        (home / "questions.json").write_text(json.dumps(texts), encoding="utf-8")
+        self._questions = list(zip(texts, embedded, strict=True))
+        self._weight = embedder.rank_weight
+        await index.warm()
+        return writing
+
+    async def search(self, mode: str, first: int, count: int) -> Found:
+        """Ask some of the questions, one after the other."""
+        found = Found(milliseconds=[], chunks=[])
+        for text, vector in self._questions[first : first + count]:
+            query = SearchQuery(
+                text=text, vector=vector, k=_K, mode=SearchMode(mode), vector_weight=self._weight
+            )
+            started = perf_counter()
+            hits = await self._index.search(query)
+            found["milliseconds"].append((perf_counter() - started) * 1_000)
+            found["chunks"].append([hit.chunk for hit in hits])
+        return found
+
+
+async def golden(index: str, samples: str, cases: str, *, shortcut: bool) -> dict[str, float]:
+    """Return nDCG@10 of each mode on the golden set, with and without the shortcut.
+
+    The samples are too few for it to be taken, so it is made to be taken at every size.
+    """
+    free, share = frequencies._FREE_MATCHES, frequencies._SHARE  # noqa: SLF001 - no setting
+    frequencies._FREE_MATCHES = 0  # noqa: SLF001
+    frequencies._SHARE = share if shortcut else _EVERYTHING  # noqa: SLF001
+    settings = Settings(log_level="WARNING", index_path=Path(index))
+    configure_logging(settings)
+    try:
+        async with open_services(settings) as services:
+            await services.pipeline.ingest([Path(samples)])
+            reports = await compare_modes(load_golden(Path(cases)), services.retriever)
+    finally:
+        frequencies._FREE_MATCHES, frequencies._SHARE = free, share  # noqa: SLF001
+    return {mode.value: report.scores.ndcg for mode, report in reports.items()}
+
+
+if __name__ == "__main__":
+    searcher = Searcher()
+    serve({"build": searcher.build, "search": searcher.search, "golden": golden})
