@@ -4,8 +4,10 @@ Questions of a few words over synthetic chunks, eight hits each with their texts
 the other, beside LanceDB and Chroma, which have the same chunks with the same vectors in files on
 the same disk. The vectors of the questions are at hand, so no side embeds anything. The service and
 LanceDB search vectors exactly, rank words by BM25 and fuse both legs by reciprocal ranks; LanceDB
-leaves English stop words out and stems the others. Chroma searches vectors by a graph,
-approximately, and has no ranking by words on one machine.
+leaves English stop words out and stems the others. Chroma searches vectors by a graph (HNSW, as it
+is set by default), approximately, and has no ranking by words on one machine. What the graph finds
+of the true best is told below; the vectors of short questions are far from all chunks, which is
+hard for a graph, and a larger `ef_search` finds more and takes longer.
 
 The service takes one shortcut: of the words of a question it searches for the rarest ones that
 match 30 % of the chunks together, and leaves the others out. What that costs in ranking quality is
