@@ -70,7 +70,7 @@ def draw(plot: Plot, path: Path) -> None:
         if plot.aim is not None:
             axes.axhline(plot.aim, color=_INK, linestyle="--", label=f"aim: {plot.aim:g}")
         if len(plot.series) > 1 or plot.aim is not None:
-            figure.legend(frameon=False, labelcolor=_INK, loc="outside lower center", ncols=6)
+            figure.legend(frameon=False, labelcolor=_INK, loc="outside lower center", ncols=3)
         figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
 
 

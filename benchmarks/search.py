@@ -45,6 +45,8 @@ _AIMS: Final = {50: Aim("<", 20, of="ours"), 95: Aim("<", 50, of="ours")}
 _REMEDIES: Final = {
     "hybrid": "both legs grow with the chunks: give each audience an index of its own, or put a "
     "store with an approximate index behind the port.",
+    "lexical": "FTS5 scores every chunk that has any of the words; one that skips most of them "
+    "(WAND) would go behind the port.",
     "vector": "it reads every vector: fewer dimensions are as many times faster.",
 }
 _SHORTCUT: Final = (
