@@ -23,6 +23,8 @@ from harness.commands import run
 if TYPE_CHECKING:
     import subprocess
 
+# They share what they set up under build/.
+_ONE_AT_A_TIME = pytest.mark.xdist_group("benchmarks")
 # What needs a rendered service in an environment of its own.
 _SET_UP = [name for name in SUBJECTS if name != "rendering"]
 _FINDINGS = Findings(
@@ -47,6 +49,7 @@ def measured(name: str) -> Findings:
     return findings_from(json.loads(said[said.index("{") :])[name]["findings"])
 
 
+@_ONE_AT_A_TIME
 def test_rendering_is_measured() -> None:
     """Both sides have figures, and their ratio is judged."""
     for line in measured("rendering").lines:
@@ -56,6 +59,7 @@ def test_rendering_is_measured() -> None:
         assert line.met is (None if line.aim is None else line.ratio <= 1.3)
 
 
+@_ONE_AT_A_TIME
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _SET_UP)
 def test_a_subject_is_measured(name: str) -> None:

@@ -198,7 +198,9 @@ class _Process:
             for frame in frames:
                 write_frame(requests, frame)
             return read_frame(replies)
-        except (OSError, ValueError):  # the latter where `end` has closed the pipe meanwhile
+        except OSError:
+            return None
+        except ValueError:  # `end` has closed the pipe meanwhile
             return None
         finally:
             clock.cancel()
