@@ -78,7 +78,8 @@ class Searcher:
         (home / "questions.json").write_text(json.dumps(texts), encoding="utf-8")
         self._questions = list(zip(texts, embedded, strict=True))
         self._weight = embedder.rank_weight
-        await index.warm()
+        # As at the start of the service: the first search reads the vectors.
+        await self.search(SearchMode.HYBRID.value, 0, 1)
         return writing
 
     async def search(self, mode: str, first: int, count: int) -> Found:
