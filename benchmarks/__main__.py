@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks import SUBJECTS
 from benchmarks.findings import Findings, findings_from
 from benchmarks.report import Taken, methods, read_results, table, taken, write_page
-from benchmarks.workshop import ROOT, Bench, BenchError
+from benchmarks.workshop import ROOT, Bench, BenchError, alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,13 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     bench = Bench(quick=arguments.quick, corpus=corpus)
     out = arguments.out or (None if arguments.quick else ROOT / "docs")
     try:
-        results = read_results(out) if out else {}
-        if not arguments.page:
-            results |= _measured(bench, arguments.name or SUBJECTS, as_json=arguments.json)
-        if out:
-            page = write_page(out, results, plotter=bench.competitors())
-            bench.end()
-            sys.stderr.write(f"{page}\n")
+        with alone():
+            results = read_results(out) if out else {}
+            if not arguments.page:
+                results |= _measured(bench, arguments.name or SUBJECTS, as_json=arguments.json)
+            if out:
+                page = write_page(out, results, plotter=bench.competitors())
+                bench.end()
+                sys.stderr.write(f"{page}\n")
     except BenchError as exc:
         bench.end()
         sys.stderr.write(f"make bench: {exc}\n")

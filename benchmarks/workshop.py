@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from benchmarks.pages import write_pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ROOT", "Bench", "BenchError", "Worker", "plain_environment", "run"]
+__all__ = ["ROOT", "Bench", "BenchError", "Worker", "alone", "plain_environment", "run"]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _BUILD: Final = ROOT / "build/bench"
@@ -218,6 +219,19 @@ class Worker:
         value = self.ask(command, **arguments)
         assert isinstance(value, float | int)
         return float(value)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other run measures: two would share folders and disturb each other."""
+    _BUILD.mkdir(parents=True, exist_ok=True)
+    with (_BUILD / "lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("another run is measuring; waiting for its end\n")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def plain_environment() -> dict[str, str]:
