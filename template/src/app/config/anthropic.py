@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
+
+from app.config.vendors import Url, key_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["VENDOR_URL", "AnthropicSettings"]
 
 VENDOR_URL: Final = "https://api.anthropic.com"
-
-# Anything else could not be sent in a header.
-_KEY = re.compile(r"[!-~]+")
-_Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", min_length=8, max_length=2_000)]
 
 
 class AnthropicSettings(BaseSettings):
@@ -30,7 +26,7 @@ class AnthropicSettings(BaseSettings):
         description="The key; required where a model of `anthropic:` is used at the vendor's own "
         "address, optional at another.",
     )
-    anthropic_base_url: _Url | None = Field(
+    anthropic_base_url: Url | None = Field(
         default=None,
         validation_alias="ANTHROPIC_BASE_URL",
         description="Where the server is; the vendor's by default. Any server that speaks the "
@@ -39,18 +35,6 @@ class AnthropicSettings(BaseSettings):
     )
 
     def anthropic_problems(self, models: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield a line where the key can be none, or where a model needs one that is not set.
-
-        Args:
-            models: the models that are named, each with the variable that names it.
-        """
-        key = self.anthropic_api_key
-        if key and not _KEY.fullmatch(key.get_secret_value()):
-            yield "ANTHROPIC_API_KEY: must be visible ASCII characters without spaces"
-        host = urlsplit(self.anthropic_base_url or VENDOR_URL).hostname
-        if key or not f".{host}".endswith(".anthropic.com"):
-            return
-        for variable, name in models:
-            if name.startswith("anthropic:"):
-                yield f"ANTHROPIC_API_KEY: {variable} ({name}) needs it, and it is not set"
-                return
+        """Yield what is wrong with the key for these models, each with the variable naming it."""
+        url = self.anthropic_base_url or VENDOR_URL
+        return key_problems("anthropic", self.anthropic_api_key, url, models)

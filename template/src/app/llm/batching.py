@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.llm.resilience.wrapped_embedder import WrappedEmbedder
 from app.llm.tokens import count_tokens
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchingEmbedder"]
 
 
-class BatchingEmbedder:
+class BatchingEmbedder(WrappedEmbedder):
     """Wraps an embedder whose calls take only so much.
 
     Batches go one after the other: what is embedded is there, whatever happens to the next one.
@@ -28,24 +29,9 @@ class BatchingEmbedder:
     """
 
     def __init__(self, embedder: Embedder, *, most_texts: int, most_tokens: int) -> None:
-        self._embedder = embedder
+        super().__init__(embedder)
         self._most_texts = most_texts
         self._most_tokens = most_tokens
-
-    @property
-    def name(self) -> str:
-        """The wrapped embedder's name."""
-        return self._embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return self._embedder.dimension
-
-    @property
-    def rank_weight(self) -> float:
-        """What a rank by these vectors counts."""
-        return self._embedder.rank_weight
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return one row per text, in the order of the texts; its errors pass through."""

@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from app.exceptions import InvalidResponseError
+from app.llm.resilience.wrapped_embedder import WrappedEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ _log = structlog.stdlib.get_logger(__name__)
 _LITTLE_ENDIAN = np.dtype("<f4")
 
 
-class CachedEmbedder:
+class CachedEmbedder(WrappedEmbedder):
     """Wraps an embedder that costs something: what was embedded before is read from a file.
 
     What is missing goes out in one call and is kept before it is returned. So with the batches of
@@ -40,25 +41,10 @@ class CachedEmbedder:
     """
 
     def __init__(self, embedder: Embedder, store: PaidStore, *, metrics: Metrics) -> None:
-        self._embedder = embedder
+        super().__init__(embedder)
         self._store = store
         self._metrics = metrics
         self._under_way: dict[bytes, asyncio.Future[None]] = {}
-
-    @property
-    def name(self) -> str:
-        """The wrapped embedder's name."""
-        return self._embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return self._embedder.dimension
-
-    @property
-    def rank_weight(self) -> float:
-        """What a rank by these vectors counts."""
-        return self._embedder.rank_weight
 
     async def embed_query(self, text: str) -> Vector:
         """Return the vector; the errors of the embedder and of the store pass through."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.llm.calls import Call, in_time
+from app.llm.resilience.wrapped_embedder import WrappedEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ResilientEmbedder"]
 
 
-class ResilientEmbedder:
+class ResilientEmbedder(WrappedEmbedder):
     """Wraps an embedder as `app.llm.resilience.chat` wraps a chat model.
 
     Args:
@@ -28,24 +29,9 @@ class ResilientEmbedder:
     """
 
     def __init__(self, embedder: Embedder, attempts: Attempts, *, timeout_seconds: float) -> None:
-        self._embedder = embedder
+        super().__init__(embedder)
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
-
-    @property
-    def name(self) -> str:
-        """The wrapped embedder's name."""
-        return self._embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return self._embedder.dimension
-
-    @property
-    def rank_weight(self) -> float:
-        """What a rank by these vectors counts."""
-        return self._embedder.rank_weight
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return the wrapped embedder's vectors; the last attempt's error goes on."""

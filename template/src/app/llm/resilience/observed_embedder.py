@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.llm.messages import Usage
 from app.llm.observer import Observer
+from app.llm.resilience.wrapped_embedder import WrappedEmbedder
 from app.llm.tokens import count_tokens
 from app.telemetry.traces import Attribute, Operation, current
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ObservedEmbedder"]
 
 
-class ObservedEmbedder:
+class ObservedEmbedder(WrappedEmbedder):
     """Wraps an embedder as `ObservedChatModel` wraps a chat model."""
 
     def __init__(
@@ -29,23 +30,8 @@ class ObservedEmbedder:
         metrics: Metrics,
         charge: Callable[[Usage], float | None],
     ) -> None:
-        self._embedder = embedder
+        super().__init__(embedder)
         self._observer = Observer(embedder.name, metrics, charge)
-
-    @property
-    def name(self) -> str:
-        """The wrapped embedder's name."""
-        return self._embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return self._embedder.dimension
-
-    @property
-    def rank_weight(self) -> float:
-        """What a rank by these vectors counts."""
-        return self._embedder.rank_weight
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return the wrapped embedder's vectors; its errors pass through."""
