@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pin the template repository's own tools, with hashes. A render is judged by the very ruff and mypy
-# that its team will run, so these have the versions of the generated service. What the benchmarks
+# Pin the template repository's own tools, with hashes. A render is judged by the very tools that its
+# team will run, so all but pytest has the versions of the generated service. What the benchmarks
 # compare the service with has an environment, and so a resolution, of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ lock() {
 }
 
 mkdir -p build
-grep -oE '^(mypy|ruff)==[^ ]+' template/requirements/dev.txt >build/judges.txt
-lock --constraint build/judges.txt requirements/dev.in --output-file requirements/dev.txt
+sed '/^pytest==/,/^[^ ]/ { /^pytest==/d; /^ /d }' template/requirements/dev.txt >build/constraints.txt
+lock --constraint build/constraints.txt requirements/dev.in --output-file requirements/dev.txt
 lock requirements/bench.in --output-file requirements/bench.txt
 lock requirements/floor.in --output-file requirements/floor.txt

@@ -197,7 +197,6 @@ def test_the_judges_are_the_teams_own(rendered: Renderer) -> None:
         "check-jsonschema",
         "copier",
         "mypy",
-        "pytest",
         "ruff",
         "uv",
         "validate-pyproject",
