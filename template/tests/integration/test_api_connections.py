@@ -295,6 +295,49 @@ async def test_a_caller_who_hangs_up_frees_its_place(make_settings: MakeSettings
     assert (503, "1", 200) == (refused, headers["retry-after"], served)
 
 
+async def test_who_hangs_up_with_more_requests_under_way_is_heard(server: Server) -> None:
+    """The request that is being answered is ended, not the one that waits behind it alone."""
+    closed = asyncio.Event()
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    server.fakes.answerer.work = for_ever
+    question = b'{"question": "a", "stream": true}'
+    with capture_logs() as lines:
+        async with server.connect() as connection:
+            connection.send(
+                b"POST /v1/answer HTTP/1.1\r\nHost: s\r\n%sContent-Length: %d\r\n\r\n%s"
+                % (JSON, len(question), question)
+            )
+            connection.send(SEARCH * 2)
+            await asyncio.sleep(0.05)
+        async with asyncio.timeout(1):
+            await closed.wait()
+        await asyncio.sleep(0.05)
+
+    assert [("request_served", 499)] == [(line["event"], line.get("status")) for line in lines]
+
+
+async def test_a_refusal_does_not_break_into_an_answer(server: Server) -> None:
+    """What comes after requests that wait may be no HTTP: the answer under way is cut off."""
+    server.fakes.answerer.later_work = asyncio.Event().wait  # type: ignore[assignment]  # returns nothing of use
+    question = b'{"question": "a", "stream": true}'
+    async with server.connect() as connection:
+        connection.send(
+            b"POST /v1/answer HTTP/1.1\r\nHost: s\r\n%sContent-Length: %d\r\n\r\n%s"
+            % (JSON, len(question), question)
+        )
+        await connection._reader.readuntil(b"event: token")
+        connection.send(SEARCH + b"NO HTTP\r\n\r\n")
+        left = await connection.rest()
+
+    assert b"HTTP/1.1 400" not in left
+
+
 async def test_requests_in_a_row_and_at_once_are_answered(server: Server) -> None:
     """One connection carries many requests, also sent before the answers are read."""
     async with server.connect() as connection:

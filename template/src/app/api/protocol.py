@@ -20,6 +20,7 @@ from app.telemetry.context import bind_request_id, new_request_id
 if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport
 
+    from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 __all__ = ["BoundedProtocol"]
@@ -42,6 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._answering: RequestResponseCycle | None = None
         self._arriving = 0
         self._excess = 0
         self._deadline: TimerHandle | None = None
@@ -50,9 +52,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._look_again()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and tell the request that is being answered."""
         self._stop_waiting()
         self._look.cancel()
+        # uvicorn tells the latest request only, which waits where the client has sent several.
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -93,6 +99,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """The latest request, of which uvicorn does not say that there is none at first."""
         return self.cycle
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(_LONGEST_SECONDS, self._give_up)
 
@@ -130,8 +140,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _answer(self, status: int, detail: str, request_id: str) -> None:
         _log.info("connection_refused", status=status, detail=detail)
-        begun = self._begun
-        if begun is None or begun.response_complete or not begun.response_started:
+        now = self._answering
+        if now is None or now.response_complete or not now.response_started:
             problem, _ = problem_of(HTTPException(status, detail))
             headers = {"Connection": "close", "X-Request-ID": request_id}
             response = ProblemResponse(problem, headers=headers)
