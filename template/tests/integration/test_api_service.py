@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from fastapi import APIRouter, HTTPException
+from structlog.testing import capture_logs
 
 from app.api.application import build_app
 from app.config.logging import configure_logging
 from app.exceptions import ConfigError, RetrievalError
 from fixtures.asgi import Call, open_client
-from fixtures.services import Fakes
+from fixtures.services import Fakes, at_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,6 +80,61 @@ async def test_warming_is_tried_until_it_works(
         assert 200 == (await client.get("/readyz")).status_code
 
     assert 3 == len(attempts)
+
+
+async def test_what_keeps_it_from_warming_is_told(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the error is: once in the log, at each probe, and until it has passed."""
+    monkeypatch.setattr("app.api.lifecycle._RETRY_SECONDS", 0.01)
+    attempts: list[int] = []
+
+    async def fail() -> None:
+        attempts.append(1)
+        raise KeyError("no such column")
+
+    fakes.retriever.work = fail
+    app = fakes.app()
+    transport = httpx2.ASGITransport(app)
+    with capture_logs() as lines:
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://service") as client,
+            asyncio.timeout(10),
+        ):
+            while len(attempts) < 3:  # noqa: ASYNC110 - as a probe does it
+                await asyncio.sleep(0.01)
+            response = await client.get("/readyz")
+            fakes.retriever.work = at_once
+            while (await client.get("/readyz")).is_error:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
+    assert 503 == response.status_code
+    assert "a first search has failed" in response.json()["detail"]
+    told = [line["event"] for line in lines if line["event"] != "request_served"]
+    assert ["warm_up_failed", "service_ready"] == [
+        event for event in told if event not in {"request_failed", "request_refused"}
+    ]
+
+
+async def test_an_index_that_cannot_be_read_takes_the_traffic_away(fakes: Fakes) -> None:
+    """Each probe is told why, the log once, and it is over when the index is there again."""
+    with capture_logs() as lines:
+        async with open_client(fakes.app()) as client:
+            before = await client.get("/readyz")
+            fakes.index.error = RetrievalError("/srv/index.sqlite was removed")
+            away = [await client.get("/readyz") for _ in range(3)]
+            live = await client.get("/healthz")
+            fakes.index.error = None
+            after = await client.get("/readyz")
+
+    assert [200, 503, 503, 503, 200, 200] == [
+        response.status_code for response in (before, *away, live, after)
+    ]
+    assert "the index is gone, replaced or damaged" in away[0].json()["detail"]
+    assert "/srv" not in away[0].text
+    events = [line["event"] for line in lines if line["event"].startswith("index_")]
+    assert ["index_unavailable", "index_available"] == events
 
 
 async def test_a_ready_service_has_its_stemmer(

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from app.retrieval.vectors import Matrix
 from fixtures.embedder import FakeEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
     from app.retrieval.ports import Hit, Index
@@ -854,6 +854,59 @@ async def test_a_file_that_is_gone_is_not_written_to(
     with pytest.raises(RetrievalError, match=told):
         await search(index, "one")
     assert is_replaced is await asyncio.to_thread(path.exists)
+
+
+async def test_a_file_that_is_back_is_gone_on_with(path: Path, index: SqliteIndex) -> None:
+    """Moved away it fails every check; moved back, under its old name, it is the same file."""
+    await write(index, "a.md", ["needle"])
+    await index.check()
+    aside = path.with_name("aside.sqlite")
+    await asyncio.to_thread(path.rename, aside)
+    with pytest.raises(RetrievalError, match="was removed or replaced"):
+        await index.check()
+    await asyncio.to_thread(aside.rename, path)
+
+    await index.check()
+    assert {"a.md"} == await found(index, "needle")
+
+
+async def cut_off(path: Path) -> None:
+    """Take the second half of the file."""
+    size = (await asyncio.to_thread(path.stat)).st_size
+    await asyncio.to_thread(os.truncate, path, size // 2)
+
+
+async def overwrite(path: Path) -> None:
+    """Write nonsense over all that comes after the first page."""
+
+    def write_over() -> None:
+        with path.open("r+b") as file:
+            file.seek(4_096)
+            file.write(os.urandom(path.stat().st_size - 4_096))
+
+    await asyncio.to_thread(write_over)
+
+
+@pytest.mark.parametrize("harm", [cut_off, overwrite])
+async def test_a_file_that_is_damaged_fails_its_check_until_it_is_mended(
+    path: Path, harm: Callable[[Path], Awaitable[None]]
+) -> None:
+    """Under a running service, at the latest when a call has met the damage."""
+    async with await SqliteIndex.open(path, MANIFEST) as index:
+        await write(index, "a.md", ["needle", "thread"])
+    async with await SqliteIndex.open(path, MANIFEST) as index:
+        whole = await asyncio.to_thread(path.read_bytes)
+        await index.check()
+        await harm(path)
+        with suppress(RetrievalError):
+            await search(index, "needle")
+        for _ in range(5):  # in each thread
+            with pytest.raises(RetrievalError, match="is damaged or no index"):
+                await index.check()
+        await asyncio.to_thread(path.write_bytes, whole)
+        await index.check()
+
+        assert {"a.md"} == await found(index, "needle")
 
 
 async def test_a_path_that_cannot_be_used_is_explained(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -20,6 +20,8 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _WARMING_QUERY: Final = "warm"
 _RETRY_SECONDS: Final = 1.0
+_NOT_WARMED: Final = "a first search has failed, and is tried again; the log has the reason"
+_UNREADABLE: Final = "the index is gone, replaced or damaged; the log has the reason"
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Lifecycle:
     services: Services | None = None
     warm: bool = False
     draining: bool = False
+    _trouble: str = field(default="", init=False)
 
     @property
     def obstacle(self) -> str | None:
@@ -41,18 +44,45 @@ class Lifecycle:
             return "the service is stopping"
         if self.services is None:
             return "the service is starting"
-        return None if self.warm else "the index is being warmed"
+        if self.warm:
+            return None
+        return _NOT_WARMED if self._trouble else "the index is being warmed"
+
+    async def check(self) -> str | None:
+        """Return why the service is not ready now, or `None`; the index is asked as well.
+
+        What the index cannot do is logged once, and not for every probe.
+        """
+        if self.services is None or self.obstacle is not None:
+            return self.obstacle
+        try:
+            await self.services.index.check()
+        except AppError as exc:
+            self._tell("index_unavailable", exc)
+            return _UNREADABLE
+        if self._trouble:
+            _log.info("index_available")
+            self._trouble = ""
+        return None
 
     async def warm_up(self, services: Services) -> None:
         """Search once, so that the first caller does not wait for caches; try until it works."""
-        # The stemmer takes a quarter of a second to import, and every answer needs it.
-        await asyncio.to_thread(content_words, _WARMING_QUERY)
         while not self.warm:
             try:
+                # The stemmer takes a quarter of a second to import, and every answer needs it.
+                await asyncio.to_thread(content_words, _WARMING_QUERY)
                 await services.retriever.search(_WARMING_QUERY, k=1)
-            except AppError:
-                _log.warning("warm_up_failed", retry_seconds=_RETRY_SECONDS, exc_info=True)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, `/readyz` and the log have to tell
+                self._tell("warm_up_failed", exc)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self.warm = True
+                self._trouble = ""
                 _log.info("service_ready")
+
+    def _tell(self, event: str, error: Exception) -> None:
+        """Log what stands in the way, unless it is what stood there before."""
+        trouble = f"{type(error).__name__}: {error}"
+        if trouble != self._trouble:
+            self._trouble = trouble
+            _log.error(event, exc_info=error)

@@ -82,6 +82,14 @@ class Index(IndexWriter, Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Return when the store can be searched now; it is asked by every readiness probe.
+
+        Raises:
+            RetrievalError: it cannot.
+        """
+        ...
+
     async def version(self) -> int:
         """Return a number that grows with every write."""
         ...

@@ -22,11 +22,11 @@ async def live() -> Health:
 
 @router.get("/readyz", responses=problems(503))
 async def ready(lifecycle: ProcessLifecycle) -> Health:
-    """Say whether the service should get traffic: its index is open and a search has been made.
+    """Say whether the service should get traffic: its index can be read and a search has been made.
 
     Raises:
         HTTPException: 503, it should not, and why.
     """
-    if lifecycle.obstacle is not None:
-        raise HTTPException(503, lifecycle.obstacle)
+    if (obstacle := await lifecycle.check()) is not None:
+        raise HTTPException(503, obstacle)
     return Health(status="ready")

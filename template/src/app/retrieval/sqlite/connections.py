@@ -68,13 +68,14 @@ class Connections:
     """
 
     def __init__(self, path: Path, access: Access = Access.WRITE) -> None:
-        self._path = path
+        self.path = path
         self._access = access
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._file: os.stat_result | None = None
+        self._damaged = False
         self._closed = False
 
     async def read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -92,6 +93,19 @@ class Connections:
             RetrievalError: the index is closed, or SQLite could not do it.
         """
         return await self._run(self._writer, self._write, job)
+
+    def check(self, connection: sqlite3.Connection) -> None:
+        """Look through the whole file, if a job has found it damaged: it may have been mended.
+
+        Raises:
+            RetrievalError: it is damaged still.
+        """
+        if self._damaged:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                told = f"the index {self.path} {_advice(sqlite3.SQLITE_CORRUPT)} ({found})"
+                raise RetrievalError(told)
+            self._damaged = False
 
     async def close(self) -> None:
         """Let running jobs end, then close every connection; may be called again."""
@@ -112,7 +126,7 @@ class Connections:
         return await asyncio.get_running_loop().run_in_executor(threads, context.run, run, job)
 
     def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        with explained(self._path):
+        with explained(self.path), self._noted_damage():
             connection = self._connection(read_only=True)
             connection.execute("BEGIN")
             try:
@@ -123,7 +137,7 @@ class Connections:
                     connection.execute("ROLLBACK")
 
     def _write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        with explained(self._path):
+        with explained(self.path), self._noted_damage():
             return job(self._connection(read_only=False))
 
     def _connection(self, *, read_only: bool) -> sqlite3.Connection:
@@ -137,13 +151,27 @@ class Connections:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             if not read_only and self._access is Access.WRITE:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = connect(self._path, self._access)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = connect(self.path, self._access)
             self._opened.append(connection)
-            self._file = self._file or self._path.stat()
+            self._file = self._file or self.path.stat()
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
             self._local.connection = connection
         return connection
+
+    @contextmanager
+    def _noted_damage(self) -> Iterator[None]:
+        """Note that the file is damaged, and let the thread open it anew: it keeps what it read."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            if _code(exc) in _DAMAGED:
+                self._damaged = True
+                connection = self._local.__dict__.pop("connection", None)
+                if connection is not None:
+                    self._opened.remove(connection)
+                    connection.close()
+            raise
 
     def _check_file(self, opened: os.stat_result) -> None:
         """Refuse to go on with a file that was removed or replaced: what is in it has no name.
@@ -154,12 +182,12 @@ class Connections:
             RetrievalError: another file, or none, is in its place.
         """
         try:
-            is_there = os.path.samestat(opened, self._path.stat())
+            is_there = os.path.samestat(opened, self.path.stat())
         except FileNotFoundError:
             is_there = False
         if not is_there:
             raise RetrievalError(
-                f"the index {self._path} was removed or replaced while it was open; start again"
+                f"the index {self.path} was removed or replaced while it was open; start again"
             )
 
     def _shut_down(self) -> None:

@@ -19,7 +19,7 @@ from app.retrieval.sqlite.connections import READERS, Connections
 from app.retrieval.sqlite.frequencies import Frequencies
 from app.retrieval.sqlite.opening import open_file
 from app.retrieval.sqlite.rebuilding import Rebuild
-from app.retrieval.sqlite.schema import read_manifest
+from app.retrieval.sqlite.schema import check_whole, read_manifest
 from app.retrieval.sqlite.vector_cache import VectorCache
 from app.retrieval.vectors import Matrix
 
@@ -139,6 +139,19 @@ class SqliteIndex:
                 f"the index's dimension is {self._manifest.dimension}"
             )
         return await self._connections.read(partial(self._search, query=query))
+
+    async def check(self) -> None:
+        """Look whether the file is there and whole, which costs a fraction of a search.
+
+        Raises:
+            RetrievalError: it is not, or the index is closed.
+        """
+
+        def look(connection: sqlite3.Connection) -> None:
+            check_whole(connection, self._connections.path)
+            self._connections.check(connection)
+
+        await self._read(look)
 
     async def version(self) -> int:
         """Return a number that grows with every write."""
