@@ -129,12 +129,14 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
         RetrievalError: the index cannot be opened.
     """
     from app.api.services import Services
+    from app.config.uncaught import log_uncaught_in_loop
     from app.graph.answering import Answerer
     from app.ingestion.pipeline import Pipeline
     from app.llm.observed import ObservedChatModel
     from app.retrieval.retriever import Retriever
     from app.telemetry.metrics import Metrics
 
+    asyncio.get_running_loop().set_exception_handler(log_uncaught_in_loop)
     make_model, make_embedder = _chosen(settings)
     extensions = await asyncio.to_thread(discover_extensions)
     metrics = Metrics()

@@ -25,6 +25,7 @@ from app.config.events import EventLogger, event_fields
 from app.config.redaction import Redactor, secret_values
 from app.config.rendering import console_renderer, render_json
 from app.config.settings import ENV_PREFIX
+from app.config.uncaught import log_uncaught
 from app.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ _CLIENT_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai")
 def configure_logging(settings: Settings) -> None:
     """Send every record of the process to stderr and, where set, to a rotating file.
 
-    A second call replaces what the first one set up, and leaves other handlers alone.
+    A second call replaces what the first one set up, and leaves other handlers alone. Errors that
+    nobody catches are logged, too.
 
     Raises:
         ConfigError: the log file cannot be opened.
@@ -92,6 +94,7 @@ def configure_logging(settings: Settings) -> None:
     for name in _CLIENT_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+    log_uncaught()
     # What the standard library prints when a handler fails holds the raw record.
     logging.raiseExceptions = False
     # A module's logger outlives a configuration. It may be kept all the same, for nothing in it
