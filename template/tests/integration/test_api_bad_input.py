@@ -111,8 +111,28 @@ async def test_another_content_type_is_refused(fakes: Fakes, content_type: str) 
     call = Call("/v1/search", b'{"query": "a"}', headers={"content-type": content_type})
     await call.of(started(fakes))
 
-    assert 422 == call.status
+    problem = json.loads(call.answer)
+    assert (422, ["body"]) == (call.status, problem["errors"][0]["loc"])
+    assert "set the header `Content-Type: application/json`" in problem["errors"][0]["msg"]
     assert [] == fakes.retriever.searches
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"query": "\xff"}', "the body is not UTF-8"),
+        (b"[" * DEEP, "nested too deeply"),
+        (b'{"query": "a", "k": ' + b"9" * 5_000 + b"}", "too many digits"),
+        (b'{"query": ', "this is no JSON: Expecting value"),
+    ],
+    ids=["not UTF-8", "deep", "a long number", "no JSON"],
+)
+async def test_a_body_that_cannot_be_read_is_told_why(fakes: Fakes, body: bytes, told: str) -> None:
+    """Not only that it cannot."""
+    call = Call("/v1/search", body)
+    await call.of(started(fakes))
+
+    assert told in call.answer.decode()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.exceptions import IngestError, LLMError, UnsupportedTypeError
 from fixtures.asgi import open_client
@@ -27,6 +31,52 @@ def code_of(response: httpx2.Response) -> tuple[int, str]:
     """Return the status and the code of a problem."""
     assert response.headers["content-type"] == "application/problem+json"
     return (response.status_code, response.json()["code"])
+
+
+@pytest.mark.parametrize("name", [b"", b'; filename=""'])
+async def test_a_file_without_a_name_is_told(fakes: Fakes, name: bytes) -> None:
+    """Whether the name is empty or not there at all: what is missing, and where it goes."""
+    form = b'--x\r\nContent-Disposition: form-data; name="file"%s\r\n\r\ntext\r\n--x--\r\n' % name
+    async with open_client(fakes.app()) as client:
+        response = await client.post(
+            "/v1/documents",
+            content=form,
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        )
+
+    assert (422, "invalid_request") == code_of(response)
+    told = response.json()["errors"][0]["msg"]
+    assert "a file has no name: send one as its `filename`" == told
+
+
+@pytest.mark.parametrize(
+    ("number", "expected", "event"),
+    [
+        (errno.ENOSPC, (503, "unavailable"), "upload_not_kept"),
+        (errno.EIO, (500, "internal_error"), "request_failed"),
+    ],
+)
+async def test_an_upload_that_finds_no_room_is_told_so(
+    fakes: Fakes,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    expected: tuple[int, str],
+    event: str,
+) -> None:
+    """A full folder of temporary files passes; what else fails there is for the log to tell."""
+
+    def fail(_spool: object, _data: bytes) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(SpooledTemporaryFile, "write", fail)
+    with capture_logs() as lines:
+        async with open_client(fakes.app()) as client:
+            response = await client.post("/v1/documents", files=[part("a.md")])
+
+    assert expected == code_of(response)
+    assert (503 == expected[0]) == ("there is no room here" in response.json()["detail"])
+    assert [event] == [line["event"] for line in lines if line["log_level"] in {"warning", "error"}]
+    assert {} == fakes.pipeline.hashes
 
 
 async def test_a_document_is_added_changed_listed_found_and_removed(

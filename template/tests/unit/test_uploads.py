@@ -30,7 +30,6 @@ def test_a_relative_path_may_be_an_id(document_id: str) -> None:
 @pytest.mark.parametrize(
     "document_id",
     [
-        "",
         "a" * 10_000,
         "../a.md",
         "a/../b.md",
@@ -76,7 +75,10 @@ def test_a_given_id_takes_the_place_of_the_name() -> None:
 @pytest.mark.parametrize(
     ("form", "field", "message"),
     [
-        (UploadForm(), "files", "there is no file"),
+        (UploadForm(), "files", "there is no file: send one"),
+        (UploadForm(files=[upload("")]), "files", "a file has no name"),
+        (UploadForm(files=[upload("a.md"), upload(None)]), "files", "a file has no name"),
+        (UploadForm(files=[upload("")], prefix="guides"), "files", "a file has no name"),
         (UploadForm(files=[upload("a"), upload("b")], id="c"), "id", "one file"),
         (UploadForm(files=[upload("a")], id="c", prefix="d"), "id", "one file"),
         (UploadForm(files=[upload("a"), upload("a")]), "files", "same id"),

@@ -20,6 +20,7 @@ from app.api.limits import RequestLimits
 from app.api.middleware import RequestLog
 from app.api.problems import ProblemResponse, problem_of
 from app.api.routes import answer, documents, health, metrics, search
+from app.api.uploads import not_kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -105,8 +106,11 @@ def build_app(
 async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code < _CLIENT_ERROR:
         return Response(status_code=error.status_code, headers=error.headers)
-    if isinstance(error.__cause__, ClientDisconnect):  # FastAPI takes it for a body it cannot read
+    # FastAPI takes for a body that it cannot read what the body has nothing to do with.
+    if isinstance(error.__cause__, ClientDisconnect):
         raise error.__cause__
+    if isinstance(error.__cause__, OSError):
+        error = not_kept(error.__cause__)
     problem, headers = problem_of(error)
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))

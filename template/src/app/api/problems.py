@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from http import HTTPStatus
 from http.client import responses
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
@@ -41,6 +41,17 @@ if TYPE_CHECKING:
 __all__ = ["MEDIA_TYPE", "FieldError", "Problem", "ProblemResponse", "problem_of"]
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+# What FastAPI says of a body that it could not read, whatever the reason.
+_UNREAD: Final = "There was an error parsing the body"
+# A number with more digits than Python reads is a plain ValueError, so it stands last.
+_UNREAD_BECAUSE: Final[Mapping[type[BaseException], str]] = {
+    UnicodeDecodeError: "the body is not UTF-8, which JSON has to be",
+    RecursionError: "the JSON in the body is nested too deeply",
+    ValueError: "a number in the JSON of the body has too many digits",
+    BaseException: "the body could not be read",
+}
+_NOT_JSON: Final = "this was not sent as JSON: set the header `Content-Type: application/json`"
 
 _MOST_ERRORS: Final = 50
 _MOST_LOCATION_CHARACTERS: Final = 100
@@ -143,7 +154,7 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
         return _invalid_request(error), {}
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, f"http_{error.status_code}")
-        return _problem(_Rule(error.status_code, code), error.detail), dict(error.headers or {})
+        return _problem(_Rule(error.status_code, code), _told(error)), dict(error.headers or {})
     rule = next(_RULES[cls] for cls in type(error).__mro__ if cls in _RULES)
     if isinstance(error, IngestError) and error.passing:
         rule = rule._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -165,16 +176,32 @@ def _problem(rule: _Rule, detail: str, errors: tuple[FieldError, ...] | None = N
     )
 
 
+def _told(error: HTTPException) -> str:
+    if error.detail != _UNREAD or error.__cause__ is None:
+        return error.detail
+    cause = error.__cause__
+    return next(text for kind, text in _UNREAD_BECAUSE.items() if isinstance(cause, kind))
+
+
 def _invalid_request(error: RequestValidationError) -> Problem:
     found = error.errors()
     detail = "the request is not valid; `errors` says where"
     if len(found) > _MOST_ERRORS:
         detail += f" (the first {_MOST_ERRORS} of {len(found)})"
     errors = tuple(
-        FieldError(loc=tuple(_shown(part) for part in item["loc"]), msg=item["msg"])
+        FieldError(loc=tuple(_shown(part) for part in item["loc"]), msg=_message(item))
         for item in found[:_MOST_ERRORS]
     )
+    if isinstance(error.body, bytes):  # which is what FastAPI makes of another content type
+        errors = (FieldError(loc=("body",), msg=_NOT_JSON),)
     return _problem(_Rule(HTTPStatus.UNPROCESSABLE_ENTITY, _CODES[422]), detail, errors)
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    if item.get("type") == "json_invalid":
+        return f"this is no JSON: {item['ctx']['error']}"
+    message: str = item["msg"]
+    return message.removeprefix("Value error, ")
 
 
 def _shown(part: str | int) -> str | int:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Final
 
+import structlog
 from fastapi import UploadFile
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from starlette.exceptions import HTTPException
 
 from app.ingestion.preparation import check_document_id
 from app.llm.messages import Strict
 
-__all__ = ["UploadForm"]
+__all__ = ["UploadForm", "not_kept"]
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _MOST_FILES: Final = 100
+_NO_NAME: Final = "a file has no name: send one as its `filename`"
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_FILE: Final = "there is no file: send one as `file`, in a form (multipart/form-data)"
 
-_Files = Annotated[list[UploadFile], Field(max_length=_MOST_FILES)]
+
+def _are_files(values: object) -> object:
+    """Refuse text in the place of a file, which is what a part without a file name is.
+
+    Raises:
+        ValueError: one of them is text.
+    """
+    if isinstance(values, list) and any(isinstance(value, str) for value in values):
+        raise ValueError(_NO_NAME)
+    return values
+
+
+_Files = Annotated[list[UploadFile], BeforeValidator(_are_files), Field(max_length=_MOST_FILES)]
 
 
 class UploadForm(Strict):
@@ -38,16 +57,19 @@ class UploadForm(Strict):
             limit: largest file, in bytes.
 
         Raises:
-            RequestValidationError: there is no file, or an id that fits none or occurs twice.
+            RequestValidationError: there is no file, one has no name, or an id fits none or occurs
+                twice.
             IngestError: an id is none that a document can have.
             HTTPException: 413, a file is larger than the limit.
         """
         files = [*self.file, *self.files]
         if not files:
-            raise RequestValidationError([_error("files", "there is no file")])
+            raise RequestValidationError([_error("files", _NO_FILE)])
         if self.id is not None and (len(files) > 1 or self.prefix is not None):
             message = "an id goes with one file, and without a prefix"
             raise RequestValidationError([_error("id", message)])
+        if self.id is None and not all(file.filename for file in files):
+            raise RequestValidationError([_error("files", _NO_NAME)])
         documents = {self._id_of(file): file for file in files}
         if len(documents) < len(files):
             raise RequestValidationError([_error("files", "two files have the same id")])
@@ -62,6 +84,20 @@ class UploadForm(Strict):
             return self.id
         name = file.filename or ""
         return f"{self.prefix.removesuffix('/')}/{name}" if self.prefix else name
+
+
+def not_kept(error: OSError) -> HTTPException:
+    """Return what becomes of an upload for which there is no room until all of it is here.
+
+    A larger one waits in a file, where the system keeps temporary ones.
+
+    Raises:
+        OSError: the error itself, which has another reason.
+    """
+    if error.errno not in _NO_ROOM:
+        raise error
+    _log.warning("upload_not_kept", error=str(error))
+    return HTTPException(503, "there is no room here for the upload; try again later")
 
 
 def _error(field: str, message: str) -> dict[str, object]:
