@@ -19,7 +19,7 @@ from app.config.report import load_settings
 from app.config.settings import Settings
 from app.exceptions import ConfigError
 from fixtures.asgi import open_client
-from fixtures.canary import Canaries, plant
+from fixtures.canary import Canaries, exposed, plant
 from fixtures.command_line import environment, run_process
 from fixtures.services import Fakes
 from fixtures.serving import serving
@@ -68,6 +68,24 @@ def test_every_secret_is_planted() -> None:
     assert "SEAL" in found.variables
     assert {"signing_key"} == found.found_in("a", found.secrets["signing_key"].encode())
     assert set() == found.found_in("canary", repr(found.variables.keys()))
+
+
+class CarelessSettings(Settings):
+    """What a team must not add."""
+
+    vendor_key: str = Field(default="", description="A key that everybody sees.")
+    access_token: str | None = Field(default=None, description="A token that everybody sees.")
+    login: str = Field(default="", validation_alias="DB_PASSWORD", description="A hidden one.")
+    token_names: list[str] = Field(default=[], description="Tokens that everybody sees.")
+    max_output_tokens: int = Field(default=1, description="No secret.")
+    monkey: str = Field(default="", description="No secret.")
+
+
+def test_what_is_named_like_a_secret_is_one() -> None:
+    """A key that is a plain text would escape the canaries, the mask and the redaction."""
+    assert set() == exposed()
+    assert set() == exposed(TeamSettings)
+    assert {"vendor_key", "access_token", "login", "token_names"} == exposed(CarelessSettings)
 
 
 def test_the_planted_settings_are_valid(planted: Canaries) -> None:

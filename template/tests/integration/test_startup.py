@@ -31,6 +31,34 @@ _HEAVY = ("docx", "fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "str
 _PATIENCE_SECONDS = 30
 
 
+_INTERRUPTED_IMPORT = """
+import os, signal, time
+os.kill(os.getpid(), signal.SIGINT)
+time.sleep(0.1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+@pytest.mark.parametrize(
+    ("ignored", "code", "told"), [(False, 130, ""), (True, 1, "AttributeError")]
+)
+def test_an_interruption_of_the_first_imports_is_quiet(
+    tmp_path: Path, *, ignored: bool, code: int, told: str
+) -> None:
+    """Ctrl-C right after the start shows no traceback; who ignores it goes on."""
+    (tmp_path / "typer.py").write_text(_INTERRUPTED_IMPORT, encoding="utf-8")
+    sources = environment()["PYTHONPATH"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        run = run_process("--help", env=environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{sources}"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert (code, "") == (run.code, run.out)
+    assert told in run.err
+    assert bool(told) == bool(run.err)
+
+
 def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
     """Run commands in a fresh interpreter; return which of these modules it has loaded."""
     script = (
