@@ -58,7 +58,8 @@ class Lifecycle:
         try:
             await self.services.index.check()
         except AppError as exc:
-            self._tell("index_unavailable", exc)
+            if self._is_news(exc):
+                _log.error("index_unavailable", exc_info=exc)
             return _UNREADABLE
         if self._trouble:
             _log.info("index_available")
@@ -73,16 +74,15 @@ class Lifecycle:
                 await asyncio.to_thread(content_words, _WARMING_QUERY)
                 await services.retriever.search(_WARMING_QUERY, k=1)
             except Exception as exc:  # noqa: BLE001 - whatever it is, `/readyz` and the log have to tell
-                self._tell("warm_up_failed", exc)
+                if self._is_news(exc):
+                    _log.error("warm_up_failed", retry_seconds=_RETRY_SECONDS, exc_info=exc)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self.warm = True
                 self._trouble = ""
                 _log.info("service_ready")
 
-    def _tell(self, event: str, error: Exception) -> None:
-        """Log what stands in the way, unless it is what stood there before."""
-        trouble = f"{type(error).__name__}: {error}"
-        if trouble != self._trouble:
-            self._trouble = trouble
-            _log.error(event, exc_info=error)
+    def _is_news(self, error: Exception) -> bool:
+        """Note what stands in the way, and say whether it is not what stood there before."""
+        before, self._trouble = self._trouble, f"{type(error).__name__}: {error}"
+        return before != self._trouble

@@ -161,7 +161,11 @@ class Connections:
 
     @contextmanager
     def _noted_damage(self) -> Iterator[None]:
-        """Note that the file is damaged, and let the thread open it anew: it keeps what it read."""
+        """Note that the file is damaged, and let the thread open it anew: it keeps what it read.
+
+        Raises:
+            sqlite3.Error: as it came.
+        """
         try:
             yield
         except sqlite3.Error as exc:
