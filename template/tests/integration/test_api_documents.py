@@ -53,6 +53,7 @@ async def test_a_file_without_a_name_is_told(fakes: Fakes, name: bytes) -> None:
     ("number", "expected", "event"),
     [
         (errno.ENOSPC, (503, "unavailable"), "upload_not_kept"),
+        (errno.ENOENT, (503, "unavailable"), "upload_not_kept"),
         (errno.EIO, (500, "internal_error"), "request_failed"),
     ],
 )

@@ -20,7 +20,8 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _MOST_FILES: Final = 100
 _NO_NAME: Final = "a file has no name: send one as its `filename`"
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# ENOENT is what Python says when it looks for a folder for the first time, and each is full.
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOENT})
 _NO_FILE: Final = "there is no file: send one as `file`, in a form (multipart/form-data)"
 
 
