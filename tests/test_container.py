@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -78,7 +78,7 @@ def test_compose_takes_every_privilege_away(rendered: Renderer) -> None:
 def test_the_image_serves_from_a_read_only_tree_and_stops_when_told(
     template: TemplateRepository, tmp_path: Path, public_folder: Path
 ) -> None:
-    """Built from the Dockerfile and started as compose does, it is healthy, and ends at SIGTERM."""
+    """Built from the Dockerfile, it is healthy by itself and under compose, and ends at SIGTERM."""
     python = interpreter("3.11")
     if python is None:
         pytest.skip("no Python 3.11 here")
@@ -91,36 +91,64 @@ def test_the_image_serves_from_a_read_only_tree_and_stops_when_told(
     image = Build(service, public_folder, env, uid).image
 
     assert image.user == "10001:10001"
+    assert image.owners == dict.fromkeys(image.volumes, image.user) == {"/data": image.user}
+    assert image.ports == [image.env["APP_PORT"]]
     shutil.copytree(service / "data", image.folder / "data")
     compiled = list((image.folder / "src").rglob("*.pyc"))
     assert len(compiled) == len(list((image.folder / "src").rglob("*.py")))
     (image.root / "tmp").chmod(0o1777)
     for path in [image.folder, image.root / "opt"]:
         run("chmod", "-R", "a+rX,a-w", path, cwd=tmp_path)
+    image.root.chmod(0o555)
     before = _snapshot(image.root)
     compose = yaml.safe_load((service / "compose.yaml").read_text(encoding="utf-8"))
-    with _started(image, compose["services"]["app"], prefix) as (process, environment):
-        _wait_until_healthy(image, prefix, environment, process)
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
-    assert process.returncode == 0, output
-    assert '"event":"stopped"' in output
+    app = compose["services"]["app"]
+    for command in (image.command, app["command"]):
+        with _started(image, command, app["environment"], prefix) as (process, environment):
+            _wait_until_healthy(image, prefix, environment, process)
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, output
+        assert '"event":"stopped"' in output
     assert before == _snapshot(image.root)
     assert (image.root / "data/index.sqlite").is_file()
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ADD src src", "ADD"),
+        ("SHELL ['sh']", "SHELL"),
+        ("COPY --chmod=777 src src", "COPY with chmod"),
+        ("COPY src/a.py b.py", "another name"),
+        ("COPY missing/ missing/", "missing"),
+    ],
+)
+def test_a_step_that_cannot_be_carried_out_is_none_that_passes(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    """What the harness does not know, or the context has not, fails, and is not passed over."""
+    context = tmp_path / "context"
+    (context / "src").mkdir(parents=True)
+    (context / "src/a.py").touch()
+    (context / ".dockerignore").touch()
+    (context / "Dockerfile").write_text(f"FROM scratch\nWORKDIR /app\n{line}\n", encoding="utf-8")
+    with pytest.raises((NotImplementedError, FileNotFoundError), match=told):
+        Build(context, tmp_path / "stages", {}, os.geteuid())
+
+
 @contextmanager
 def _started(
-    image: Stage, compose: Mapping[str, Any], prefix: list[str]
+    image: Stage, command: list[str], environment: Mapping[str, str], prefix: list[str]
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """Start the image's process as compose does, and kill it if it still runs at the end."""
+    """Start a command in the image as compose does, and kill it if it still runs at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    given = {name: image.here(value) for name, value in compose["environment"].items()}
+    given = {name: image.here(value) for name, value in environment.items()}
     env = image.environment | given | {"APP_PORT": port, "APP_API_KEYS": f'{{"me": "{"k" * 32}"}}'}
     process = subprocess.Popen(
-        [*prefix, *compose["command"]],
+        [*prefix, *command],
         cwd=image.folder,
         env=env,
         stdin=subprocess.DEVNULL,

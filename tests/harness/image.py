@@ -13,7 +13,7 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from harness.commands import run
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDERS: Final = ("app", "data", "opt", "tmp")
 _ABSOLUTE = re.compile(rf"(?<![\w./}}-])/(?=(?:{'|'.join(FOLDERS)})\b)")
+_COPY_OPTIONS = frozenset({"chown", "from"})
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
@@ -38,6 +39,9 @@ class Stage:
     user: str = "root"
     command: list[str] = field(default_factory=list)
     healthcheck: list[str] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
+    ports: list[str] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
 
     def here(self, text: str) -> str:
         """Return a text with the stage's absolute paths as paths of this machine."""
@@ -71,6 +75,9 @@ class Build:
         folder: An empty folder for the stages.
         env: The environment that the base image has, `python` on its path.
         uid: Who owns what is copied with `--chown`.
+
+    Raises:
+        NotImplementedError: An instruction, or an option of one, is none that this carries out.
     """
 
     def __init__(self, context: Path, folder: Path, env: Mapping[str, str], uid: int) -> None:
@@ -83,8 +90,9 @@ class Build:
         self._sent = folder / "context"
         self._send(context)
         for name, text in instructions((context / "Dockerfile").read_text(encoding="utf-8")):
-            carry_out: Callable[[str], None] = getattr(self, f"_{name.lower()}")
-            carry_out(text)
+            if name not in self._CARRY_OUT:
+                raise NotImplementedError(name)
+            self._CARRY_OUT[name](self, text)
 
     @property
     def image(self) -> Stage:
@@ -120,7 +128,9 @@ class Build:
         self._stage.folder.mkdir(parents=True)
 
     def _copy(self, text: str) -> None:
-        options = dict(re.findall(r"--(\w+)=(\S+)", text))
+        options = dict(word[2:].split("=", 1) for word in text.split() if word.startswith("--"))
+        if unknown := options.keys() - _COPY_OPTIONS:
+            raise NotImplementedError(f"COPY with {', '.join(sorted(unknown))}")
         *sources, target = [word for word in text.split() if not word.startswith("--")]
         root = self._stages[options["from"]].root if "from" in options else self._sent
         destination = self._stage.folder / self._stage.here(target)
@@ -128,11 +138,15 @@ class Build:
             path = root / source.lstrip("/")
             if path.is_dir():
                 shutil.copytree(path, destination, symlinks=True)
-            else:
+            elif target.endswith("/"):
                 destination.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, destination)
-        if "chown" in options and os.geteuid() == 0:
-            os.chown(destination, self._uid, self._uid)
+            else:
+                raise NotImplementedError(f"COPY of the file {source} to another name")
+        if "chown" in options:
+            self._stage.owners[target] = options["chown"]
+            if os.geteuid() == 0:
+                os.chown(destination, self._uid, self._uid)
 
     def _run(self, text: str) -> None:
         stage = self._stage
@@ -148,11 +162,25 @@ class Build:
     def _healthcheck(self, text: str) -> None:
         self._stage.healthcheck = json.loads(text.partition(" CMD ")[2])
 
-    def _expose(self, _: str) -> None:
-        """Do nothing: there is no network of its own."""
+    def _expose(self, text: str) -> None:
+        self._stage.ports += text.split()
 
-    def _volume(self, _: str) -> None:
-        """Do nothing: the folder is the volume."""
+    def _volume(self, text: str) -> None:
+        self._stage.volumes += text.split()
+
+    _CARRY_OUT: ClassVar[Mapping[str, Callable[[Build, str], None]]] = {
+        "ARG": _arg,
+        "CMD": _cmd,
+        "COPY": _copy,
+        "ENV": _env,
+        "EXPOSE": _expose,
+        "FROM": _from,
+        "HEALTHCHECK": _healthcheck,
+        "RUN": _run,
+        "USER": _user,
+        "VOLUME": _volume,
+        "WORKDIR": _workdir,
+    }
 
 
 def _ignored(name: Path, rules: Iterable[str]) -> bool:
