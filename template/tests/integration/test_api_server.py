@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 import pytest
 
-from app.api.server import listen, run, serve
+from app.api.server import _Server, listen, run, serve
 from app.exceptions import ConfigError
 from fixtures.command_line import DOCUMENTS
 from fixtures.services import ANSWER, Fakes
 
 if TYPE_CHECKING:
+    from app.config.settings import Settings
     from fixtures.configuration import MakeSettings
 
 QUESTION = {"question": "How do I upload a file?"}
@@ -65,6 +66,17 @@ async def test_the_service_answers_on_its_socket_until_told_to_stop(
     assert ANSWER.answer == response.json()["answer"]
     assert "server" not in response.headers
     assert app.state.lifecycle.draining
+
+
+def test_there_are_no_web_sockets_whatever_is_installed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library for them, which uvicorn takes where there is one, would let in who has no key."""
+    monkeypatch.setattr("uvicorn.protocols.websockets.auto.AutoWebSocketsProtocol", object)
+    config = _Server(Fakes(settings).app(), settings).config
+    config.load()
+
+    assert config.ws_protocol_class is None
 
 
 def test_a_port_in_use_is_told_by_its_variable(make_settings: MakeSettings) -> None:

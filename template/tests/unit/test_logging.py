@@ -245,6 +245,13 @@ def test_an_exception_rendered_by_others_is_kept() -> None:
     assert "Traceback: **********" == json.loads(formatter.format(record))["exception"]
 
 
+def test_a_stack_holds_no_secret() -> None:
+    """It shows lines of source, and what a caller has put there."""
+    formatter = EventFormatter("s", Redactor([CANARY]), render_json)
+    record = logging.makeLogRecord({"msg": "m", "stack_info": f"Stack: connect({CANARY!r})"})
+    assert "Stack: connect('**********')" == json.loads(formatter.format(record))["stack"]
+
+
 def test_a_field_cannot_pass_for_the_formatters_own(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
