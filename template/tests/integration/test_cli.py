@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import __version__
+from app.cli.application import _UNEXPECTED
 from app.cli.evaluation import missed_gates
 from app.cli.interruption import interruptible
 from app.cli.progress import progress_bar
@@ -534,3 +535,28 @@ def test_a_closed_pipe_is_quiet() -> None:
         errors = process.stderr.read()
 
     assert (0, b"") == (process.returncode, errors)
+
+
+@pytest.mark.parametrize("arguments", [("search", "a"), ("search", "a", "--json")])
+def test_an_unexpected_error_is_told_as_well(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """It is logged without its secrets, and a program still gets its one JSON document."""
+    monkeypatch.setenv("APP_API_KEYS", '{"reader": "a-key-that-nobody-may-see"}')
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("a-key-that-nobody-may-see")
+
+    monkeypatch.setattr("app.cli.questions.run", fail)
+    run = cli(*arguments)
+
+    assert 1 == run.code
+    logged, *told = run.err.splitlines()
+    event = json.loads(logged)
+    assert ("uncaught_error", "critical") == (event["event"], event["level"])
+    assert "KeyError: '**********'" in event["exception"]
+    if "--json" in arguments:
+        error = run.document["error"]
+        assert ("InternalError", 1) == (error["type"], error["exit_code"])
+    else:
+        assert [f"error: {_UNEXPECTED}"] == told

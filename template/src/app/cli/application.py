@@ -24,6 +24,7 @@ __all__ = ["build_cli", "main"]
 _PROGRAM = "python -m app"
 _FAILED = 1
 _UNUSABLE = 2
+_UNEXPECTED = "something went wrong here; the log on standard error says where"
 _SETTINGS_ERRORS = (ConfigError, IndexMismatchError)
 
 
@@ -59,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AppError as exc:
         code = _UNUSABLE if isinstance(exc, _SETTINGS_ERRORS) else _FAILED
         output.error(_told(exc), kind=type(exc).__name__, code=code)
+    except Exception as exc:  # noqa: BLE001 - the hook logs it, and the caller is told all the same
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+        code = _FAILED
+        output.error(_UNEXPECTED, kind="InternalError", code=code)
     return int(code or 0)
 
 
