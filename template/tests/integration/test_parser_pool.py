@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +99,37 @@ def test_a_document_that_takes_too_much_memory_fails_alone(document: str, data: 
 
     assert narrow.load("b.html", b"text").blocks
     narrow.close()
+
+
+@on_linux
+def test_the_system_bounds_the_memory_of_a_process() -> None:
+    """Whatever a parser does: a document that takes too long would hide that nothing bounds it."""
+    narrow = make_pool(memory=300_000_000)
+    narrow.load("a.html", b"text")
+    (pid,) = pids(narrow)
+    with open(f"/proc/{pid}/limits", encoding="ascii") as limits:  # noqa: PTH123 - no file
+        (line,) = (line for line in limits if line.startswith("Max address space"))
+    narrow.close()
+
+    assert "300000000" == line.split()[3]
+
+
+@on_linux
+def test_a_process_that_does_nothing_is_not_waited_for() -> None:
+    """It uses no time of a processor, so only a clock can tell."""
+    pool = make_pool(seconds=2)
+    pool.load("a.html", b"text")
+    (pid,) = pids(pool)
+    os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(pool.load, "b.html", b"text")
+        try:
+            with pytest.raises(ParseLimitError, match="more than 2 s"):
+                waiting.result(timeout=30)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    pool.close()
 
 
 def test_a_pdf_that_refers_to_itself_ends(pool: ParserPool) -> None:
