@@ -103,8 +103,8 @@ def test_the_image_serves_from_a_read_only_tree_and_stops_when_told(
     before = _snapshot(image.root)
     compose = yaml.safe_load((service / "compose.yaml").read_text(encoding="utf-8"))
     app = compose["services"]["app"]
-    for command in (image.command, app["command"]):
-        with _started(image, command, app["environment"], prefix) as (process, environment):
+    for command, given in ((image.command, {}), (app["command"], app["environment"])):
+        with _started(image, command, given, prefix) as (process, environment):
             _wait_until_healthy(image, prefix, environment, process)
             process.send_signal(signal.SIGTERM)
             output, _ = process.communicate(timeout=20)

@@ -352,6 +352,26 @@ def test_an_index_that_cannot_be_written_is_still_searched(
     assert "cannot be opened and written; check the path and its permissions" in refused.out
 
 
+def test_a_log_that_cannot_be_read_is_not_passed_over(
+    cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a read-only folder SQLite would leave out what only the log has: better no answer."""
+    assert 0 == cli("ingest", folder).code
+    (folder.parent / "var" / "index.sqlite-wal").write_bytes(b"what was written last")
+    connect = sqlite3.connect
+
+    def frozen_only(address: str, *arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - passed on
+        if "immutable" not in address:
+            raise _refusal()
+        return connect(address, *arguments, **options)  # type: ignore[no-any-return]  # passed on
+
+    monkeypatch.setattr(sqlite3, "connect", frozen_only)
+    run = cli("search", "yellow badge")
+
+    assert (1, "") == (run.code, run.out)
+    assert "cannot be opened and written; check the path and its permissions" in run.err
+
+
 def _refusal() -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("unable to open database file")
     error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN

@@ -909,6 +909,15 @@ async def test_a_file_that_is_damaged_fails_its_check_until_it_is_mended(
         assert {"a.md"} == await found(index, "needle")
 
 
+async def test_what_reads_cannot_write(index: SqliteIndex) -> None:
+    """A reader that wrote would do so beside the writer, and outside of its transactions."""
+    await write(index, "a.md", ["needle"])
+
+    with pytest.raises(RetrievalError, match="readonly"):
+        await index._connections.read(lambda connection: connection.execute("DELETE FROM fts"))
+    assert {"a.md"} == await found(index, "needle")
+
+
 async def test_a_path_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
     """A folder in place of the file, and a file in place of its folder, are named."""
     (tmp_path / "file").touch()
