@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -294,6 +295,30 @@ def test_an_events_record_has_what_handlers_of_others_ask_for(make_settings: Mak
     assert "%(process)d" not in logging.Formatter("%(process)d %(threadName)s").format(
         kept.records[0]
     )
+
+
+def test_a_forked_process_tells_its_own_number() -> None:
+    """The number of the process is remembered, and a child does not tell its parent's."""
+    program = """
+import logging, os, structlog
+from app.config.events import EventLogger
+
+class Told(logging.Handler):
+    def emit(self, record):
+        print(record.process == os.getpid(), flush=True)
+
+logging.getLogger().addHandler(Told())
+structlog.configure(wrapper_class=EventLogger, logger_factory=logging.getLogger, processors=[])
+log = structlog.stdlib.get_logger("forked")
+log.warning("before")
+if child := os.fork():
+    os.waitpid(child, 0)
+log.warning("after")
+"""
+    told = subprocess.run(  # noqa: S603 - the program above
+        [sys.executable, "-c", program], capture_output=True, check=True
+    )
+    assert [b"True"] * 3 == told.stdout.split()
 
 
 def test_a_teams_own_records_are_made(

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -83,6 +84,15 @@ class EventLogger(structlog.stdlib.BoundLogger):
             logger.handle(record)
 
 
+@lru_cache(maxsize=1)
+def _process_id() -> int:
+    """Return the number of the process, without asking the system for it at each event."""
+    return os.getpid()
+
+
+os.register_at_fork(after_in_child=_process_id.cache_clear)
+
+
 class _EventRecord(logging.LogRecord):
     """The record of an event.
 
@@ -109,7 +119,7 @@ class _EventRecord(logging.LogRecord):
         self.thread = threading.get_ident()
         self.threadName = threading.current_thread().name
         self.processName = "MainProcess"
-        self.process = os.getpid()
+        self.process = _process_id()
         self.taskName = None
         self._event_fields = fields
 
