@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -113,8 +115,5 @@ def _words(text: str) -> list[str]:
 
 @lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
-    # Importing it takes 0.2 s (it loads every language): the first use pays for it, not the start.
-    from snowballstemmer import stemmer  # type: ignore[import-untyped]  # noqa: PLC0415 - as said
-
     # A stemmer keeps the word that it works on, so threads must not share one.
-    return str(stemmer("english").stemWord(word))
+    return str(Stemmer("english", 0).stemWord(word))
