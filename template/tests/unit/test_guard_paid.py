@@ -65,6 +65,44 @@ async def test_what_is_spent_meanwhile_is_written_together(tmp_path: Path) -> No
     assert 3 == len([text for text in statements if text.startswith("INSERT INTO spending")])
 
 
+async def test_writes_of_what_is_spent_have_a_pause_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is written at once; what follows waits, but no reading is without it."""
+    monkeypatch.setattr(paid, "_PAUSE_SECONDS", 3_600.0)
+    statements: list[str] = []
+    async with PaidStore(tmp_path / "paid.sqlite") as store:
+        await store._run(lambda: store._sqlite.set_trace_callback(statements.append))
+        await asyncio.wrap_future(store.spend("2030-01-01", Spent(1)))
+        later = []
+        for _ in range(20):
+            later.append(store.spend("2030-01-01", Spent(1)))
+            await store.find([])
+        assert not any(result.done() for result in later)
+        assert Spent(21) == await store.spent("2030-01-01")
+        assert {Spent(21)} == {result.result() for result in later}
+    assert 2 == len([text for text in statements if text.startswith("INSERT INTO spending")])
+
+
+async def test_closing_writes_what_was_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause that is not over loses nothing; after the end each is told that it is closed."""
+    monkeypatch.setattr(paid, "_PAUSE_SECONDS", 3_600.0)
+    path = tmp_path / "paid.sqlite"
+    async with PaidStore(path) as store:
+        await asyncio.wrap_future(store.spend("2030-01-01", Spent(1)))
+        waiting = store.spend("2030-01-01", Spent(2))
+    assert Spent(3) == waiting.result()
+    store._next_write = 0.0
+    with pytest.raises(LLMError, match="closed"):
+        await asyncio.wrap_future(store.spend("2030-01-01", Spent(4)))
+    with pytest.raises(LLMError, match="closed"):
+        PaidStore(path).spend("2030-01-01", Spent(5))
+    async with PaidStore(path) as again:
+        assert Spent(3) == await again.spent("2030-01-01")
+
+
 async def test_spending_that_cannot_be_written_is_told_to_each(tmp_path: Path) -> None:
     """No caller waits for ever, and the next write works."""
     async with PaidStore(tmp_path / "paid.sqlite") as store:

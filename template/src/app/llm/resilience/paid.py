@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from app.exceptions import LLMError
@@ -29,6 +30,8 @@ __all__ = ["PaidStore", "Spent"]
 
 _BUSY_SECONDS = 60.0
 _MOST_QUERIES = 10_000
+# Between synced writes of what was spent: each takes the interpreter from the calls for a while.
+_PAUSE_SECONDS = 0.1
 _SCHEMA = (
     # Not WITHOUT ROWID: a vector takes some KB, and rows of that size make a slow key.
     """CREATE TABLE IF NOT EXISTS embeddings (
@@ -77,8 +80,11 @@ class PaidStore:
         self._connection: sqlite3.Connection | None = None
         self._lock = Lock()
         self._unwritten: list[tuple[str, Spent, Future[Spent]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._next_write = 0.0
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         try:
             await self._run(self._open)
         except BaseException:
@@ -145,18 +151,28 @@ class PaidStore:
 
     async def spent(self, day: str) -> Spent:
         """Return what was spent on a day."""
-        return await self._run(lambda: self._spent(day))
+
+        def spent() -> Spent:
+            self._write_spending()
+            return self._spent(day)
+
+        return await self._run(spent)
 
     def spend(self, day: str, spent: Spent) -> Future[Spent]:
         """Add to what was spent on a day, and return all of it, of every process, once written.
 
-        What is spent while a write is under way is written together: many calls at once cost
-        a few synced writes, not one each.
+        The first is written at once, and what is spent within 0.1 s after a write is written
+        together: many calls at once cost a few synced writes, not one each.
+
+        Raises:
+            LLMError: the store was not opened.
         """
+        if self._loop is None:
+            raise LLMError(f"{self._path} is closed")
         result: Future[Spent] = Future()
         with self._lock:
             if not self._unwritten:
-                self._thread.submit(self._write_spending)
+                self._loop.call_soon_threadsafe(self._write_soon, self._loop)
             self._unwritten.append((day, spent, result))
         return result
 
@@ -177,13 +193,27 @@ class PaidStore:
             connection.execute(statement)
 
     def _close(self) -> None:
+        self._write_spending()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
+    def _write_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have what is unwritten written, a pause after the last write at the earliest."""
+        loop.call_later(max(0.0, self._next_write - monotonic()), self._write_now)
+
+    def _write_now(self) -> None:
+        if self._connection is None:
+            self._write_spending()  # which tells everybody that the store is closed
+        else:
+            self._thread.submit(self._write_spending)
+
     def _write_spending(self) -> None:
         with self._lock:
             unwritten, self._unwritten = self._unwritten, []
+        if not unwritten:
+            return
+        self._next_write = monotonic() + _PAUSE_SECONDS
         for day in dict.fromkeys(day for day, _, _ in unwritten):
             of_day = [(spent, result) for other, spent, result in unwritten if other == day]
             try:
