@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 
 import hypothesis
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from fixtures.effort import THOROUGH
+
 pytest_plugins = [
     "fixtures.command_line",
     "fixtures.configuration",
     "fixtures.guards",
     "fixtures.live",
+    "fixtures.parsers",
     "fixtures.services",
     "fixtures.spans",
 ]
@@ -34,6 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
     patient = hypothesis.settings(
         deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
-    hypothesis.settings.register_profile("local", patient)
+    hypothesis.settings.register_profile("local", patient, max_examples=20)
     hypothesis.settings.register_profile("ci", patient, derandomize=True)
-    hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+    hypothesis.settings.load_profile("ci" if THOROUGH else "local")

@@ -9,15 +9,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
+from app.api.protocol import BoundedProtocol
 from app.api.server import listen, run
+from app.config.settings import Settings
+from fixtures.guards import without_outer_configuration
 from fixtures.services import Fakes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.config.settings import Settings
     from fixtures.configuration import MakeSettings
 
 JSON: Final = b"Content-Type: application/json\r\n"
@@ -25,6 +28,9 @@ SEARCH: Final = (
     b"POST /v1/search HTTP/1.1\r\nHost: s\r\n" + JSON + b'Content-Length: 14\r\n\r\n{"query": "a"}'
 )
 PATIENCE: Final = 10
+
+# One loop for all, for most of them have one server.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Connection:
@@ -88,14 +94,27 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
                 await running
 
 
-@pytest.fixture
-async def server(make_settings: MakeSettings) -> AsyncIterator[Server]:
-    """Yield a server with small limits."""
-    settings = make_settings(
-        port=0, shutdown_grace_seconds=0.5, max_body_bytes=100_000, max_document_bytes=1_000_000
-    )
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """Yield a server with small limits; to start and to stop one takes a third of a second."""
+    folder = tmp_path_factory.mktemp("connections")
+    with without_outer_configuration(folder):
+        settings = Settings(
+            index_path=folder / "index.sqlite",
+            port=0,
+            shutdown_grace_seconds=0.5,
+            max_body_bytes=100_000,
+            max_document_bytes=1_000_000,
+        )
     async with serving(settings) as one:
         yield one
+
+
+@pytest.fixture
+def server(lasting_server: Server) -> Server:
+    """Return the server, with nothing in it."""
+    lasting_server.fakes.pipeline.hashes.clear()
+    return lasting_server
 
 
 @pytest.fixture
@@ -218,12 +237,21 @@ async def test_who_reads_no_answer_is_cut_off(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Closing would wait for ever for the rest to be taken; nobody else is disturbed."""
-    monkeypatch.setattr("app.api.protocol._LONGEST_UNREAD_SECONDS", 0.2)
+    cut_off = asyncio.Event()
+    connection_lost = BoundedProtocol.connection_lost
+
+    def lost(protocol: BoundedProtocol, exc: Exception | None) -> None:
+        connection_lost(protocol, exc)
+        cut_off.set()
+
+    monkeypatch.setattr(BoundedProtocol, "connection_lost", lost)
+    monkeypatch.setattr("app.api.protocol._LONGEST_UNREAD_SECONDS", 0.1)
     server.fakes.pipeline.hashes = {f"{number:01000}": "hash" for number in range(1_000)}
     many = 20
     async with server.connect() as connection:
         connection.send(b"GET /v1/documents?limit=1000 HTTP/1.1\r\nHost: s\r\n\r\n" * many)
-        await asyncio.sleep(1)
+        async with asyncio.timeout(PATIENCE):
+            await cut_off.wait()
         left = await connection.rest()
         async with server.connect() as other:
             other.send(SEARCH)
@@ -251,12 +279,12 @@ async def test_a_body_that_breaks_off_is_no_request(server: Server) -> None:
 
 async def test_a_body_has_to_come_in_time(make_settings: MakeSettings) -> None:
     """A body that trickles in is given up with 408 when the request's time is over."""
-    settings = make_settings(port=0, timeout_seconds=0.3, shutdown_grace_seconds=0.5)
+    settings = make_settings(port=0, timeout_seconds=0.2, shutdown_grace_seconds=0.5)
     async with serving(settings) as server, server.connect() as connection:
         connection.send(SEARCH[:-14])
         for byte in SEARCH[-14:]:
             connection.send(bytes([byte]))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.03)
         status, _, body = await connection.answer()
 
     assert (408, "request_incomplete") == (status, code(body))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 QUESTION = {"question": "How do I upload a file?"}
 
-# A service of fakes whose answers take half a second to begin, in a process of its own.
+# A service of fakes that answers only once it was told to stop, in a process of its own.
 SLOW_SERVICE: Final = """
 import asyncio, logging, sys
 sys.path[:0] = sys.argv[1:]
@@ -37,13 +37,16 @@ from fixtures.services import Fakes
 settings = Settings(port=0, log_format="json")
 configure_logging(settings)
 fakes = Fakes(settings)
+app = fakes.app()
 
 async def work():
     logging.getLogger("fake").info("working")
-    await asyncio.sleep(0.5)
+    while not app.state.lifecycle.draining:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
 
 fakes.answerer.later_work = fakes.answerer.work = work
-serve(fakes.app(), settings)
+serve(app, settings)
 """
 
 
@@ -97,9 +100,8 @@ def test_a_host_of_another_machine_is_told_by_its_variable(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stream", [False, True])
-def test_what_is_in_flight_at_sigterm_is_finished(stream: bool) -> None:
-    """A request that has begun gets its whole answer, then the process ends with 0."""
+def test_what_is_in_flight_at_sigterm_is_finished() -> None:
+    """Requests that have begun get their whole answers, then the process ends with 0."""
     folders = [str(DOCUMENTS.parents[2] / name) for name in ("src", "tests")]
     with subprocess.Popen(  # noqa: S603 - this interpreter, our own text
         [sys.executable, "-c", SLOW_SERVICE, *folders], stderr=subprocess.PIPE, text=True
@@ -108,17 +110,21 @@ def test_what_is_in_flight_at_sigterm_is_finished(stream: bool) -> None:
         lines = (json.loads(line) for line in process.stderr)
         port = next(line["port"] for line in lines if line["event"] == "listening")
         url = f"http://127.0.0.1:{port}/v1/answer"
-        with ThreadPoolExecutor(1) as caller:
-            call = caller.submit(httpx2.post, url, json=QUESTION | {"stream": stream}, timeout=20)
-            next(line for line in lines if line["event"] == "working")
+        with ThreadPoolExecutor(2) as callers:
+            calls = [
+                callers.submit(httpx2.post, url, json=QUESTION | {"stream": stream}, timeout=20)
+                for stream in (False, True)
+            ]
+            for _ in calls:
+                next(line for line in lines if line["event"] == "working")
             process.send_signal(signal.SIGTERM)
-            response = call.result()
+            whole, streamed = (call.result() for call in calls)
         events = [line["event"] for line in lines]
         process.wait(10)
 
-    assert 200 == response.status_code
-    assert json.dumps(ANSWER.answer) in response.text
-    assert stream == ("event: done" in response.text)
+    assert (200, 200) == (whole.status_code, streamed.status_code)
+    assert all(json.dumps(ANSWER.answer) in each.text for each in (whole, streamed))
+    assert (False, True) == ("event: done" in whole.text, "event: done" in streamed.text)
     assert 0 == process.returncode
     assert events.index("Shutting down") < events.index("request_served")
     assert "stopped" == events[-1]

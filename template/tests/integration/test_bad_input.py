@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.ingestion import preparation
-from fixtures.command_line import command, environment
+from fixtures.command_line import environment
 from fixtures.contents import contents
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import docx_with, entity_bomb, pdf_loop, zip_bomb
@@ -297,7 +297,7 @@ def test_a_full_disk_keeps_what_was_written(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="needs a limit of file sizes")
-def test_a_disk_that_refuses_to_grow_keeps_what_was_written(folder: Path) -> None:
+def test_a_disk_that_refuses_to_grow_keeps_what_was_written(cli: CommandLine, folder: Path) -> None:
     """The same with a limit of the system's, in a process of its own."""
     for number in range(30):
         (folder / f"{number:02}.md").write_bytes(_TEXT + os.urandom(10_000).hex().encode())
@@ -317,10 +317,7 @@ def test_a_disk_that_refuses_to_grow_keeps_what_was_written(folder: Path) -> Non
     assert "Stopped: the index" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert 0 < len(indexed(folder)) < 31
-    again = subprocess.run(  # noqa: S603 - as above
-        command("ingest", folder), capture_output=True, check=False, env=environment()
-    )
-    assert 0 == again.returncode
+    assert 0 == cli("ingest", folder).code
     assert 31 == len(indexed(folder))
 
 

@@ -20,11 +20,11 @@ from app.config.settings import Settings
 from app.exceptions import ConfigError
 from fixtures.asgi import open_client
 from fixtures.canary import Canaries, exposed, plant
-from fixtures.command_line import environment, run_process
 from fixtures.services import Fakes
 from fixtures.serving import serving
 
 if TYPE_CHECKING:
+    from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
 SEARCH: Final = {"query": "a"}
@@ -99,15 +99,20 @@ def test_the_planted_settings_are_valid(planted: Canaries) -> None:
 
 @pytest.mark.parametrize("form", ["json", "console"])
 @pytest.mark.parametrize("arguments", [("config",), ("config", "--json"), ("config", "--help")])
-def test_no_command_shows_one(canaries: Canaries, form: str, arguments: tuple[str, ...]) -> None:
+def test_no_command_shows_one(
+    planted: Canaries,
+    cli: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    arguments: tuple[str, ...],
+) -> None:
     """Neither in its result nor in its log."""
-    run = run_process(
-        *arguments,
-        env=environment(**canaries.variables, APP_LOG_FORMAT=form, APP_LOG_LEVEL="DEBUG"),
-    )
+    monkeypatch.setenv("APP_LOG_FORMAT", form)
+    monkeypatch.setenv("APP_LOG_LEVEL", "DEBUG")
+    run = cli(*arguments)
 
     assert 0 == run.code
-    assert set() == canaries.found_in(run.out, run.err)
+    assert set() == planted.found_in(run.out, run.err)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +126,17 @@ def test_no_command_shows_one(canaries: Canaries, form: str, arguments: tuple[st
     ],
     ids=lambda broken: next(iter(broken)),
 )
-def test_no_failed_start_tells_one(canaries: Canaries, broken: dict[str, str]) -> None:
+def test_no_failed_start_tells_one(
+    planted: Canaries, cli: CommandLine, monkeypatch: pytest.MonkeyPatch, broken: dict[str, str]
+) -> None:
     """What is wrong is told, with the values of other variables and without these."""
-    run = run_process("serve", "--port", "0", env=environment(**(canaries.variables | broken)))
+    for name, value in broken.items():
+        monkeypatch.setenv(name, value)
+    run = cli("serve", "--port", "0")
 
     assert run.code in {1, 2}
     assert run.err
-    assert set() == canaries.found_in(run.out, run.err)
+    assert set() == planted.found_in(run.out, run.err)
 
 
 def test_a_secret_of_the_wrong_form_is_not_told(

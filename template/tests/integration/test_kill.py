@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from fixtures.contents import contents
-from fixtures.deaths import MOMENTS, ingest
+from fixtures.deaths import MOMENTS, STEP, ingest
+from fixtures.effort import THOROUGH
 
 _TREE = Path(__file__).parents[2]
 
@@ -75,7 +76,7 @@ def test_an_ingestion_may_die_at_any_moment(folder: Path) -> None:
     } == set(new)
     assert [] == undisturbed["embedded"]
     # The failures, the writes, the removals: each begins and ends.
-    assert len(deaths) >= 2 * 9 + MOMENTS
+    assert len(deaths) >= 2 * 9 // STEP + MOMENTS
     for death in deaths:
         for name, document in death["left"]["documents"].items():
             assert document in (old.get(name), new.get(name))
@@ -101,10 +102,10 @@ def test_a_rebuild_may_die_at_any_moment(folder: Path) -> None:
         "elsewhere.md",
         "mended.md",
     }
-    assert len(deaths) >= 2 * 9 + MOMENTS
+    assert len(deaths) >= 2 * 9 // STEP + MOMENTS
     for death in deaths:
         assert death["left"] in (old, new)
         assert new == death["then"]
         assert ["index.sqlite"] == death["files"]
-    # The last one before the replacement had only that left to do.
-    assert [] in [death["embedded"] for death in deaths if death["left"] == old]
+    # The last one before the replacement, if it is among them, had only that left to do.
+    assert not THOROUGH or [] in [death["embedded"] for death in deaths if death["left"] == old]

@@ -1,6 +1,6 @@
 """Many callers at once, for a while: no error, no odd reply, and memory that stays where it is.
 
-`make soak` takes 50 callers and a minute, `make test` fewer of both.
+`make soak` takes 50 callers and a minute, `make test` fewer of both, and fewest outside of CI.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import httpx2
 import pytest
 import structlog
 
+from fixtures.effort import THOROUGH
 from fixtures.serving import serving
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = structlog.stdlib.get_logger("soak")
 
-SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "5"))
+SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "5" if THOROUGH else "1"))
 CALLERS: Final = int(os.environ.get("SOAK_CALLERS", "10"))
 SECTIONS: Final = 4
 MARK: Final = re.compile(r"owner(\d+)x version(\d+)x")

@@ -20,7 +20,7 @@ import structlog.testing
 import app.ext
 from app.cli.samples import ingest_samples
 from app.wiring import open_services
-from fixtures.command_line import DOCUMENTS, environment, run_process
+from fixtures.command_line import DOCUMENTS, environment
 from fixtures.serving import ready, serving
 
 if TYPE_CHECKING:
@@ -202,11 +202,11 @@ async def test_a_service_without_samples_starts_all_the_same(make_settings: Make
     assert "no_samples" in [event["event"] for event in events]
 
 
-def test_a_port_in_use_is_one_clear_line() -> None:
+def test_a_port_in_use_is_one_clear_line(cli: CommandLine) -> None:
     """The command ends with 2 and names the variables; nothing is opened."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        run = run_process("serve", "--port", port)
+        run = cli("serve", "--port", port)
 
     assert (2, "") == (run.code, run.out)
     assert f"APP_PORT={port}" in run.err

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.ingestion.summary import Summary
 
+pytestmark = pytest.mark.usefixtures("_lasting_parsers")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
