@@ -507,6 +507,7 @@ def test_the_package_is_a_program(
 # As people run it: in a process, through pipes
 
 
+@pytest.mark.usefixtures("tmp_path")
 def test_commands_keep_to_their_streams() -> None:
     """Results on stdout, the log on stderr, the exit code from the command."""
     ingested = run_process("ingest", DOCUMENTS, "--json", "--verbose")

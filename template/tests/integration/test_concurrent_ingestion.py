@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
+import subprocess
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from app.retrieval.manifest import Manifest
 from app.retrieval.ports import SearchMode, SearchQuery
 from app.retrieval.sqlite import SqliteIndex, rebuilding
 from app.telemetry.metrics import Metrics
-from fixtures.command_line import command, environment, run_process
+from fixtures.command_line import command, environment
 from fixtures.contents import contents
 from fixtures.embedder import FakeEmbedder
 
@@ -102,22 +104,27 @@ async def test_ingestions_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_sigterm_finishes_the_document_in_hand(tmp_path: Path) -> None:
-    """The process ends by itself, tells what is done, and the next one does the rest."""
-    folder = await asyncio.to_thread(write, tmp_path / "docs", 400, "needle " * 300)
-    process = await start("ingest", folder, "--json")
+def test_sigterm_finishes_the_document_in_hand(cli: CommandLine, tmp_path: Path) -> None:
+    """The process ends by itself, tells what is done, and the next run does the rest."""
+    folder = write(tmp_path / "docs", 400, "needle " * 300)
     index = tmp_path / "var" / "index.sqlite"
-    while process.returncode is None and not await asyncio.to_thread(_count, index):  # noqa: ASYNC110 - another process's doing
-        await asyncio.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    output, errors = await process.communicate()
+    with subprocess.Popen(  # noqa: S603 - the service's own command
+        command("ingest", folder, "--json"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while process.poll() is None and not _count(index):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate()
 
     assert (128 + signal.SIGTERM, b"") == (process.returncode, errors)
     assert b'"interrupted": true' in output
-    done = await asyncio.to_thread(_count, index)
+    done = _count(index)
     assert 0 < done < 400
-    await asyncio.to_thread(contents, index)
-    again = (await asyncio.to_thread(run_process, "ingest", folder, "--json")).document
+    contents(index)
+    again = cli("ingest", folder, "--json").document
     assert (400 - done, done) == (again["added"], again["unchanged"])
 
 

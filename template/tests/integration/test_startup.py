@@ -85,6 +85,7 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.skipif(
     any(pkgutil.iter_modules(app.ext.__path__)), reason="an extension may import what it likes"
 )
+@pytest.mark.usefixtures("tmp_path")
 def test_asking_imports_no_web_framework() -> None:
     """A command that serves nothing does not load what serves."""
     told, _, loaded = loaded_by(["ask", "x"], names=("fastapi", "uvicorn")).partition("\n")

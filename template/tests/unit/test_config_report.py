@@ -14,6 +14,8 @@ from app.exceptions import ConfigError
 
 CANARY = "canary-secret-4711"
 
+pytestmark = pytest.mark.usefixtures("tmp_path")
+
 
 def _refuse(value: SecretStr) -> SecretStr:
     """Be a validator that says too much."""

@@ -21,6 +21,7 @@ from pytest_socket import SocketConnectBlockedError
 import app
 from app.config import logging as app_logging
 from app.config.settings import Settings
+from fixtures.guards import _no_outer_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -113,6 +114,21 @@ def test_no_setting_comes_from_outside(make_settings: MakeSettings, tmp_path: Pa
     assert not [name for name in os.environ if name.startswith("APP_")]
     assert tmp_path == Path.cwd()
     assert Settings(index_path=tmp_path / "index.sqlite") == make_settings()
+
+
+def test_who_asks_for_no_folder_has_an_empty_one(request: pytest.FixtureRequest) -> None:
+    """It is that of many tests: one that writes there fails, and the next does not see it."""
+    assert [] == list(Path.cwd().iterdir())
+    assert "tmp_path" not in request.fixturenames
+    guard = _no_outer_configuration.__wrapped__(  # type: ignore[attr-defined]  # as pytest calls it
+        request, request.getfixturevalue("tmp_path_factory"), folder := Path.cwd()
+    )
+    next(guard)
+    Path("left").touch()
+
+    with pytest.raises(pytest.fail.Exception, match=r"has to ask for tmp_path: .*left"):
+        next(guard)
+    assert [] == list(folder.iterdir())
 
 
 def test_a_test_undoes_its_own_patches_alone(

@@ -554,7 +554,7 @@ async def test_a_write_that_fails_while_it_is_cancelled_is_logged(tmp_path: Path
 
 async def test_the_loop_stays_responsive(index: FakeIndexWriter) -> None:
     """While megabytes are parsed and chunked, requests are still answered."""
-    text = "\n\n".join(f"A sentence of the paragraph {n}, and one more." for n in range(15_000))
+    text = "\n\n".join(f"A sentence of the paragraph {n}, and one more." for n in range(30_000))
     pauses: list[float] = []
     done = asyncio.Event()
 

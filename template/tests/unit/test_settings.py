@@ -278,9 +278,9 @@ def test_the_page_has_every_variable() -> None:
     assert text.endswith("|\n")
 
 
-def test_plain_settings_do_not_read_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_settings_do_not_read_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only a starting process reads `.env`: what a developer has there changes no test."""
-    Path(".env").write_text("APP_PORT=1234\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("APP_PORT=1234\n", encoding="utf-8")
     assert 8000 == Settings().port
     monkeypatch.setenv("APP_PORT", "2345")
     assert 2345 == Settings().port

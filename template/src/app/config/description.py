@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from inspect import get_annotations
 from json import dumps
 from pathlib import PurePath
@@ -88,6 +89,7 @@ def variable_name(settings_type: type[BaseModel], name: str) -> str:
     return alias if isinstance(alias, str) else f"{ENV_PREFIX}{name.upper()}"
 
 
+@cache
 def describe_settings(settings_type: type[BaseModel] = Settings) -> tuple[SettingInfo, ...]:
     """Return every setting, in the order of the groups and of the fields in them."""
     schema = settings_type.model_json_schema(by_alias=False)
