@@ -159,11 +159,11 @@ async def test_rate_limited_then_answered(
     name: str, provider: FaultyProvider, make_settings: MakeSettings, *, stream: bool
 ) -> None:
     """It waits as told, and asks again."""
-    provider.follow("429 retry_after=1", "ok")
+    provider.follow("429 retry_after=0.4", "ok")
     async with opened(make_settings, provider, name) as bench:
         await bench.ask(stream=stream)
     first, second = provider.requests
-    assert 1.0 <= second.at - first.at < 3.0
+    assert 0.4 <= second.at - first.at < 3.0
     assert (2, True) == (bench.call()["attempts"], bench.call()["success"])
     (failed,) = bench.events("llm_attempt_failed")
     assert ("RateLimitError", 429) == (failed["error"], failed["status"])
@@ -213,7 +213,7 @@ async def test_a_slow_first_byte_is_given_up(
 ) -> None:
     """Each attempt has its time; the second one answers."""
     provider.follow("delay=9", "ok")
-    async with opened(make_settings, provider, name, llm_attempt_timeout_seconds=1) as bench:
+    async with opened(make_settings, provider, name, llm_attempt_timeout_seconds=0.5) as bench:
         await bench.ask()
     assert 2 == len(provider.requests)
     assert ["ProviderTimeoutError"] == [e["error"] for e in bench.events("llm_attempt_failed")]

@@ -120,7 +120,6 @@ async def test_a_failure_is_a_problem(provided: Settings, provider: FaultyProvid
         "429 retry_after=7": (503, "model_busy"),
         "500": (502, "model_failed"),
         "401": (502, "model_failed"),
-        "delay=5": (504, "model_timeout"),
         "refusal": (422, "refused"),
     }
     async with open_client(create_app(settings)) as client:
@@ -134,6 +133,17 @@ async def test_a_failure_is_a_problem(provided: Settings, provider: FaultyProvid
         provider.always("malformed")
         reply = await client.post("/v1/answer", json=QUESTION)
         assert (502, "model_failed") == (reply.status_code, reply.json()["code"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_answer_in_time_is_a_problem(
+    provided: Settings, provider: FaultyProvider, *, stream: bool
+) -> None:
+    """The caller is told that it was the model which took too long."""
+    provider.always("delay=5")
+    settings = provided.model_copy(update={"llm_attempt_timeout_seconds": 0.2})
+    response = await post(settings, {**QUESTION, "stream": stream})
+    assert (504, "model_timeout") == (response.status_code, response.json()["code"])
 
 
 async def test_the_budget_refuses_politely(provided: Settings, provider: FaultyProvider) -> None:
