@@ -54,7 +54,7 @@ demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, as
 
 .PHONY: test
 test: check ## Everything that CI runs
-	pytest -n 2 --dist loadgroup
+	CI=$${CI:-true} pytest -n 2 --dist loadgroup
 
 .PHONY: test-quick
 test-quick: check ## The inner loop: the renders' static checks, the template in place, one variant
