@@ -71,6 +71,23 @@ async def test_a_batch_is_its_texts_one_by_one(texts: list[str]) -> None:
         assert np.array_equal(row, await EMBEDDER.embed_query(text))
 
 
+async def test_a_long_batch_is_its_texts_one_by_one() -> None:
+    """Nor does it depend on its place in a batch, also where others have no words at all."""
+    texts = [f"parcel {number} in locker {number % 7}" * (number % 3) for number in range(100)]
+    batch = await EMBEDDER.embed_documents(texts)
+
+    for row, text in zip(batch, texts, strict=True):
+        assert np.array_equal(row, await EMBEDDER.embed_query(text))
+
+
+@given(text=st.text(st.characters(codec="ascii"), max_size=200))
+async def test_ascii_is_embedded_as_any_other_text(text: str) -> None:
+    """A sign that is no word, and not of ASCII, changes nothing."""
+    one, other = await EMBEDDER.embed_documents([text, f"{text} \u2014"])
+
+    assert np.array_equal(one, other)
+
+
 @given(text=st.text(max_size=200))
 async def test_vectors_have_length_one_or_none(text: str) -> None:
     """A vector's length is 1, or 0 for a text without content words."""

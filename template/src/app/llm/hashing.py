@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,14 +28,17 @@ __all__ = ["DIMENSION", "HashingEmbedder"]
 DIMENSION = 512
 """Length of the vectors: with fewer, unrelated texts come near by chance."""
 
+_HASH = np.dtype("<u8")
 _PLACE = np.dtype("<u2")
 _PIECE_LENGTHS = (3, 4, 5)
 # What is longer is no word of a language, and its pieces would drown those of the words.
 _LONGEST_WORD = 40
 _LONGEST_QUERY_ON_LOOP = 2_000
+_TEXTS_AT_ONCE = 32
 
 _WORD = re.compile(r"[^\W_]+")
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
+_ASCII_FOLDED = {code: chr(code).lower() if _WORD.match(chr(code)) else " " for code in range(128)}
 
 # Words that say nothing about a subject. Part of the embedding, as are the constants above: a
 # change here needs a new name for the embedder, so that older indexes are refused.
@@ -90,33 +94,45 @@ class HashingEmbedder:
     async def embed_query(self, text: str) -> Vector:
         """Return the vector to search with, which is the text's as a document."""
         if len(text) > _LONGEST_QUERY_ON_LOOP:
-            return await asyncio.to_thread(_embed, text)
-        # A question takes less time than the way to a thread and back.
-        return _embed(text)
+            vectors = await self.embed_documents([text])
+        else:
+            # A question takes less time than the way to a thread and back.
+            vectors = _embed([text])
+        vector: Vector = vectors[0]
+        return vector
 
 
 def _embed_all(texts: Sequence[str]) -> Vectors:
-    vectors = np.zeros((len(texts), DIMENSION), dtype=np.float32)
-    for row, text in zip(vectors, texts, strict=True):
-        row[:] = _embed(text)
+    vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        some = slice(start, start + _TEXTS_AT_ONCE)
+        vectors[some] = _embed(texts[some])
     return vectors
 
 
-def _embed(text: str) -> Vector:
-    counts = Counter(word for word in _WORD.findall(_folded(text)) if word not in _STOP_WORDS)
-    if not counts:
-        return np.zeros(DIMENSION, dtype=np.float32)
-    places = [_places(word) for word in counts]
-    weights = 1 + np.log(np.fromiter(counts.values(), dtype=np.float64))
+def _embed(texts: Sequence[str]) -> Vectors:
+    """Embed texts together: most of the time was the way into numpy and back for each of them.
+
+    What is summed for a text is summed in the same order as if it were alone, so that its vector
+    is the same to the bit.
+    """
+    counts = [Counter(filterfalse(_STOP_WORDS.__contains__, _words(text))) for text in texts]
+    places = [_places(word) for count in counts for word in count]
+    sizes = np.fromiter(map(len, places), dtype=np.intp, count=len(places)) // _PLACE.itemsize
+    occurrences = chain.from_iterable(count.values() for count in counts)
+    weights = 1 + np.log(np.fromiter(occurrences, dtype=np.float64, count=len(places)))
+    rows = np.repeat(np.arange(len(texts)), [len(count) for count in counts])
     entries = np.bincount(
-        np.frombuffer(b"".join(places), dtype=_PLACE),
-        np.repeat(weights, [len(word_places) // _PLACE.itemsize for word_places in places]),
-        minlength=2 * DIMENSION,
-    )
-    vector = entries[:DIMENSION] - entries[DIMENSION:]
-    # All entries may cancel each other out, if hardly ever.
-    length = np.linalg.norm(vector) or 1.0
-    return (vector / length).astype(np.float32)
+        np.frombuffer(b"".join(places), dtype=_PLACE) + 2 * DIMENSION * np.repeat(rows, sizes),
+        np.repeat(weights, sizes),
+        minlength=2 * DIMENSION * len(texts),
+    ).reshape(len(texts), 2, DIMENSION)
+    vectors = entries[:, 0] - entries[:, 1]
+    lengths = np.sqrt(np.vecdot(vectors, vectors))
+    # Without words, or where all entries cancel each other out, which hardly ever happens.
+    lengths[lengths == 0] = 1
+    directions: Vectors = (vectors / lengths[:, np.newaxis]).astype(np.float32)
+    return directions
 
 
 @lru_cache(maxsize=65_536)
@@ -126,10 +142,11 @@ def _places(word: str) -> bytes:
     As the bytes of an array of `_PLACE`: a quarter of the memory, and joined in a tenth of the
     time.
     """
+    own = _hashed(f"word {word}")
     # The word itself counts twice.
-    own = _place(f"word {word}")
-    places = [own, own, *map(_place_of_piece, _pieces(word))]
-    return np.array(places, dtype=_PLACE).tobytes()
+    hashes = b"".join([own, own, *map(_hashed, _pieces(word))])
+    places = np.frombuffer(hashes, dtype=_HASH) % (2 * DIMENSION)
+    return places.astype(_PLACE).tobytes()
 
 
 def _pieces(word: str) -> Iterator[str]:
@@ -139,17 +156,13 @@ def _pieces(word: str) -> Iterator[str]:
             yield marked[start : start + length]
 
 
-def _place(feature: str) -> int:
-    digest = blake2b(feature.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") % (2 * DIMENSION)
+def _hashed(feature: str) -> bytes:
+    return blake2b(feature.encode(), digest_size=_HASH.itemsize).digest()
 
 
-# Words share their pieces: looking one up takes a tenth of the time of hashing it.
-_place_of_piece = lru_cache(maxsize=131_072)(_place)
-
-
-def _folded(text: str) -> str:
-    """Return the text without case and accents."""
+def _words(text: str) -> list[str]:
+    """Return the words of a text without case and accents."""
     if text.isascii():
-        return text.lower()
-    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+        # The same words in half of the time.
+        return text.translate(_ASCII_FOLDED).split()
+    return _WORD.findall(_ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())))
