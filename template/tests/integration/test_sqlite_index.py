@@ -435,6 +435,21 @@ async def test_a_replaced_document_has_only_its_new_text(
     assert set() == await found(index, "needle", mode, Filters("", {"type": "md"}))
 
 
+async def test_a_document_of_many_chunks_is_written_whole(index: SqliteIndex) -> None:
+    """More chunks than one statement takes keep their order, texts and vectors."""
+    texts = [f"parcel{number}" for number in range(123)]
+    await write(index, "a.md", texts, metadata={f"key{number}": "x" for number in range(60)})
+
+    hits = await search(index, "parcel0", SearchMode.VECTOR, k=200)
+    lexical = [(await search(index, text, SearchMode.LEXICAL))[0] for text in texts]
+
+    assert len(texts) == await index.chunk_count()
+    assert texts == [hit.text for hit in lexical]
+    assert list(range(len(texts))) == [hit.position for hit in lexical]
+    assert {hit.text for hit in hits} <= set(texts)
+    assert 60 == len(lexical[0].metadata)
+
+
 async def test_every_write_raises_the_version(index: SqliteIndex) -> None:
     """What was read before a write can be told from what is read after it."""
     writes: list[Callable[[], Coroutine[object, object, object]]] = [

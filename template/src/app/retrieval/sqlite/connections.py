@@ -44,6 +44,10 @@ BUSY_SECONDS = 60.0
 
 _RETRY_SECONDS = 0.01
 
+_LOG_PAGES = 4_000
+"""Pages in the log before they are brought into the file: 16 MB, four times SQLite's default, as
+most of them are written several times in the course of an ingestion."""
+
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -215,6 +219,7 @@ def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
         # ledger entry go together, so the next ingestion does such a document again.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     except BaseException:  # a file may turn out to be damaged here, and no caller has it to close
         connection.close()
         raise
