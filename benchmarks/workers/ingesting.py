@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -25,10 +26,13 @@ from benchmarks.synthetic import documents
 from benchmarks.workers import serve
 
 if TYPE_CHECKING:
+    from app.ingestion.preparation import GivenUp, Kept
+    from app.ingestion.writer import Ready
+
     from benchmarks.synthetic import Synthetic
 
 _AHEAD: Final = 4  # as the pipeline has it
-_BATCH: Final = 50
+_BATCH: Final = 250
 
 
 class Written(TypedDict):
@@ -54,11 +58,13 @@ async def write(index: str, chunks: int) -> Written:
         writer = DocumentWriter(store, embedder, Metrics(), ahead=_AHEAD)
         while batch := [_parsed(each) for each in islice(made, _BATCH)]:
             started = perf_counter()
-            tasks = [
-                asyncio.create_task(writer.prepare(partial(_prepared, document, settings)))
-                for document in batch
-            ]
-            for task in tasks:
+            window: deque[asyncio.Task[Ready | Kept | GivenUp]] = deque()
+            for document in batch:
+                prepare = partial(_prepared, document, settings)
+                window.append(asyncio.create_task(writer.prepare(prepare)))
+                if len(window) == _AHEAD:
+                    await writer.write(await window.popleft(), None)
+            for task in window:
                 await writer.write(await task, None)
             seconds += perf_counter() - started
         written = await store.chunk_count()
