@@ -18,12 +18,15 @@ __all__ = ["Span", "first_words", "sentences", "split"]
 _BLANK_LINES = re.compile(r"\n\n+")
 _LINES = re.compile(r"\n")
 _SENTENCES = re.compile(
+    # A set first, which is looked for far faster than alternatives are tried at each place.
+    r"[.!?…\u3002\uff01\uff1f\n](?:"
     # A quotation mark or bracket may close the sentence.
     r"(?<=[.!?…])[\"')\]”\u2019»]*\s+"
     # The full stops of Chinese and Japanese, which no space follows.
     r"|(?<=[\u3002\uff01\uff1f])"
     # Before an item of a list or a row of a table.
-    r"|\n(?=[ \t]*(?:[-•|*+]|\d+[.)])\s)"
+    r"|(?<=\n)(?=[ \t]*(?:[-•|*+]|\d+[.)])\s)"
+    r")"
 )
 _BOUNDARIES = {
     BlockKind.TEXT: (_BLANK_LINES, _SENTENCES, _LINES),
