@@ -28,7 +28,7 @@ _TAIL: Final = 4_000
 _PATIENCE_SECONDS: Final = 300
 # What make, the tools' environment or the developer's own service would leak into what is measured.
 _LEAKS: Final = ("APP_", "MAKE", "MFLAGS", "PYTEST_", "PYTHON")
-_LEAKING_NAMES: Final = frozenset({"ARGS", "CORPUS", "VIRTUAL_ENV"})
+_LEAKING_NAMES: Final = frozenset({"ARGS", "CI", "CORPUS", "VIRTUAL_ENV"})
 
 
 class BenchError(Exception):

@@ -323,7 +323,9 @@ async def test_a_caller_who_hangs_up_frees_its_place(make_settings: MakeSettings
     assert (503, "1", 200) == (refused, headers["retry-after"], served)
 
 
-async def test_who_hangs_up_with_more_requests_under_way_is_heard(server: Server) -> None:
+async def test_who_hangs_up_with_more_requests_under_way_is_heard(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The request that is being answered is ended, not the one that waits behind it alone."""
     closed = asyncio.Event()
 
@@ -333,7 +335,7 @@ async def test_who_hangs_up_with_more_requests_under_way_is_heard(server: Server
         finally:
             closed.set()
 
-    server.fakes.answerer.work = for_ever
+    monkeypatch.setattr(server.fakes.answerer, "work", for_ever)
     question = b'{"question": "a", "stream": true}'
     with capture_logs() as lines:
         async with server.connect() as connection:
@@ -350,9 +352,11 @@ async def test_who_hangs_up_with_more_requests_under_way_is_heard(server: Server
     assert [("request_served", 499)] == [(line["event"], line.get("status")) for line in lines]
 
 
-async def test_a_refusal_does_not_break_into_an_answer(server: Server) -> None:
+async def test_a_refusal_does_not_break_into_an_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What comes after requests that wait may be no HTTP: the answer under way is cut off."""
-    server.fakes.answerer.later_work = asyncio.Event().wait  # type: ignore[assignment]  # returns nothing of use
+    monkeypatch.setattr(server.fakes.answerer, "later_work", asyncio.Event().wait)
     question = b'{"question": "a", "stream": true}'
     async with server.connect() as connection:
         connection.send(

@@ -20,7 +20,7 @@ import structlog.testing
 import app.ext
 from app.cli.samples import ingest_samples
 from app.wiring import open_services
-from fixtures.command_line import DOCUMENTS, environment
+from fixtures.command_line import DOCUMENTS, environment, run_process
 from fixtures.serving import ready, serving
 
 if TYPE_CHECKING:
