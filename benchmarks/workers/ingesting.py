@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from benchmarks.synthetic import Synthetic
 
 _AHEAD: Final = 4  # as the pipeline has it
-_BATCH: Final = 250
+_BATCH: Final = 100
 
 
 class Written(TypedDict):
