@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -135,20 +134,6 @@ async def test_an_index_that_cannot_be_read_takes_the_traffic_away(fakes: Fakes)
     assert "/srv" not in away[0].text
     events = [line["event"] for line in lines if line["event"].startswith("index_")]
     assert ["index_unavailable", "index_available"] == events
-
-
-async def test_a_ready_service_has_its_stemmer(
-    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first question does not wait for it, nor does the loop."""
-    loading: list[int] = []
-    monkeypatch.setattr(
-        "app.api.lifecycle.content_words", lambda _: loading.append(threading.get_ident())
-    )
-    async with open_client(fakes.app()):
-        assert len(loading) == 1
-
-    assert threading.get_ident() not in loading
 
 
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/answer"])

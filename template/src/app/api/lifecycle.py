@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from app.exceptions import AppError
-from app.llm.words import content_words
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -70,8 +69,6 @@ class Lifecycle:
         """Search once, so that the first caller does not wait for caches; try until it works."""
         while not self.warm:
             try:
-                # The stemmer takes a quarter of a second to import, and every answer needs it.
-                await asyncio.to_thread(content_words, _WARMING_QUERY)
                 await services.retriever.search(_WARMING_QUERY, k=1)
             except Exception as exc:  # noqa: BLE001 - whatever it is, `/readyz` and the log have to tell
                 if self._is_news(exc):
