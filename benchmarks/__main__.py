@@ -88,7 +88,7 @@ def _measured(bench: Bench, names: Sequence[str], *, as_json: bool) -> dict[str,
         bench.begin(name)
         findings: Findings = importlib.import_module(f"benchmarks.{name}").measure(bench)
         bench.end()
-        results[name] = taken(findings, quick=bench.quick)
+        results[name] = taken(findings, quick=bench.quick, corpus=bench.took_corpus)
         if not as_json:
             print(f"\n{methods(name)[0]} ({name}, {perf_counter() - started:.0f} s)\n")
             print(table(findings_from(results[name]["findings"]).lines), flush=True)

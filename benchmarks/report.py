@@ -47,16 +47,24 @@ class Taken(TypedDict):
     python: str
     cores: int
     quick: bool
+    corpus: bool
     findings: dict[str, object]
 
 
-def taken(findings: Findings, *, quick: bool) -> Taken:
-    """Return the findings with where and when they were taken; nothing names the machine."""
+def taken(findings: Findings, *, quick: bool, corpus: bool) -> Taken:
+    """Return the findings with where and when they were taken; nothing names the machine.
+
+    Args:
+        findings: of a subject.
+        quick: whether they are a look only.
+        corpus: whether they are of a folder of documents that was named.
+    """
     return Taken(
         date=datetime.now(UTC).date().isoformat(),
         python=platform.python_version(),
         cores=os.cpu_count() or 1,
         quick=quick,
+        corpus=corpus,
         findings=findings.as_json(),
     )
 
@@ -139,6 +147,7 @@ def _section(name: str, subject: Taken) -> str:
     findings = findings_from(subject["findings"])
     title, method = methods(name)
     where = f"Taken {subject['date']} with Python {subject['python']} on {subject['cores']} cores"
+    corpus = "CORPUS=folder " if subject["corpus"] else ""
     quick = " A quick look, no measurement." if subject["quick"] else ""
     parts = [
         f"## {title}",
@@ -147,17 +156,20 @@ def _section(name: str, subject: Taken) -> str:
         *findings.remarks,
         *_verdicts(findings.lines),
         *(f"![{plot.title}](benchmarks/{plot.name}.svg)" for plot in findings.plots),
-        f"{where}, by `make bench ARGS={name}`.{quick}",
+        f"{where}, by `make bench {corpus}ARGS={name}`.{quick}",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _verdicts(lines: Iterable[Line]) -> Iterator[str]:
     """Yield what to do, first about the aims that are missed."""
-    told = sorted((line for line in lines if line.remedy), key=lambda line: line.met is not False)
+    told: dict[tuple[bool, str], dict[str, None]] = {}
+    for line in sorted(lines, key=lambda line: line.met is not False):
+        if line.remedy:
+            told.setdefault((line.met is False, line.remedy), {})[f"*{line.what}*"] = None
     items = [
-        f"- {'**Missed**: ' if line.met is False else ''}*{line.what}*: {line.remedy}"
-        for line in told
+        f"- {'**Missed**: ' if missed else ''}{', '.join(names)}: {remedy}"
+        for (missed, remedy), names in told.items()
     ]
     if items:
         yield "When it is not enough:\n\n" + "\n".join(items)

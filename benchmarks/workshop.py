@@ -42,10 +42,12 @@ class Bench:
     Args:
         quick: a look instead of a measurement: small sizes, few rounds.
         corpus: a folder of real documents; without one, `documents` writes pages.
+        took_corpus: whether the subject has used that folder.
     """
 
     quick: bool = False
     corpus: Path | None = None
+    took_corpus: bool = field(default=False, init=False)
     _subject: str = ""
     _made: dict[str, Path] = field(default_factory=dict)
     _workers: int = 0
@@ -56,7 +58,7 @@ class Bench:
 
     def begin(self, subject: str) -> None:
         """Tell that a subject begins."""
-        self._subject, self._workers = subject, 0
+        self._subject, self._workers, self.took_corpus = subject, 0, False
         if not sys.stderr.isatty():
             sys.stderr.write(f"{subject}\n")
 
@@ -122,6 +124,7 @@ class Bench:
     def documents(self, pages: int) -> Path:
         """Return the folder of documents: the one that was named, or one of that many pages."""
         if self.corpus is not None:
+            self.took_corpus = True
             return self.corpus
         folder = _BUILD / f"pages-{pages}"
         if not folder.is_dir():

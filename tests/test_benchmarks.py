@@ -145,7 +145,9 @@ def test_the_page_tells_what_is_missed_and_keeps_what_is_written_by_hand(tmp_pat
     plotter = tmp_path / "python"  # draws nothing
     plotter.write_text("#!/bin/sh\n", encoding="utf-8")
     plotter.chmod(0o755)
-    page = write_page(tmp_path, {"api": taken(_FINDINGS, quick=False)}, plotter=plotter)
+    page = write_page(
+        tmp_path, {"api": taken(_FINDINGS, quick=False, corpus=True)}, plotter=plotter
+    )
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace("3.00 ms", "0.01 ms") + "\nBy hand.\n", encoding="utf-8")
 
@@ -157,6 +159,25 @@ def test_the_page_tells_what_is_missed_and_keeps_what_is_written_by_hand(tmp_pat
     cells = [cell.strip() for cell in row.split("|")[2:7]]
     assert ["3.00 ms", "2.00 ms (bare)", "1.50 (1.25 to 1.75)", "ratio ≤ 1.3", "**no**"] == cells
     assert "![Calls](benchmarks/calls.svg)" in text
+    assert "by `make bench CORPUS=folder ARGS=api`." in text
+
+
+def test_a_remedy_is_told_once(tmp_path: Path) -> None:
+    """Lines that share one stand before it together, unless one of them is missed."""
+    aim = Aim("<", 80, of="ours")
+    lines = [
+        Line(name, ours, "MB", aim=aim, remedy="take away.")
+        for name, ours in (("a", 70.0), ("b", 90.0), ("c", 60.0))
+    ]
+    plotter = tmp_path / "python"  # draws nothing
+    plotter.write_text("#!/bin/sh\n", encoding="utf-8")
+    plotter.chmod(0o755)
+    results = {"api": taken(Findings(lines), quick=False, corpus=False)}
+
+    text = write_page(tmp_path, results, plotter=plotter).read_text(encoding="utf-8")
+
+    assert "- **Missed**: *b*: take away.\n- *a*, *c*: take away.\n" in text
+    assert "by `make bench ARGS=api`." in text
 
 
 def test_pages_are_the_same_every_time(tmp_path: Path) -> None:
