@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.findings import findings_from, number
 
@@ -49,10 +50,8 @@ def draw(plot: Plot, path: Path) -> None:
         figure = Figure(figsize=(7.2, 3.8), layout="constrained")
         axes = figure.subplots()
         points = [point for series in plot.series.values() for point in series]
-        if any(isinstance(where, str) for where, _ in points):
-            _bars(axes, plot)
-        else:
-            _lines(axes, plot)
+        named = any(isinstance(where, str) for where, _ in points)
+        (_bars if named else _lines)(axes, plot)
         axes.set_title(plot.title, fontsize=12, loc="left")
         axes.set_xlabel(plot.x)
         axes.set_ylabel(plot.y)
@@ -61,10 +60,12 @@ def draw(plot: Plot, path: Path) -> None:
         if "y" in plot.log:
             axes.set_yscale("log")
         else:
-            axes.set_ylim(bottom=0)
-        for axis in (axes.xaxis, axes.yaxis):
+            axes.set_ylim(0, 1.12 * max(height for _, height in points))
+        for axis in [axes.yaxis] if named else [axes.xaxis, axes.yaxis]:
             if axis.get_scale() == "log":
-                axis.set_major_formatter(lambda value, _: f"{value:,g}")
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_minor_formatter(NullFormatter())
+            axis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.grid(axis="y", color=_INK, alpha=0.25)
         axes.set_axisbelow(True)
         if plot.aim is not None:
@@ -88,7 +89,6 @@ def _bars(axes: Axes, plot: Plot) -> None:
         )
         axes.bar_label(bars, fmt=number, padding=2, fontsize=9)
     axes.set_xticks(range(len(names)), names)
-    axes.margins(y=0.12)
 
 
 def _lines(axes: Axes, plot: Plot) -> None:
