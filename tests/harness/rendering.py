@@ -80,7 +80,7 @@ def commit_all(root: Path, message: str) -> None:
 
 
 def files(root: Path) -> list[str]:
-    """List the files of a rendered service, sorted, git's own, environments and bytecode left out."""
+    """List the files of a rendered service, without git's own, environments, bytecode."""
     return sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
@@ -98,14 +98,17 @@ class Connections:
         """
         return await self._run(self._writer, self._write, job)
 
-    def check(self, connection: sqlite3.Connection) -> None:
+    def check(self) -> None:
         """Look through the whole file, if a job has found it damaged: it may have been mended.
+
+        A connection of its own looks, for the others may keep pages from before.
 
         Raises:
             RetrievalError: it is damaged still.
         """
         if self._damaged:
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            with closing(connect(self.path, Access.READ)) as fresh:
+                (found,) = fresh.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 told = f"the index {self.path} {_advice(sqlite3.SQLITE_CORRUPT)} ({found})"
                 raise RetrievalError(told)

@@ -149,7 +149,7 @@ class SqliteIndex:
 
         def look(connection: sqlite3.Connection) -> None:
             check_whole(connection, self._connections.path)
-            self._connections.check(connection)
+            self._connections.check()
 
         await self._read(look)
 
