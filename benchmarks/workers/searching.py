@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from app.config.logging import configure_logging
@@ -22,19 +22,12 @@ from app.wiring import open_services
 
 from benchmarks.synthetic import documents, questions
 from benchmarks.workers import serve
+from benchmarks.workers.searches import HITS, Found
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-_K: Final = 8
 _EVERYTHING: Final = 1e9
-
-
-class Found(TypedDict):
-    """What some searches took, and the chunks that each of them found, best first."""
-
-    milliseconds: list[float]
-    chunks: list[list[str]]
 
 
 class Searcher:
@@ -87,7 +80,7 @@ class Searcher:
         found = Found(milliseconds=[], chunks=[])
         for text, vector in self._questions[first : first + count]:
             query = SearchQuery(
-                text=text, vector=vector, k=_K, mode=SearchMode(mode), vector_weight=self._weight
+                text=text, vector=vector, k=HITS, mode=SearchMode(mode), vector_weight=self._weight
             )
             started = perf_counter()
             hits = await self._index.search(query)

@@ -6,7 +6,7 @@ import json
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Protocol, TypedDict
+from typing import TYPE_CHECKING, Final, Protocol
 
 import chromadb
 import lancedb
@@ -15,19 +15,12 @@ from chromadb.config import Settings
 from lancedb.rerankers import RRFReranker
 
 from benchmarks.workers import serve
+from benchmarks.workers.searches import HITS, Found
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_K: Final = 8
 _BATCH: Final = 5_000
-
-
-class Found(TypedDict):
-    """What some searches took, and the chunks that each of them found, best first."""
-
-    milliseconds: list[float]
-    chunks: list[list[str]]
 
 
 class Store(Protocol):
@@ -78,7 +71,7 @@ class Lance:
         else:
             query = self._table.search(query_type="hybrid").vector(vector).text(text)
             query = query.distance_type("dot").rerank(self._reranker)
-        return [str(row["id"]) for row in query.select(["id", "text"]).limit(_K).to_list()]
+        return [str(row["id"]) for row in query.select(["id", "text"]).limit(HITS).to_list()]
 
 
 class Chroma:
@@ -102,7 +95,9 @@ class Chroma:
     def search(self, mode: str, text: str, vector: np.ndarray) -> list[str]:  # noqa: ARG002
         """Return the best chunks, whose texts were read as well."""
         assert mode == "vector"
-        got = self._collection.query(query_embeddings=[vector], n_results=_K, include=["documents"])
+        got = self._collection.query(
+            query_embeddings=[vector], n_results=HITS, include=["documents"]
+        )
         return [str(chunk) for chunk in got["ids"][0]]
 
 

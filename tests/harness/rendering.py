@@ -80,12 +80,11 @@ def commit_all(root: Path, message: str) -> None:
 
 
 def files(root: Path) -> list[str]:
-    """List the files of a rendered service, without git's own, environments, bytecode."""
+    """List the files of a rendered service, sorted, git's own and environments left out."""
     return sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.is_file()
-        and not {".git", ".venv", "__pycache__"} & set(path.relative_to(root).parts)
+        if path.is_file() and not {".git", ".venv"} & set(path.relative_to(root).parts)
     )
 
 

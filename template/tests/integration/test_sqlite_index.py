@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import closing, suppress
 from contextvars import ContextVar
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -897,9 +898,22 @@ async def overwrite(path: Path) -> None:
     def write_over() -> None:
         with path.open("r+b") as file:
             file.seek(4_096)
-            file.write(os.urandom(path.stat().st_size - 4_096))
+            nonsense = Random(0).randbytes(path.stat().st_size - 4_096)  # noqa: S311 - no secret
+            file.write(nonsense)
 
     await asyncio.to_thread(write_over)
+
+
+async def in_each_reader(index: SqliteIndex, statement: str) -> None:
+    """Run a statement in every thread that reads, so that each has a connection in use."""
+    together = threading.Barrier(connections.READERS)
+
+    def job(connection: sqlite3.Connection) -> None:
+        together.wait(10)
+        connection.execute(statement).fetchall()
+
+    jobs = [index._connections.read(job) for _ in range(connections.READERS)]
+    await asyncio.gather(*jobs)
 
 
 @pytest.mark.parametrize("harm", [cut_off, overwrite])
@@ -911,17 +925,18 @@ async def test_a_file_that_is_damaged_fails_its_check_until_it_is_mended(
         await write(index, "a.md", ["needle", "thread"])
     async with await SqliteIndex.open(path, MANIFEST) as index:
         whole = await asyncio.to_thread(path.read_bytes)
+        await in_each_reader(index, "SELECT count(*) FROM documents")
         await index.check()
         await harm(path)
         with suppress(RetrievalError):
             await search(index, "needle")
-        for _ in range(5):  # in each thread
+        for _ in range(2 * connections.READERS):  # which take turns
             with pytest.raises(RetrievalError, match="is damaged or no index"):
                 await index.check()
         await asyncio.to_thread(path.write_bytes, whole)
-        await index.check()
-
-        assert {"a.md"} == await found(index, "needle")
+        for _ in range(2 * connections.READERS):
+            await index.check()
+            assert {"a.md"} == await found(index, "needle")
 
 
 async def test_what_reads_cannot_write(index: SqliteIndex) -> None:

@@ -107,7 +107,7 @@ class Connections:
             RetrievalError: it is damaged still.
         """
         if self._damaged:
-            with closing(connect(self.path, Access.READ)) as fresh:
+            with closing(connect(self.path, self._access)) as fresh:
                 (found,) = fresh.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 told = f"the index {self.path} {_advice(sqlite3.SQLITE_CORRUPT)} ({found})"
