@@ -23,7 +23,7 @@ __all__ = ["measure"]
 
 _OTHER: Final = "bare FastAPI"
 _IMPORTS: Final = {
-    "ours": "import app.cli.server, app.api.application, app.api.server, app.wiring",
+    "ours": "import app.cli.server, app.api.application, gwkit.http.server, app.wiring",
     "theirs": "import fastapi, uvicorn",
 }
 

@@ -55,8 +55,8 @@ def with_blocks(text: str) -> str:
 
 def _conditions() -> dict[str, str]:
     """Return the conditions of the groups of settings that have one, by the groups' titles."""
-    config = TEMPLATE / "src/app/config"
-    settings = (config / "settings.py").read_text(encoding="utf-8")
+    config = TEMPLATE / "src/app"
+    settings = (config / "config/settings.py").read_text(encoding="utf-8")
     bases = settings.partition("\nclass Settings(\n")[2].partition("\n):")[0]
     found: dict[str, str] = {}
     condition = ""
@@ -69,7 +69,7 @@ def _conditions() -> dict[str, str]:
 
 
 def _title(config: Path, name: str) -> str:
-    for file in sorted(config.glob("*.py")):
+    for file in sorted(config.rglob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 return (ast.get_docstring(node) or name).splitlines()[0].rstrip(".")

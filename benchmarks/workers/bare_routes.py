@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
-from app.config.logging import configure_logging
-from app.config.report import load_settings
+from app.config.settings import Settings
 from app.graph.state import Question
 from app.wiring import open_services
 from fastapi import FastAPI
+from gwkit.logging.setup import configure_logging
+from gwkit.settings.reader import load_settings
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def build() -> FastAPI:
 
 
 if __name__ == "__main__":
-    settings = load_settings()
+    settings = load_settings(Settings)
     configure_logging(settings)
     uvicorn.run(
         build(),

@@ -13,9 +13,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
-from app.config.logging import configure_logging
 from app.config.settings import Settings
-from app.telemetry.context import bind_request_id
+from gwkit.logging.setup import configure_logging
+from gwkit.telemetry.context import bind_request_id
 
 from benchmarks.workers import serve
 

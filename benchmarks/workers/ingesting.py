@@ -11,16 +11,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from app.config.logging import configure_logging
 from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
-from app.ingestion.documents import Block, BlockKind, Document
 from app.ingestion.preparation import Prepared
 from app.ingestion.writer import DocumentWriter
-from app.llm.hashing import HashingEmbedder
-from app.retrieval.manifest import Manifest
-from app.retrieval.sqlite import SqliteIndex
-from app.telemetry.metrics import Metrics
+from gwkit.documents import Block, BlockKind, Document
+from gwkit.index.manifest import Manifest
+from gwkit.index.sqlite import SqliteIndex
+from gwkit.logging.setup import configure_logging
+from gwkit.offline.hashing import HashingEmbedder
+from gwkit.telemetry.metrics import Metrics
 
 from benchmarks.synthetic import documents
 from benchmarks.workers import serve

@@ -8,13 +8,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import openai
-from app.config.logging import configure_logging
 from app.config.settings import Settings
-from app.llm.messages import ChatRequest, Message
-from app.llm.openai.chat import OpenAIChatModel
-from app.llm.openai.session import Session
-from app.llm.resilience.guards import Guards
-from app.telemetry.metrics import Metrics
+from app.options.openai.session import Session
+from app.options.openai_chat.chat import OpenAIChatModel
+from app.options.providers.guards import Guards
+from gwkit.logging.setup import configure_logging
+from gwkit.models.messages import ChatRequest, Message
+from gwkit.telemetry.metrics import Metrics
 
 from benchmarks.workers import serve
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AsyncExitStack
 
-    from app.llm.ports import ChatModel
+    from gwkit.models.ports import ChatModel
 
 _CALLS: Final = 10
 _CLIENTS: Final = 50

@@ -8,17 +8,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from app.config.logging import configure_logging
 from app.config.settings import Settings
 from app.evaluation.golden import load_golden
 from app.evaluation.runner import compare_modes
-from app.ingestion.documents import Chunk, Document
-from app.llm.hashing import HashingEmbedder
-from app.llm.tokens import count_tokens
-from app.retrieval.manifest import Manifest
-from app.retrieval.ports import SearchMode, SearchQuery
-from app.retrieval.sqlite import SqliteIndex, frequencies
+from app.retrieval import ranking
+from app.retrieval.ranking import HybridRanking
 from app.wiring import open_services
+from gwkit.documents import Chunk, Document
+from gwkit.index.manifest import Manifest
+from gwkit.index.ports import SearchMode, SearchQuery
+from gwkit.index.sqlite import SqliteIndex
+from gwkit.logging.setup import configure_logging
+from gwkit.offline.hashing import HashingEmbedder
+from gwkit.text.tokens import count_tokens
 
 from benchmarks.synthetic import documents, questions
 from benchmarks.workers import serve
@@ -80,7 +82,12 @@ class Searcher:
         found = Found(milliseconds=[], chunks=[])
         for text, vector in self._questions[first : first + count]:
             query = SearchQuery(
-                text=text, vector=vector, k=HITS, mode=SearchMode(mode), vector_weight=self._weight
+                text=text,
+                vector=vector,
+                ranking=HybridRanking(),
+                k=HITS,
+                mode=SearchMode(mode),
+                vector_weight=self._weight,
             )
             started = perf_counter()
             hits = await self._index.search(query)
@@ -94,9 +101,9 @@ async def golden(index: str, samples: str, cases: str, *, shortcut: bool) -> dic
 
     The samples are too few for it to be taken, so it is made to be taken at every size.
     """
-    free, share = frequencies._FREE_MATCHES, frequencies._SHARE  # noqa: SLF001 - no setting
-    frequencies._FREE_MATCHES = 0  # noqa: SLF001
-    frequencies._SHARE = share if shortcut else _EVERYTHING  # noqa: SLF001
+    free, share = ranking._FREE_MATCHES, ranking._SHARE  # noqa: SLF001 - no setting
+    ranking._FREE_MATCHES = 0  # noqa: SLF001
+    ranking._SHARE = share if shortcut else _EVERYTHING  # noqa: SLF001
     settings = Settings(log_level="WARNING", index_path=Path(index))
     configure_logging(settings)
     try:
@@ -104,7 +111,7 @@ async def golden(index: str, samples: str, cases: str, *, shortcut: bool) -> dic
             await services.pipeline.ingest([Path(samples)])
             reports = await compare_modes(load_golden(Path(cases)), services.retriever)
     finally:
-        frequencies._FREE_MATCHES, frequencies._SHARE = free, share  # noqa: SLF001
+        ranking._FREE_MATCHES, ranking._SHARE = free, share  # noqa: SLF001
     return {mode.value: report.scores.ndcg for mode, report in reports.items()}
 
 

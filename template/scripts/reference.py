@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from app.config.reference import configuration_markdown, env_example
+from app.config.settings import Settings
+from gwkit.settings.reference import configuration_markdown, env_example
 from scripts.practices import FAMILIES, PRACTICES
 from scripts.standards.rules import RULES
 
@@ -39,9 +40,9 @@ What `make check` and `make test` hold, with the codes that their messages name.
 
 def generated(root: Path) -> dict[str, str]:
     """Return each generated file's path in the checkout with the text it should have."""
-    texts = {".env.example": env_example()}
+    texts = {".env.example": env_example(Settings)}
     if (root / "docs").is_dir():
-        texts["docs/configuration.md"] = CONFIGURATION + configuration_markdown()
+        texts["docs/configuration.md"] = CONFIGURATION + configuration_markdown(Settings)
         texts["docs/standards.md"] = standards_markdown()
     return texts
 

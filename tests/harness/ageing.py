@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = ["NEWCOMER", "age"]
 
-NEWCOMER: Final = "src/app/utils/memory.py"
+NEWCOMER: Final = "src/gwkit/telemetry/memory.py"
 _REMARK: Final = "# An older release said so.\n"
 _DISTANCE: Final = 10
 _REMARKED: Final = frozenset({".in", ".py", ".sh", ".toml", ".txt", ".yml"})

@@ -39,7 +39,7 @@ SECRET = re.compile(
 
 def module_loggers(module: Module) -> Iterator[tuple[int, str]]:
     """Write `_log = structlog.stdlib.get_logger(__name__)` once, at the top of the module."""
-    if module.path.startswith("src/app/config/"):
+    if module.path.startswith("src/gwkit/logging/"):
         return  # logging itself is set up there, on the root and on libraries' loggers
     top = {
         id(node.value) for node in module.tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))
@@ -78,7 +78,7 @@ def constant_events(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def domain_errors(module: Module) -> Iterator[tuple[int, str]]:
-    """Raise an error of `app.exceptions`, or of a class of your own below `AppError`."""
+    """Raise an error of `gwkit.errors`, or of a class of your own below `AppError`."""
     for node in module.walk(ast.Raise):
         name = _last_name(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
         if name in TOO_GENERAL:

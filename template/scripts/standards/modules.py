@@ -118,17 +118,17 @@ def module_length(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def environment_reads(module: Module) -> Iterator[tuple[int, str]]:
-    """Declare a setting in `app.config.settings` and pass it on; only `app.config` reads these."""
-    if module.path.startswith("src/app/config/"):
+    """Declare a setting in `app.config.settings` and pass it on; only the kit reads these."""
+    if module.path.startswith("src/gwkit/"):
         return
     readers = {"environ", "environb", "getenv", "getenvb", "putenv"}
     for node in module.walk(ast.Attribute):
         if isinstance(node.value, ast.Name) and node.value.id == "os" and node.attr in readers:
-            yield node.lineno, f"`os.{node.attr}` outside app.config"
+            yield node.lineno, f"`os.{node.attr}` outside the kit"
     for node in module.walk(ast.ImportFrom):
         names = [alias.name for alias in node.names if alias.name in readers]
         if node.module == "os" and names:
-            yield node.lineno, f"`{names[0]}` imported outside app.config"
+            yield node.lineno, f"`{names[0]}` imported outside the kit"
 
 
 def mocks_in_unit_tests(module: Module) -> Iterator[tuple[int, str]]:

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from app.api.services import Services
     from app.config.settings import Settings
     from app.extensions import Extensions
     from app.ingestion.loaders import DocumentLoader
 
     # [%- if "openai" in llm_providers or embeddings == "openai" +%]
-    from app.llm.openai.session import Session
+    from app.options.openai.session import Session
+    from app.services import Services
+    from gwkit.index.ports import Index
 
     # [%- endif +%]
-    from app.llm.ports import ChatModel, Embedder
-    from app.retrieval.ports import Index
+    from gwkit.models.ports import ChatModel, Embedder
 
 __all__ = ["create_app", "open_services"]
 
@@ -35,14 +35,14 @@ _Part = TypeVar("_Part")
 
 
 def _offline_extractive(_model: str, _settings: Settings) -> ChatModel:
-    from app.llm.offline import ExtractiveChatModel
+    from gwkit.offline.extractive import ExtractiveChatModel
 
     return ExtractiveChatModel()
 
 
 # [% if "anthropic" in llm_providers %]
 def _anthropic(name: str, settings: Settings) -> ChatModel:
-    from app.llm.anthropic.chat import AnthropicChatModel
+    from app.options.anthropic.chat import AnthropicChatModel
 
     return AnthropicChatModel(
         _model_of(name),
@@ -55,22 +55,22 @@ def _anthropic(name: str, settings: Settings) -> ChatModel:
 # [% endif %]
 # [% if "openai" in llm_providers %]
 def _openai(name: str, settings: Settings) -> ChatModel:
-    from app.llm.openai.chat import OpenAIChatModel
+    from app.options.openai_chat.chat import OpenAIChatModel
 
     return OpenAIChatModel(_model_of(name), _openai_session(name, settings))
 
 
 # [% endif %]
 def _offline_hashing(_model: str, _settings: Settings) -> Embedder:
-    from app.llm.hashing import HashingEmbedder
+    from gwkit.offline.hashing import HashingEmbedder
 
     return HashingEmbedder()
 
 
 # [% if embeddings == "openai" %]
 def _openai_embedder(name: str, settings: Settings) -> Embedder:
-    from app.config.embeddings import KNOWN_DIMENSIONS
-    from app.llm.openai.embeddings import OpenAIEmbedder
+    from app.options.openai_embeddings.embeddings import OpenAIEmbedder
+    from app.options.openai_embeddings.settings import KNOWN_DIMENSIONS
 
     # That one of them is there was checked with the settings.
     dimension = settings.embedding_dimension or KNOWN_DIMENSIONS[name]
@@ -80,7 +80,7 @@ def _openai_embedder(name: str, settings: Settings) -> Embedder:
 # [% endif %]
 # [% if "openai" in llm_providers or embeddings == "openai" %]
 def _openai_session(name: str, settings: Settings) -> Session:
-    from app.llm.openai.session import Session
+    from app.options.openai.session import Session
 
     return Session(
         name,
@@ -128,13 +128,13 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
         IndexMismatchError: the index was made with other settings.
         RetrievalError: the index cannot be opened.
     """
-    from app.api.services import Services
-    from app.config.uncaught import log_uncaught_in_loop
     from app.graph.answering import Answerer
     from app.ingestion.pipeline import Pipeline
-    from app.llm.observed import ObservedChatModel
     from app.retrieval.retriever import Retriever
-    from app.telemetry.metrics import Metrics
+    from app.services import Services
+    from gwkit.logging.uncaught import log_uncaught_in_loop
+    from gwkit.models.observed import ObservedChatModel
+    from gwkit.telemetry.metrics import Metrics
 
     asyncio.get_running_loop().set_exception_handler(log_uncaught_in_loop)
     make_model, make_embedder = _chosen(settings)
@@ -147,7 +147,7 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
             chat_model, metrics=metrics, log_content=settings.log_content
         )
         # [% if llm_providers or embeddings != "offline" %]
-        from app.llm.resilience.guards import Guards
+        from app.options.providers.guards import Guards
 
         guards = await stack.enter_async_context(Guards.open(settings, metrics))
         chat_models = [chat_model]
@@ -159,7 +159,7 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
         model = guards.chat_model(chat_models)
         # [% endif %]
         # [% if embeddings != "offline" %]
-        from app.llm.resilience.embedding_guards import guarded_embedder
+        from app.options.providers.embedding_guards import guarded_embedder
 
         embedder = guarded_embedder(embedder, guards, settings, metrics)
         # [% endif %]
@@ -207,10 +207,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     from app.api.application import build_app
 
     if settings is None:
-        from app.config.logging import configure_logging
-        from app.config.report import load_settings
+        from app.config.settings import Settings
+        from gwkit.logging.setup import configure_logging
+        from gwkit.settings.reader import load_settings
 
-        settings = load_settings()
+        settings = load_settings(Settings)
         configure_logging(settings)
     in_force = settings
     _chosen(in_force)
@@ -221,8 +222,8 @@ async def _open_index(
     stack: AsyncExitStack, settings: Settings, embedder: Embedder, *, rebuild: bool
 ) -> Index:
     from app.ingestion.chunking import CHUNKER_NAME
-    from app.retrieval.manifest import Manifest
-    from app.retrieval.sqlite import SqliteIndex
+    from gwkit.index.manifest import Manifest
+    from gwkit.index.sqlite import SqliteIndex
 
     sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
     manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")
@@ -234,10 +235,11 @@ def _open_parsers(
     stack: AsyncExitStack, settings: Settings, extensions: Extensions
 ) -> DocumentLoader:
     from app.ingestion.loaders import LoaderRegistry
-    from app.ingestion.loaders.pool import ParserPool
+    from gwkit.parsing.pool import ParserPool
 
     pool = ParserPool(
         LoaderRegistry(extensions.loaders),
+        worker_loaders="app.ingestion.loaders:LoaderRegistry",
         timeout_seconds=settings.parse_timeout_seconds,
         memory_bytes=settings.parse_memory_bytes,
         max_text_bytes=settings.max_document_bytes,

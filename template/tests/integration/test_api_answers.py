@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.exceptions import LLMError, RateLimitError, RetrievalError, TokenLimitError
 from app.graph.state import Question
-from app.retrieval.ports import Filters
 from fixtures.asgi import Call, events, open_client
 from fixtures.services import ANSWER, Fakes
+from gwkit.errors import LLMError, RateLimitError, RetrievalError, TokenLimitError
+from gwkit.index.ports import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a connection may do, byte by byte, to a server on loopback (`app.api.protocol`)."""
+"""What a connection may do, byte by byte, to a server on loopback (`gwkit.http.protocol`)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from app.api.protocol import BoundedProtocol
-from app.api.server import listen, run
 from app.config.settings import Settings
 from fixtures.guards import without_outer_configuration
 from fixtures.services import Fakes
+from gwkit.http.protocol import BoundedProtocol
+from gwkit.http.server import listen, run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,7 +120,7 @@ def server(lasting_server: Server) -> Server:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the server wait for a fifth of a second only."""
-    monkeypatch.setattr("app.api.protocol._LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr("gwkit.http.protocol._LONGEST_SECONDS", 0.2)
 
 
 def code(body: bytes) -> str:
@@ -245,7 +245,7 @@ async def test_who_reads_no_answer_is_cut_off(
         cut_off.set()
 
     monkeypatch.setattr(BoundedProtocol, "connection_lost", lost)
-    monkeypatch.setattr("app.api.protocol._LONGEST_UNREAD_SECONDS", 0.1)
+    monkeypatch.setattr("gwkit.http.protocol._LONGEST_UNREAD_SECONDS", 0.1)
     server.fakes.pipeline.hashes = {f"{number:01000}": "hash" for number in range(1_000)}
     many = 20
     async with server.connect() as connection:

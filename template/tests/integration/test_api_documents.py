@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import IngestError, LLMError, UnsupportedTypeError
 from fixtures.asgi import open_client
 from fixtures.services import Fakes
+from gwkit.errors import IngestError, LLMError, UnsupportedTypeError
 
 if TYPE_CHECKING:
     import httpx2

@@ -9,12 +9,13 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
-from app.api.keys import ApiKeys
-from app.api.server import listen
-from app.config.report import load_settings
-from app.exceptions import ConfigError
+from app.config.settings import Settings
 from fixtures.asgi import Call, open_client
 from fixtures.services import Fakes
+from gwkit.errors import ConfigError
+from gwkit.http.keys import ApiKeys
+from gwkit.http.server import listen
+from gwkit.settings.reader import load_settings
 
 if TYPE_CHECKING:
     from fixtures.command_line import CommandLine
@@ -175,7 +176,7 @@ def test_the_keys_are_compared_whole_and_all_of_them(monkeypatch: pytest.MonkeyP
         compared.append((one, other))
         return one == other
 
-    monkeypatch.setattr("app.api.keys.compare_digest", compare)
+    monkeypatch.setattr("gwkit.http.keys.compare_digest", compare)
     keys = ApiKeys({name: SecretStr(key) for name, key in KEYS.items()})
     user = keys.user(OLD.encode())
 
@@ -206,7 +207,7 @@ def test_a_weak_key_stops_the_start_and_is_not_told(
     """What is wrong is told by its place; names may have been swapped with keys."""
     monkeypatch.setenv("APP_API_KEYS", json.dumps(keys))
     with pytest.raises(ConfigError) as caught:
-        load_settings()
+        load_settings(Settings)
 
     assert problem in str(caught.value)
     told = str(caught.value)
@@ -218,7 +219,7 @@ def test_keys_in_another_form_stop_the_start(monkeypatch: pytest.MonkeyPatch) ->
     for text in (f"reader:{OLD}", f'["{OLD}"]', f'{{"reader": ["{OLD}"]}}', OLD):
         monkeypatch.setenv("APP_API_KEYS", text)
         with pytest.raises(ConfigError, match="APP_API_KEYS") as caught:
-            load_settings()
+            load_settings(Settings)
         assert OLD not in str(caught.value)
 
 

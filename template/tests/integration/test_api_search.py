@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.exceptions import RetrievalError
-from app.retrieval.ports import Filters, SearchMode
 from fixtures.asgi import open_client
+from gwkit.errors import RetrievalError
+from gwkit.index.ports import Filters, SearchMode
 
 if TYPE_CHECKING:
     import httpx2

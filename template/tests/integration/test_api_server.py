@@ -1,4 +1,4 @@
-"""Serving over a real socket, and stopping (`app.api.server`)."""
+"""Serving over a real socket, and stopping (`gwkit.http.server`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 import pytest
 
-from app.api.server import _Server, listen, run, serve
-from app.exceptions import ConfigError
 from fixtures.command_line import DOCUMENTS
 from fixtures.services import ANSWER, Fakes
+from gwkit.errors import ConfigError
+from gwkit.http.server import _Server, listen, run, serve
 
 if TYPE_CHECKING:
     from app.config.settings import Settings
@@ -29,8 +29,8 @@ QUESTION = {"question": "How do I upload a file?"}
 SLOW_SERVICE: Final = """
 import asyncio, logging, sys
 sys.path[:0] = sys.argv[1:]
-from app.api.server import serve
-from app.config.logging import configure_logging
+from gwkit.http.server import serve
+from gwkit.logging.setup import configure_logging
 from app.config.settings import Settings
 from fixtures.services import Fakes
 

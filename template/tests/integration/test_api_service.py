@@ -13,16 +13,16 @@ from fastapi import APIRouter, HTTPException
 from structlog.testing import capture_logs
 
 from app.api.application import build_app
-from app.config.logging import configure_logging
-from app.exceptions import ConfigError, RetrievalError
 from fixtures.asgi import Call, open_client
 from fixtures.services import Fakes, at_once
+from gwkit.errors import ConfigError, RetrievalError
+from gwkit.logging.setup import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.api.services import Services
     from app.config.settings import Settings
+    from app.services import Services
     from fixtures.configuration import MakeSettings
 
 
@@ -66,7 +66,7 @@ async def test_warming_is_tried_until_it_works(
     fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search that fails at first delays readiness and does not end it."""
-    monkeypatch.setattr("app.api.lifecycle._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("gwkit.http.lifecycle._RETRY_SECONDS", 0.01)
     attempts: list[int] = []
 
     async def fail_twice() -> None:
@@ -85,7 +85,7 @@ async def test_what_keeps_it_from_warming_is_told(
     fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the error is: once in the log, at each probe, and until it has passed."""
-    monkeypatch.setattr("app.api.lifecycle._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("gwkit.http.lifecycle._RETRY_SECONDS", 0.01)
     attempts: list[int] = []
 
     async def fail() -> None:

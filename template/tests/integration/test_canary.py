@@ -14,14 +14,14 @@ import structlog
 from pydantic import Field, SecretBytes, SecretStr
 
 from app import exceptions
-from app.config.logging import configure_logging
-from app.config.report import load_settings
 from app.config.settings import Settings
-from app.exceptions import ConfigError
 from fixtures.asgi import open_client
 from fixtures.canary import Canaries, exposed, plant
 from fixtures.services import Fakes
 from fixtures.serving import serving
+from gwkit.errors import ConfigError
+from gwkit.logging.setup import configure_logging
+from gwkit.settings.reader import load_settings
 
 if TYPE_CHECKING:
     from fixtures.command_line import CommandLine
@@ -90,7 +90,7 @@ def test_what_is_named_like_a_secret_is_one() -> None:
 
 def test_the_planted_settings_are_valid(planted: Canaries) -> None:
     """Each secret is in force, and in no rendition of the settings."""
-    settings = load_settings()
+    settings = load_settings(Settings)
 
     assert planted.secrets.keys() <= settings.model_fields_set
     renditions = (repr(settings), str(settings), settings.model_dump_json(), f"{vars(settings)}")
@@ -146,7 +146,7 @@ def test_a_secret_of_the_wrong_form_is_not_told(
     monkeypatch.setenv("APP_API_KEYS", canaries.secrets["api_keys"])
     monkeypatch.setenv("APP_APIKEYS", json.dumps({"x": canaries.secrets["api_keys"]}))
     with pytest.raises(ConfigError) as caught:
-        load_settings()
+        load_settings(Settings)
 
     assert "APP_API_KEYS" in str(caught.value)
     first = str(caught.value).splitlines()[-1]

@@ -16,12 +16,12 @@ import pytest
 from app import __version__
 from app.cli.application import _UNEXPECTED
 from app.cli.evaluation import missed_gates
-from app.cli.interruption import interruptible
-from app.cli.progress import progress_bar
 from app.evaluation.runner import EvaluationReport, Scores
-from app.retrieval.ports import SearchMode
 from fixtures.command_line import DOCUMENTS, command, environment, run_process
 from fixtures.terminal import Terminal
+from gwkit.index.ports import SearchMode
+from gwkit.terminal.interruption import interruptible
+from gwkit.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import RetrievalError
 from app.ingestion.pipeline import Pipeline
-from app.ingestion.ports import UPLOAD
-from app.retrieval.manifest import Manifest
-from app.retrieval.ports import SearchMode, SearchQuery
-from app.retrieval.sqlite import SqliteIndex, rebuilding
-from app.telemetry.metrics import Metrics
+from app.retrieval.ranking import HybridRanking
 from fixtures.command_line import command, environment
 from fixtures.contents import contents
 from fixtures.embedder import FakeEmbedder
+from gwkit.errors import RetrievalError
+from gwkit.index.ledger import UPLOAD
+from gwkit.index.manifest import Manifest
+from gwkit.index.ports import SearchMode, SearchQuery
+from gwkit.index.sqlite import SqliteIndex, rebuilding
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +67,12 @@ def pipeline(index: SqliteIndex) -> Pipeline:
 async def texts(index: SqliteIndex, mode: SearchMode) -> list[str]:
     """Return what the word `needle` finds."""
     vector = await EMBEDDER.embed_query("needle")
-    return [hit.text for hit in await index.search(SearchQuery("needle", vector, 500, mode=mode))]
+    return [
+        hit.text
+        for hit in await index.search(
+            SearchQuery("needle", vector, HybridRanking(), 500, mode=mode)
+        )
+    ]
 
 
 @pytest.fixture
@@ -202,7 +208,13 @@ async def test_a_rebuild_keeps_what_was_uploaded(
             "needle more",
         ] == sorted(await texts(index, mode))
     hits = await index.search(
-        SearchQuery("before", await EMBEDDER.embed_query("before"), 1, mode=SearchMode.LEXICAL)
+        SearchQuery(
+            "before",
+            await EMBEDDER.embed_query("before"),
+            HybridRanking(),
+            1,
+            mode=SearchMode.LEXICAL,
+        )
     )
     assert ("before.md", ("Up",), "markdown") == (
         hits[0].document,

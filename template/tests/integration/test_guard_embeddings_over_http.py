@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import BudgetExceededError, InvalidResponseError, LLMError, ProviderError
-from app.llm.resilience.embedding_guards import guarded_embedder
-from app.llm.resilience.guards import Guards
-from app.telemetry.metrics import Metrics
+from app.options.providers.embedding_guards import guarded_embedder
+from app.options.providers.guards import Guards
 from app.wiring import _EMBEDDERS, _pick
+from gwkit.errors import BudgetExceededError, InvalidResponseError, LLMError, ProviderError
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from app.llm.ports import Embedder
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
+    from gwkit.models.ports import Embedder
 
 MODEL = "openai:text-embedding-3-small"
 TEXTS = [f"text number {number}" for number in range(5)]
@@ -136,7 +136,7 @@ async def test_tokens_are_those_of_the_provider(
 ) -> None:
     """Estimates stand in where it tells none; what was of no use was paid for as well."""
     if step != "no_usage":
-        monkeypatch.setattr("app.llm.resilience.observed_embedder.count_tokens", lambda _: 999)
+        monkeypatch.setattr("gwkit.resilience.observed_embedder.count_tokens", lambda _: 999)
     provider.follow(step, "ok")
     with capture_logs() as logs:
         path = tmp_path / "paid.sqlite"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 
-from app.llm import offline
 from app.wiring import create_app
 from fixtures.asgi import open_client
 from fixtures.injections import FACT, KINDS, QUESTION, injections
+from gwkit.offline import extractive as offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
     from app.config.settings import Settings
-    from app.llm.messages import ChatRequest
     from fixtures.command_line import CommandLine
     from fixtures.injections import Injection
+    from gwkit.models.messages import ChatRequest
 
 _FENCE = re.compile(r"^</?passage (?P<mark>[0-9a-f]{32})(?: \{.*\})?>$", re.MULTILINE)
 _TURN = re.compile(r"<[|\uff5c]|\[/?(?:INST|TOOL)|</?s>|<</?SYS>>|<\w+_of_turn>|<[be]os>")

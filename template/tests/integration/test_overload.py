@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from app.exceptions import LLMError
 from fixtures.asgi import Call, open_client
 from fixtures.effort import THOROUGH
 from fixtures.services import Fakes
+from gwkit.errors import LLMError
 
 if TYPE_CHECKING:
     import httpx2

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import IngestError, ParseLimitError
-from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders import Loaded, LoaderRegistry
-from app.ingestion.loaders.pool import ParserPool
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import pdf_bomb, pdf_loop
+from gwkit.documents import Block, BlockKind
+from gwkit.errors import IngestError, ParseLimitError
+from gwkit.parsing.pool import ParserPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,19 @@ if TYPE_CHECKING:
 _ENDLESS = b"---\n" * 1_250_000
 """Five megabytes that the Markdown parser takes minutes for."""
 
+LOADERS = "app.ingestion.loaders:LoaderRegistry"
+
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory, and /proc")
 
 
 def make_pool(*, seconds: float = 30, memory: int = 1_000_000_000) -> ParserPool:
     """Return a pool with these limits."""
     return ParserPool(
-        LoaderRegistry(), timeout_seconds=seconds, memory_bytes=memory, max_text_bytes=50_000_000
+        LoaderRegistry(),
+        worker_loaders=LOADERS,
+        timeout_seconds=seconds,
+        memory_bytes=memory,
+        max_text_bytes=50_000_000,
     )
 
 
@@ -196,7 +202,7 @@ def test_processes_are_replaced_after_some_documents(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a parser leaks does not add up."""
-    monkeypatch.setattr("app.ingestion.loaders.pool._DOCUMENTS", 2)
+    monkeypatch.setattr("gwkit.parsing.pool._DOCUMENTS", 2)
     seen = set()
     for _ in range(4):
         pool.load("a.html", b"text")
@@ -227,7 +233,11 @@ def test_loaders_of_extensions_run_in_the_service() -> None:
         return Loaded(threading.current_thread().name, (Block(BlockKind.TEXT, "t"),))
 
     pool = ParserPool(
-        LoaderRegistry({".html": load}), timeout_seconds=1, memory_bytes=1, max_text_bytes=1
+        LoaderRegistry({".html": load}),
+        worker_loaders=LOADERS,
+        timeout_seconds=1,
+        memory_bytes=1,
+        max_text_bytes=1,
     )
 
     assert threading.current_thread().name == pool.load("a.html", b"").title

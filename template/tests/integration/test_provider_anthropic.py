@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from app.graph.state import Question
-from app.llm.anthropic.chat import AnthropicChatModel
+from app.options.anthropic.chat import AnthropicChatModel
 from app.wiring import open_services
 from fixtures.provider.conformance import SECRET, ChatModelConformance
 

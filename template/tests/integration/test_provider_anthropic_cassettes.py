@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.llm.anthropic.chat import AnthropicChatModel
-from app.llm.messages import ChatReply
+from app.options.anthropic.chat import AnthropicChatModel
 from fixtures.provider.questions import question
+from gwkit.models.messages import ChatReply
 
 if TYPE_CHECKING:
     from fixtures.provider.cassettes import Tape

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from app.exceptions import ProviderError, RefusalError
 from app.graph.state import Question
-from app.llm.openai.chat import OpenAIChatModel
-from app.llm.openai.session import Session
+from app.options.openai.session import Session
+from app.options.openai_chat.chat import OpenAIChatModel
 from app.wiring import open_services
 from fixtures.provider.conformance import REQUEST, SECRET, ChatModelConformance, reply_of
+from gwkit.errors import ProviderError, RefusalError
 
 if TYPE_CHECKING:
     from pathlib import Path

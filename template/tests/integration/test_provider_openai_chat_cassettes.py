@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.llm.messages import ChatReply
-from app.llm.openai.chat import OpenAIChatModel
-from app.llm.openai.session import Session
+from app.options.openai.session import Session
+from app.options.openai_chat.chat import OpenAIChatModel
 from fixtures.provider.questions import question
+from gwkit.models.messages import ChatReply
 
 if TYPE_CHECKING:
     from fixtures.provider.cassettes import Tape

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.exceptions import InvalidResponseError
-from app.llm.openai.embeddings import OpenAIEmbedder
-from app.llm.openai.session import Session
-from app.retrieval.ports import SearchMode
+from app.options.openai.session import Session
+from app.options.openai_embeddings.embeddings import OpenAIEmbedder
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS
 from fixtures.provider.conformance import SECRET, EmbedderConformance
+from gwkit.errors import InvalidResponseError
+from gwkit.index.ports import SearchMode
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.llm.openai.embeddings import OpenAIEmbedder
-from app.llm.openai.session import Session
+from app.options.openai.session import Session
+from app.options.openai_embeddings.embeddings import OpenAIEmbedder
 
 if TYPE_CHECKING:
     from fixtures.provider.cassettes import Tape

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import (
+from app.options.providers.guards import Guards
+from app.wiring import _CHAT_MODELS, _pick
+from fixtures.provider.conformance import Verdict
+from fixtures.provider.script import Step
+from gwkit.errors import (
     InvalidResponseError,
     LLMError,
     ModelUnavailableError,
@@ -23,19 +27,15 @@ from app.exceptions import (
     RefusalError,
     TokenLimitError,
 )
-from app.llm.messages import ChatReply, ChatRequest, Delta, Message
-from app.llm.resilience.guards import Guards
-from app.telemetry.metrics import Metrics
-from app.wiring import _CHAT_MODELS, _pick
-from fixtures.provider.conformance import Verdict
-from fixtures.provider.script import Step
+from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, MutableMapping
 
-    from app.llm.ports import ChatModel
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
+    from gwkit.models.ports import ChatModel
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
 # A service has the providers that it was made with.
@@ -127,7 +127,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the waits that no provider has asked for short."""
-    from app.llm.resilience import retry  # noqa: PLC0415 - only this fixture looks inside
+    from gwkit.resilience import retry  # noqa: PLC0415 - only this fixture looks inside
 
     made = retry.Retry.__init__
 

@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from app.config.logging import configure_logging
 from app.wiring import _CHAT_MODELS, create_app
 from fixtures.asgi import open_client
+from gwkit.logging.setup import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,17 +12,17 @@ import pytest
 import structlog
 
 from app import exceptions
-from app.config.description import variable_name
-from app.config.logging import configure_logging
-from app.config.redaction import MASK, Redactor, secret_values
-from app.config.report import load_settings
 from app.config.settings import Settings
-from app.exceptions import AppError
-from app.llm.messages import ChatRequest, Message
-from app.llm.observed import ObservedChatModel
 from fixtures.asgi import open_client
 from fixtures.models import FakeChatModel
 from fixtures.services import Fakes
+from gwkit.errors import AppError
+from gwkit.logging.redaction import MASK, Redactor, secret_values
+from gwkit.logging.setup import configure_logging
+from gwkit.models.messages import ChatRequest, Message
+from gwkit.models.observed import ObservedChatModel
+from gwkit.settings.description import variable_name
+from gwkit.settings.reader import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -67,7 +67,7 @@ def settings(canaries: frozenset[str], tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("APP_INDEX_PATH", str(tmp_path / "index.sqlite"))
     monkeypatch.setenv("APP_LOG_FILE", str(tmp_path / "service.log"))
     monkeypatch.setenv("APP_LOG_LEVEL", "DEBUG")
-    settings = load_settings()
+    settings = load_settings(Settings)
     assert canaries == secret_values(settings)
     return settings
 

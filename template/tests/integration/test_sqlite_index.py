@@ -19,21 +19,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.exceptions import IndexMismatchError, IngestError, RetrievalError
-from app.ingestion.documents import Chunk, Document
-from app.ingestion.ports import Failure, FailureKind, LedgerEntry
-from app.retrieval.manifest import Manifest
-from app.retrieval.ports import Filters, SearchMode, SearchQuery
-from app.retrieval.sqlite import SqliteIndex, connections, frequencies, schema
-from app.retrieval.sqlite import index as sqlite_index
-from app.retrieval.vectors import Matrix
+from app.retrieval import ranking
+from app.retrieval.ranking import HybridRanking
 from fixtures.embedder import FakeEmbedder
+from gwkit.documents import Chunk, Document
+from gwkit.errors import IndexMismatchError, IngestError, RetrievalError
+from gwkit.index.ledger import Failure, FailureKind, LedgerEntry
+from gwkit.index.manifest import Manifest
+from gwkit.index.ports import Filters, SearchMode, SearchQuery
+from gwkit.index.sqlite import SqliteIndex, connections, frequencies, schema
+from gwkit.index.sqlite import index as sqlite_index
+from gwkit.index.vectors import Matrix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from app.retrieval.ports import Hit, Index
+    from gwkit.index.ports import Hit, Index
 
 EMBEDDER = FakeEmbedder()
 MANIFEST = Manifest(EMBEDDER.name, EMBEDDER.dimension, "blocks-v1/256/32")
@@ -79,7 +81,9 @@ async def search(
 ) -> Sequence[Hit]:
     """Return what a text finds."""
     vector = await EMBEDDER.embed_query(text)
-    return await index.search(SearchQuery(text, vector, k, filters or Filters(), mode))
+    return await index.search(
+        SearchQuery(text, vector, HybridRanking(), k, filters or Filters(), mode)
+    )
 
 
 async def found(
@@ -142,7 +146,9 @@ async def test_the_weight_of_the_vectors_decides(
         chunk = Chunk(0, text, (), 1)
         await index.replace(Document(document, "T", "h", ()), [chunk], vector[np.newaxis])
 
-    hits = await index.search(SearchQuery("needle", near, k=1, vector_weight=weight))
+    hits = await index.search(
+        SearchQuery("needle", near, HybridRanking(), k=1, vector_weight=weight)
+    )
 
     assert [expected] == [hit.document for hit in hits]
 
@@ -179,7 +185,7 @@ async def test_no_more_than_k_are_found(index: SqliteIndex, k: int) -> None:
 async def test_any_text_can_be_searched(index: SqliteIndex, text: str) -> None:
     """No text is an error: what its words do not find, its vector does."""
     await write(index, "a.md", ["a needle in the hay"])
-    query = SearchQuery(text, await EMBEDDER.embed_query("needle"))
+    query = SearchQuery(text, await EMBEDDER.embed_query("needle"), HybridRanking())
 
     assert ["a.md"] == [hit.document for hit in await index.search(query)]
 
@@ -197,7 +203,9 @@ async def test_a_text_without_words_finds_nothing(
 ) -> None:
     """Where nothing is asked, nothing is found."""
     await write(index, "a.md", ["words"])
-    query = SearchQuery(text, np.zeros(EMBEDDER.dimension, dtype=np.float32), mode=mode)
+    query = SearchQuery(
+        text, np.zeros(EMBEDDER.dimension, dtype=np.float32), HybridRanking(), mode=mode
+    )
 
     assert [] == list(await index.search(query))
 
@@ -205,7 +213,7 @@ async def test_a_text_without_words_finds_nothing(
 async def test_a_vector_of_another_length_is_refused(index: SqliteIndex) -> None:
     """Vectors that do not fit the index cannot be compared, nor written."""
     with pytest.raises(RetrievalError, match=r"shape \(3,\).*dimension is 16"):
-        await index.search(SearchQuery("a", np.ones(3, dtype=np.float32)))
+        await index.search(SearchQuery("a", np.ones(3, dtype=np.float32), HybridRanking()))
     with pytest.raises(RetrievalError, match=r"'a.md' have shape \(2, 3\), not \(1, 16\)"):
         await index.replace(
             Document("a.md", "A", "h", ()),
@@ -219,7 +227,7 @@ async def test_what_is_too_frequent_is_left_out_of_a_large_index(
     index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above the budget only the rarest words are searched for; the rarest always is."""
-    monkeypatch.setattr(frequencies, "_FREE_MATCHES", 10)
+    monkeypatch.setattr(ranking, "_FREE_MATCHES", 10)
     monkeypatch.setattr(frequencies, "_MOST_REMEMBERED", 2)
     await write(index, "often.md", ["common"] * 40)
     await write(index, "rare.md", ["common rare"] * 3 + ["scarce"] * 3)
@@ -396,7 +404,7 @@ async def test_a_document_beyond_what_a_value_can_hold_is_refused(
     index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the document's fault and not the index's, so the others go on."""
-    monkeypatch.setattr("app.retrieval.sqlite.index._MOST_VECTOR_BYTES", 100)
+    monkeypatch.setattr("gwkit.index.sqlite.index._MOST_VECTOR_BYTES", 100)
     with pytest.raises(IngestError, match="2 chunks, too many for the index"):
         await write(index, "a.md", ["needle", "hay"])
     await write(index, "b.md", ["needle"])
@@ -565,9 +573,11 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 import numpy as np
-from app.ingestion.documents import Chunk, Document
-from app.retrieval.manifest import Manifest
-from app.retrieval.sqlite import SqliteIndex
+from app.retrieval import ranking
+from app.retrieval.ranking import HybridRanking
+from gwkit.documents import Chunk, Document
+from gwkit.index.manifest import Manifest
+from gwkit.index.sqlite import SqliteIndex
 
 async def main(path, name):
     vectors = np.ones((2, 16), dtype=np.float32)

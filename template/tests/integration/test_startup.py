@@ -97,7 +97,7 @@ def test_asking_imports_no_web_framework() -> None:
 _READY = """
 import asyncio, sys
 from app.cli import application, server
-from app.api import server
+from gwkit.http import server
 from app.config.settings import Settings
 from app.wiring import create_app
 async def main():

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from app.api.services import Services
     from app.config.settings import Settings
     from app.ingestion.summary import Summary
+    from app.services import Services
 
 pytestmark = pytest.mark.usefixtures("_lasting_parsers")
 

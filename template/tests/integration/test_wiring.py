@@ -11,11 +11,11 @@ import pytest
 
 import app.ext
 from app import wiring
-from app.exceptions import ConfigError, IndexMismatchError, RetrievalError
 from app.graph.state import Question
-from app.llm.offline import ExtractiveChatModel
 from app.wiring import create_app, open_services
 from fixtures.command_line import DOCUMENTS
+from gwkit.errors import ConfigError, IndexMismatchError, RetrievalError
+from gwkit.offline.extractive import ExtractiveChatModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,7 +153,7 @@ async def test_extensions_serve_and_load(extension_folder: Path, settings: Setti
     """A route and a kind of document that the team adds work as the service's own do."""
     (extension_folder / "team.py").write_text(
         "from fastapi import APIRouter\n"
-        "from app.ingestion.documents import Block, BlockKind\n"
+        "from gwkit.documents import Block, BlockKind\n"
         "from app.ingestion.loaders import Loaded\n"
         "router = APIRouter()\n"
         "@router.get('/team')\n"

@@ -8,7 +8,7 @@ import pytest
 
 from app.graph.cache import AnswerCache, AnswerKey
 from app.graph.state import Answer
-from app.llm.messages import Usage
+from gwkit.models.messages import Usage
 
 KEY = AnswerKey(
     question="q",

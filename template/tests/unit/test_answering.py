@@ -8,24 +8,24 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from app.exceptions import (
+from app.graph.answering import Answerer
+from app.graph.state import Answer, Question
+from fixtures.models import FakeChatModel, FixedRetriever, make_hit
+from gwkit.errors import (
     InvalidResponseError,
     RateLimitError,
     RetrievalError,
     TokenLimitError,
     UnknownModelError,
 )
-from app.graph.answering import Answerer
-from app.graph.state import Answer, Question
-from app.llm.messages import NOT_FOUND, Delta
-from app.llm.tokens import count_tokens
-from app.retrieval.ports import Filters
-from app.telemetry.metrics import Metrics
-from fixtures.models import FakeChatModel, FixedRetriever, make_hit
+from gwkit.index.ports import Filters
+from gwkit.models.messages import NOT_FOUND, Delta
+from gwkit.telemetry.metrics import Metrics
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
-    from app.retrieval.ports import Index
     from fixtures.configuration import MakeSettings
+    from gwkit.index.ports import Index
 
 HITS = (
     make_hit("A parcel waits for 72 hours.", document="hold.md"),

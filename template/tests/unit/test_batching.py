@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exceptions import RateLimitError
-from app.llm.batching import BatchingEmbedder
-from app.llm.tokens import count_tokens
 from fixtures.embedder import FakeEmbedder
+from gwkit.errors import RateLimitError
+from gwkit.resilience.batching import BatchingEmbedder
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.llm.ports import Vectors
+    from gwkit.models.ports import Vectors
 
 
 class Batches(FakeEmbedder):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import ProviderTimeoutError
-from app.llm.calls import Call, in_time, note_attempt, remaining_seconds
+from gwkit.errors import ProviderTimeoutError
+from gwkit.models.calls import Call, in_time, note_attempt, remaining_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

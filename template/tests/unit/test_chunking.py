@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ingestion.chunking import chunk_blocks
-from app.ingestion.documents import Block, BlockKind, Chunk
-from app.llm.tokens import count_tokens
+from gwkit.documents import Block, BlockKind, Chunk
+from gwkit.text.tokens import count_tokens
 
 _HEADING, _TEXT, _CODE = BlockKind.HEADING, BlockKind.TEXT, BlockKind.CODE
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.cli.output import Output, prepare_streams, visible
 from fixtures.terminal import Terminal
+from gwkit.terminal.output import Output, prepare_streams, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

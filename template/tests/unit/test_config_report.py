@@ -8,9 +8,9 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator, Field, SecretStr
 
-from app.config.report import _load, load_settings
 from app.config.settings import Settings
-from app.exceptions import ConfigError
+from gwkit.errors import ConfigError
+from gwkit.settings.reader import load_settings
 
 CANARY = "canary-secret-4711"
 
@@ -47,7 +47,7 @@ def problems(
 ) -> tuple[str, ...]:
     """Return the report of settings that cannot be loaded."""
     with pytest.raises(ConfigError) as caught:
-        _load(settings_type, env_file)
+        load_settings(settings_type, env_file=env_file)
     return caught.value.problems
 
 
@@ -58,8 +58,8 @@ def write(*lines: str) -> None:
 
 def test_nothing_set_means_the_defaults() -> None:
     """Neither a file nor a variable is needed."""
-    assert Settings() == load_settings()
-    assert set() == load_settings().model_fields_set
+    assert Settings() == load_settings(Settings)
+    assert set() == load_settings(Settings).model_fields_set
 
 
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
     write("APP_PORT=1111", "APP_TOP_K=11", "APP_HOST=::1", "APP_LOG_FILE=")
     monkeypatch.setenv("APP_PORT", "2222")
     monkeypatch.setenv("APP_HOST", "")
-    settings = load_settings()
+    settings = load_settings(Settings)
     assert (2222, 11, "::1", None) == (
         settings.port,
         settings.top_k,
@@ -80,14 +80,14 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
 def test_no_file_is_read_where_none_is_wanted() -> None:
     """`env_file=None` leaves `.env` alone."""
     write("APP_PORT=1111")
-    assert 8000 == load_settings(env_file=None).port
+    assert 8000 == load_settings(Settings, env_file=None).port
 
 
 @pytest.mark.parametrize("name", ["app_port", "App_Port", "APP_PORT"])
 def test_names_count_in_any_case(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Capitals are a habit, not a rule."""
     monkeypatch.setenv(name, "1234")
-    assert 1234 == load_settings().port
+    assert 1234 == load_settings(Settings).port
 
 
 def test_of_two_spellings_the_one_in_capitals_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_of_two_spellings_the_one_in_capitals_counts(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("APP_PORT", "1")
     monkeypatch.setenv("app_port", "2")
     monkeypatch.setenv("App_Port", "3")
-    assert 1 == load_settings().port
+    assert 1 == load_settings(Settings).port
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
     """Vendors' keys may stand in the file; what does not start with `APP_` is not ours."""
     write(f"OTHER_API_KEY={CANARY}", "DATABASE_URL=x", "APPLE=1", "PORT=1")
     monkeypatch.setenv("APPDATA", "x")
-    assert Settings() == load_settings()
+    assert Settings() == load_settings(Settings)
 
 
 def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +228,7 @@ def test_a_vendors_key_is_read_by_its_own_name() -> None:
     """From the file as from the environment, in any case, and it is a secret."""
     key = "k" * 40
     write(f"openai_api_key={key}", 'APP_TAGS=["a", "b"]')
-    settings = _load(SecretSettings, Path(".env"))
+    settings = load_settings(SecretSettings)
     assert settings.openai_api_key is not None
     assert key == settings.openai_api_key.get_secret_value()
     assert ("a", "b") == settings.tags
@@ -267,7 +267,7 @@ def test_values_are_shown_short_and_on_one_line(monkeypatch: pytest.MonkeyPatch)
 def test_usual_forms_of_the_file_are_read(text: str) -> None:
     """Byte order mark, `export`, quotes, comments, references, and the last of several."""
     Path(".env").write_bytes(text.encode())
-    assert 1234 == load_settings().port
+    assert 1234 == load_settings(Settings).port
 
 
 @pytest.mark.parametrize("line", ["APP_PORT", "APP_PORT: 1", "hello world", "APP PORT=1", "=1"])

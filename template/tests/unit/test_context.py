@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio.to_thread
 import pytest
 
-from app.telemetry.context import (
+from gwkit.telemetry.context import (
     bind_request_id,
     carry_context,
     new_request_id,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.ingestion.documents import Block, BlockKind, Chunk
 from app.ingestion.summary import Summary
+from gwkit.documents import Block, BlockKind, Chunk
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 
 from app.evaluation.golden import GoldenCase
 from app.evaluation.runner import Scores, compare_modes, evaluate
-from app.exceptions import EvaluationError
-from app.retrieval.ports import SearchMode
 from fixtures.models import FixedRetriever, make_hit
+from gwkit.errors import EvaluationError
+from gwkit.index.ports import SearchMode
 
 HITS = (
     make_hit("1", document="a.md"),

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from app import exceptions
-from app.exceptions import (
+from gwkit.errors import (
     AppError,
     BudgetExceededError,
     ConfigError,

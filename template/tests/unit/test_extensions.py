@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import ConfigError
 from app.extensions import discover_extensions
+from gwkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ from time import process_time
 
 import pytest
 
-from app.llm.extraction import extract, set_out
-from app.llm.messages import Passage
+from gwkit.models.messages import Passage
+from gwkit.offline.extraction import extract, set_out
 
 HOLD = Passage(
     number=1,

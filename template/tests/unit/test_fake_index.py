@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.exceptions import RetrievalError
-from app.ingestion.documents import Chunk, Document
-from app.ingestion.ports import Failure, IndexWriter, LedgerEntry
 from fixtures.index import FakeIndexWriter
+from gwkit.documents import Chunk, Document
+from gwkit.errors import RetrievalError
+from gwkit.index.ledger import Failure, IndexWriter, LedgerEntry
 
 _DOCUMENT = Document("a.md", "A", "hash", (), source="/docs")
 _CHUNK = Chunk(0, "text", (), 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.exceptions import RateLimitError, RetrievalError
-from app.llm.messages import ChatReply, ChatRequest, Delta, Message
 from fixtures.models import FakeChatModel, FixedRetriever, make_hit
+from gwkit.errors import RateLimitError, RetrievalError
+from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message
 
 REQUEST = ChatRequest(messages=(Message(role="user", content="Hello?"),), question="Hello?")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.responses import JSONResponse
 
-from app.exceptions import DocumentNotFoundError
 from app.graph.state import Answer, Question
 from app.ingestion.summary import Outcome
 from fixtures.asgi import Call, Event, events
 from fixtures.services import ANSWER, HIT, FakeAnswerer, FakeIndex, FakePipeline, FakeRetriever
+from gwkit.errors import DocumentNotFoundError
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send

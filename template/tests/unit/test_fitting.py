@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exceptions import TokenLimitError
 from app.graph.fitting import fitted, shortened
-from app.llm.messages import ChatRequest, Message
 from fixtures.models import make_hit
+from gwkit.errors import TokenLimitError
+from gwkit.models.messages import ChatRequest, Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.retrieval.ports import Hit
+    from gwkit.index.ports import Hit
 
 HITS = tuple(make_hit("x" * 400, position=position) for position in range(6))  # 100 tokens each
 

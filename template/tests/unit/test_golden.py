@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.evaluation.golden import GoldenCase, load_golden, require_documents
-from app.exceptions import EvaluationError
+from gwkit.errors import EvaluationError
 
 if TYPE_CHECKING:
     from pathlib import Path

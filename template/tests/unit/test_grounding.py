@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.graph.grounding import ground, passages
-from app.llm.tokens import count_tokens
 from fixtures.models import make_hit
+from gwkit.text.tokens import count_tokens
 
 HITS = (
     make_hit("A parcel waits for 72 hours.", headings=("Lockers", "Hold time")),

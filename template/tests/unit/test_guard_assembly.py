@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import BudgetExceededError, ConfigError, ProviderError
-from app.llm.messages import ChatRequest, Message, Usage
-from app.llm.offline import ExtractiveChatModel
-from app.llm.resilience.guards import Guards
-from app.llm.resilience.pricing import PriceList
-from app.telemetry.metrics import Metrics
+from app.options.providers.guards import Guards
 from fixtures.models import FakeChatModel
+from gwkit.errors import BudgetExceededError, ConfigError, ProviderError
+from gwkit.models.messages import ChatRequest, Message, Usage
+from gwkit.offline.extractive import ExtractiveChatModel
+from gwkit.resilience.pricing import PriceList
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import ModelUnavailableError, ProviderError, RateLimitError
-from app.llm.resilience.breaker import Circuit, CircuitBreaker
-from app.telemetry.metrics import Metrics
+from gwkit.errors import ModelUnavailableError, ProviderError, RateLimitError
+from gwkit.resilience.breaker import Circuit, CircuitBreaker
+from gwkit.telemetry.metrics import Metrics
 
 FAILURE = ProviderError("server", status=500, passing=True)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import BudgetExceededError
-from app.llm.resilience.budget import DailyBudget
-from app.llm.resilience.paid import PaidStore, Spent
+from gwkit.errors import BudgetExceededError
+from gwkit.resilience.budget import DailyBudget
+from gwkit.resilience.paid import PaidStore, Spent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

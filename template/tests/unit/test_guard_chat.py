@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import (
+from fixtures.attempts import make_attempts
+from fixtures.models import FakeChatModel
+from gwkit.errors import (
     BudgetExceededError,
     InvalidResponseError,
     ModelUnavailableError,
     ProviderError,
     ProviderTimeoutError,
 )
-from app.llm.calls import Call
-from app.llm.messages import ChatReply, ChatRequest, Delta, Message
-from app.llm.resilience.breaker import Circuit
-from app.llm.resilience.chat import ResilientChatModel
-from fixtures.attempts import make_attempts
-from fixtures.models import FakeChatModel
+from gwkit.models.calls import Call
+from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message
+from gwkit.resilience.breaker import Circuit
+from gwkit.resilience.chat import ResilientChatModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from app.llm.resilience.budget import DailyBudget
+    from gwkit.resilience.budget import DailyBudget
 
 SERVER = ProviderError("server", status=500, passing=True)
 REQUEST = ChatRequest(messages=(Message(role="user", content="why?"),), question="why?")

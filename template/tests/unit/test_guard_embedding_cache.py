@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from app.exceptions import InvalidResponseError, ProviderError
-from app.llm.batching import BatchingEmbedder
-from app.llm.resilience.embedding_cache import CachedEmbedder
-from app.llm.resilience.paid import PaidStore
-from app.telemetry.metrics import Metrics
 from fixtures.embedder import FakeEmbedder
+from gwkit.errors import InvalidResponseError, ProviderError
+from gwkit.resilience.batching import BatchingEmbedder
+from gwkit.resilience.embedding_cache import CachedEmbedder
+from gwkit.resilience.paid import PaidStore
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from app.llm.ports import Vectors
+    from gwkit.models.ports import Vectors
 
 SERVER = ProviderError("server", status=500, passing=True)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import ProviderError
-from app.llm.messages import Usage
-from app.llm.resilience.observed_embedder import ObservedEmbedder
-from app.llm.tokens import count_tokens
-from app.telemetry.metrics import Metrics
 from fixtures.embedder import FakeEmbedder
+from gwkit.errors import ProviderError
+from gwkit.models.messages import Usage
+from gwkit.resilience.observed_embedder import ObservedEmbedder
+from gwkit.telemetry.metrics import Metrics
+from gwkit.text.tokens import count_tokens
 
 TEXTS = ["a text about secrets", "another one"]
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import ProviderError
-from app.llm.calls import Call
-from app.llm.resilience.embeddings import ResilientEmbedder
 from fixtures.attempts import make_attempts
 from fixtures.embedder import FakeEmbedder
+from gwkit.errors import ProviderError
+from gwkit.models.calls import Call
+from gwkit.resilience.embeddings import ResilientEmbedder
 
 if TYPE_CHECKING:
-    from app.llm.ports import Vector
+    from gwkit.models.ports import Vector
 
 SERVER = ProviderError("server", status=500, passing=True)
 

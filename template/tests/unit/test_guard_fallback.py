@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import (
+from fixtures.models import FakeChatModel
+from gwkit.errors import (
     BudgetExceededError,
     InvalidResponseError,
     LLMError,
@@ -17,11 +18,10 @@ from app.exceptions import (
     RefusalError,
     TokenLimitError,
 )
-from app.llm.calls import remaining_seconds
-from app.llm.messages import ChatReply, ChatRequest, Message
-from app.llm.resilience.fallback import FallbackChatModel
-from app.telemetry.metrics import Metrics
-from fixtures.models import FakeChatModel
+from gwkit.models.calls import remaining_seconds
+from gwkit.models.messages import ChatReply, ChatRequest, Message
+from gwkit.resilience.fallback import FallbackChatModel
+from gwkit.telemetry.metrics import Metrics
 
 SERVER = ProviderError("server", status=500, passing=True)
 REQUEST = ChatRequest(messages=(Message(role="user", content="why?"),), question="why?")

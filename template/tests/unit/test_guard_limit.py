@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from app.exceptions import ModelUnavailableError
-from app.llm.calls import Call
-from app.llm.resilience.limit import CallLimit
+from gwkit.errors import ModelUnavailableError
+from gwkit.models.calls import Call
+from gwkit.resilience.limit import CallLimit
 
 
 async def test_the_bound_holds() -> None:

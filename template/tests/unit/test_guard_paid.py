@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import LLMError
-from app.llm.resilience import paid
-from app.llm.resilience.paid import PaidStore, Spent
+from gwkit.errors import LLMError
+from gwkit.resilience import paid
+from gwkit.resilience.paid import PaidStore, Spent
 
 if TYPE_CHECKING:
     from pathlib import Path

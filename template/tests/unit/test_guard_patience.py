@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.exceptions import ProviderTimeoutError
-from app.llm.calls import Call
-from app.llm.resilience.patience import Patience
+from gwkit.errors import ProviderTimeoutError
+from gwkit.models.calls import Call
+from gwkit.resilience.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

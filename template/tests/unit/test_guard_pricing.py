@@ -6,8 +6,8 @@ import genai_prices
 import pytest
 from genai_prices.data import providers
 
-from app.llm.messages import Usage
-from app.llm.resilience.pricing import PriceList
+from gwkit.models.messages import Usage
+from gwkit.resilience.pricing import PriceList
 
 USAGE = Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
 

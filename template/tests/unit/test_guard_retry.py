@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import (
+from gwkit.errors import (
     BudgetExceededError,
     InvalidResponseError,
     LLMError,
@@ -18,8 +18,8 @@ from app.exceptions import (
     RefusalError,
     TokenLimitError,
 )
-from app.llm.calls import Call
-from app.llm.resilience.retry import Retry
+from gwkit.models.calls import Call
+from gwkit.resilience.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -19,9 +19,9 @@ from blockbuster import BlockingError
 from pytest_socket import SocketConnectBlockedError
 
 import app
-from app.config import logging as app_logging
 from app.config.settings import Settings
 from fixtures.guards import _no_outer_configuration
+from gwkit.logging import setup as app_logging
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

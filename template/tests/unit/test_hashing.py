@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.llm.hashing import DIMENSION, HashingEmbedder
+from gwkit.offline.hashing import DIMENSION, HashingEmbedder
 
 EMBEDDER = HashingEmbedder()
 
@@ -42,7 +42,7 @@ async def test_vectors_are_those_of_older_indexes() -> None:
 async def test_vectors_do_not_depend_on_the_process() -> None:
     """Python's hash seed does not matter."""
     program = (
-        "import asyncio, hashlib; from app.llm.hashing import HashingEmbedder as E;"
+        "import asyncio, hashlib; from gwkit.offline.hashing import HashingEmbedder as E;"
         "vector = asyncio.run(E().embed_query('some words and pieces of words'));"
         "print(hashlib.sha256(vector.tobytes()).hexdigest())"
     )

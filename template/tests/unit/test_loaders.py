@@ -18,8 +18,6 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 from pypdf.errors import DependencyError
 
-from app.exceptions import IngestError, UnsupportedTypeError
-from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders import Loaded, LoaderRegistry, word
 from fixtures.files import make_docx, make_pdf, save_docx
 from fixtures.hostile import (
@@ -30,6 +28,8 @@ from fixtures.hostile import (
     many_parts,
     zip_bomb,
 )
+from gwkit.documents import Block, BlockKind
+from gwkit.errors import IngestError, UnsupportedTypeError
 
 if TYPE_CHECKING:
     from pathlib import Path

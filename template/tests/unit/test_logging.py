@@ -21,12 +21,12 @@ import structlog
 import uvicorn
 from pydantic import Field, SecretStr
 
-from app.config.logging import EventFormatter, configure_logging
-from app.config.redaction import Redactor
-from app.config.rendering import render_json
 from app.config.settings import Settings
-from app.exceptions import ConfigError
-from app.telemetry.context import bind_request_id, carry_context
+from gwkit.errors import ConfigError
+from gwkit.logging.redaction import Redactor
+from gwkit.logging.rendering import render_json
+from gwkit.logging.setup import EventFormatter, configure_logging
+from gwkit.telemetry.context import bind_request_id, carry_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -301,7 +301,7 @@ def test_a_forked_process_tells_its_own_number() -> None:
     """The number of the process is remembered, and a child does not tell its parent's."""
     program = """
 import logging, os, structlog
-from app.config.events import EventLogger
+from gwkit.logging.events import EventLogger
 
 class Told(logging.Handler):
     def emit(self, record):
@@ -635,7 +635,7 @@ def test_a_logger_that_is_kept_follows_a_later_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process keeps a module's logger, and level, form and name still change with the call."""
-    monkeypatch.setattr("app.config.logging._KEEP_LOGGERS", True)
+    monkeypatch.setattr("gwkit.logging.setup._KEEP_LOGGERS", True)
     kept = structlog.stdlib.get_logger("app.kept")
     configure_logging(make_settings(log_format="json", log_level="DEBUG", service_name="one"))
     kept.debug("first")

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from app.utils.memory import MemoryProfile, measure
+from gwkit.telemetry.memory import MemoryProfile, measure
 
 MEGABYTE = 1_000_000
 

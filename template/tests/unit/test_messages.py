@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.llm.messages import ChatReply, ChatRequest, Message, Passage, Prompt, Usage
+from gwkit.models.messages import ChatReply, ChatRequest, Message, Passage, Prompt, Usage
 
 MESSAGES = (Message(role="user", content="Hello?"),)
 

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.telemetry.metrics import METRICS, OTHER, Metrics, MetricSpec, TimingSummary
+from gwkit.telemetry.metrics import METRICS, OTHER, Metrics, MetricSpec, TimingSummary
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -155,7 +155,7 @@ def test_a_negative_count_is_refused() -> None:
 def test_label_values_cannot_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes beyond the bound is counted together, and nothing is lost."""
     most = 50
-    monkeypatch.setattr("app.telemetry.metrics.MAX_SERIES", most)
+    monkeypatch.setattr("gwkit.telemetry.metrics.MAX_SERIES", most)
     metrics = Metrics()
     for number in range(3 * most):
         metrics.count("http_requests_total", method="GET", route=f"/r/{number}", status="200")

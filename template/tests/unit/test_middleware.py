@@ -1,4 +1,4 @@
-"""The layers around every request, over the smallest applications (`app.api.middleware`)."""
+"""The layers around every request, over the smallest applications (`gwkit.http.middleware`)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from app.api.lifecycle import Lifecycle
-from app.api.limits import RequestLimits
-from app.api.middleware import RequestLog
-from app.api.problems import MEDIA_TYPE
-from app.api.sse import EventStream, event
-from app.exceptions import DocumentNotFoundError, LLMError, RateLimitError
-from app.llm.messages import Delta
-from app.telemetry.context import request_id
 from fixtures.asgi import Call, events
+from gwkit.errors import DocumentNotFoundError, LLMError, RateLimitError
+from gwkit.http.lifecycle import Lifecycle
+from gwkit.http.limits import RequestLimits
+from gwkit.http.middleware import RequestLog
+from gwkit.http.problems import MEDIA_TYPE
+from gwkit.http.sse import EventStream, event
+from gwkit.models.messages import Delta
+from gwkit.telemetry.context import request_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

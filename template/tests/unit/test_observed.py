@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import InvalidResponseError, RateLimitError
-from app.llm.calls import note_attempt
-from app.llm.messages import ChatReply, ChatRequest, Delta, Message, Usage
-from app.llm.observed import ObservedChatModel
-from app.llm.tokens import count_tokens
-from app.telemetry.metrics import Metrics
 from fixtures.models import FakeChatModel
+from gwkit.errors import InvalidResponseError, RateLimitError
+from gwkit.models.calls import note_attempt
+from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Usage
+from gwkit.models.observed import ObservedChatModel
+from gwkit.telemetry.metrics import Metrics
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, MutableMapping

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exceptions import TokenLimitError
-from app.llm.messages import NOT_FOUND, ChatReply, ChatRequest, Delta, Message, Passage
-from app.llm.offline import ExtractiveChatModel
-from app.llm.tokens import count_tokens
+from gwkit.errors import TokenLimitError
+from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta, Message, Passage
+from gwkit.offline.extractive import ExtractiveChatModel
+from gwkit.text.tokens import count_tokens
 
 PASSAGES = (
     Passage(number=1, document="a.md", text="A parcel waits for 72 hours at its station."),

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.llm.messages import Passage
-from app.llm.passages import Quote, QuoteKind, quotes
-from app.llm.words import vocabulary
+from gwkit.models.messages import Passage
+from gwkit.offline.passages import Quote, QuoteKind, quotes
+from gwkit.text.words import vocabulary
 
 
 def taken_apart(text: str, heading: str = "") -> list[Quote]:

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.exceptions import (
+from app.ingestion.loaders import Loaded, LoaderRegistry
+from app.ingestion.pipeline import Pipeline
+from app.ingestion.progress import SilentProgress
+from app.ingestion.summary import Outcome, Summary
+from fixtures.embedder import FakeEmbedder
+from fixtures.index import FakeIndexWriter
+from gwkit.documents import Block, BlockKind
+from gwkit.errors import (
     DocumentNotFoundError,
     IngestError,
     LLMError,
@@ -20,23 +27,16 @@ from app.exceptions import (
     RetrievalError,
     TokenLimitError,
 )
-from app.ingestion.documents import Block, BlockKind
-from app.ingestion.loaders import Loaded, LoaderRegistry
-from app.ingestion.pipeline import Pipeline
-from app.ingestion.ports import UPLOAD, FailureKind
-from app.ingestion.progress import SilentProgress
-from app.ingestion.summary import Outcome, Summary
-from app.telemetry.metrics import Metrics
-from fixtures.embedder import FakeEmbedder
-from fixtures.index import FakeIndexWriter
+from gwkit.index.ledger import UPLOAD, FailureKind
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from app.ingestion.documents import Chunk, Document
-    from app.ingestion.ports import LedgerEntry
-    from app.llm.ports import Embedder, Vectors
+    from gwkit.documents import Chunk, Document
+    from gwkit.index.ledger import LedgerEntry
+    from gwkit.models.ports import Embedder, Vectors
 
 
 class _Progress:

@@ -1,4 +1,4 @@
-"""Errors become problem details: `app.api.problems`."""
+"""Errors become problem details: `gwkit.http.problems`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app import exceptions
-from app.api.problems import MEDIA_TYPE, FieldError, ProblemResponse, problem_of
-from app.exceptions import (
+from gwkit.errors import (
     AppError,
     BudgetExceededError,
     ConfigError,
@@ -31,7 +30,8 @@ from app.exceptions import (
     UnknownModelError,
     UnsupportedTypeError,
 )
-from app.telemetry.context import bind_request_id
+from gwkit.http.problems import MEDIA_TYPE, FieldError, ProblemResponse, problem_of
+from gwkit.telemetry.context import bind_request_id
 
 SECRET = "sk-planted-secret"
 

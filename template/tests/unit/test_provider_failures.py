@@ -7,8 +7,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from app.exceptions import RateLimitError
-from app.llm.failures import failed, retry_after, too_long
+from gwkit.errors import RateLimitError
+from gwkit.resilience.failures import failed, retry_after, too_long
 
 
 @pytest.mark.parametrize(

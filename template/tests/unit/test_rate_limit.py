@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.rate_limit import RateLimiter, network_of
+from gwkit.http.rate_limit import RateLimiter, network_of
 
 
 class Clock:

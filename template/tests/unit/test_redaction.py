@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from app.config.redaction import MASK, Redactor, escape_controls, escape_json, secret_values
+from gwkit.logging.redaction import MASK, Redactor, escape_controls, escape_json, secret_values
 
 
 class Secrets(BaseModel):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import BaseModel
 
-from app.exceptions import InvalidResponseError
-from app.llm.messages import ChatReply, Usage
-from app.llm.replies import parse_reply, structured
+from gwkit.errors import InvalidResponseError
+from gwkit.models.messages import ChatReply, Usage
+from gwkit.models.replies import parse_reply, structured
 
 if TYPE_CHECKING:
-    from app.llm.replies import RawReply
+    from gwkit.models.replies import RawReply
 
 
 def raw_reply() -> RawReply:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import structlog
 
-from app.exceptions import LLMError
-from app.retrieval.ports import Filters, Hit, Index, SearchMode, SearchQuery
 from app.retrieval.retriever import Retriever
-from app.telemetry.metrics import Metrics
 from fixtures.embedder import FakeEmbedder
+from gwkit.errors import LLMError
+from gwkit.index.ports import Filters, Hit, Index, SearchMode, SearchQuery
+from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

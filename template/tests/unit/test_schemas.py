@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from app.api.schemas import AnswerRequest, AnswerResponse, FoundChunk, SearchRequest
 from app.graph.state import Question
-from app.retrieval.ports import Filters, SearchMode
-from app.telemetry.context import bind_request_id
 from fixtures.services import ANSWER, HIT
+from gwkit.index.ports import Filters, SearchMode
+from gwkit.telemetry.context import bind_request_id
 
 
 # Four control characters are space to Python and not to Unicode, which Pydantic follows.

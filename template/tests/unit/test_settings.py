@@ -11,10 +11,10 @@ import pytest
 from pydantic import Field, SecretBytes, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
-from app.config.description import describe_settings, variable_name
-from app.config.reference import configuration_markdown, env_example, masked_settings
-from app.config.report import load_settings
 from app.config.settings import ENV_PREFIX, Settings
+from gwkit.settings.description import describe_settings, variable_name
+from gwkit.settings.reader import load_settings
+from gwkit.settings.reference import configuration_markdown, env_example, masked_settings
 
 if TYPE_CHECKING:
     from fixtures.configuration import MakeSettings
@@ -154,7 +154,7 @@ def test_a_variable_is_the_prefix_and_the_name_or_the_alias() -> None:
 
 def test_every_setting_is_described() -> None:
     """Each has a group, a description that ends, a type, and a default that is in range."""
-    described = describe_settings()
+    described = describe_settings(Settings)
     assert list(Settings.model_fields) == [setting.name for setting in described]
     assert all(setting.description.endswith(".") for setting in described)
     assert all(setting.group and setting.type for setting in described)
@@ -165,7 +165,7 @@ def test_every_setting_is_described() -> None:
 
 def test_every_number_has_two_bounds() -> None:
     """No setting can be so large that it takes the service down."""
-    numbers = [each for each in describe_settings() if "number" in each.type]
+    numbers = [each for each in describe_settings(Settings) if "number" in each.type]
     assert len(numbers) > 10
     assert [] == [
         each.name for each in numbers if not re.search(r" to |above .* at most", each.range)
@@ -207,7 +207,7 @@ def test_a_required_setting_says_so() -> None:
 
 def test_groups_are_the_classes() -> None:
     """A setting stands under the first line of its class, and groups do not interleave."""
-    groups = [setting.group for setting in describe_settings()]
+    groups = [setting.group for setting in describe_settings(Settings)]
     expected = [
         "The service",
         "Logging",
@@ -227,8 +227,8 @@ def test_groups_are_the_classes() -> None:
 
 def test_the_example_file_has_every_variable_once() -> None:
     """Each is commented out, after its meaning, type, range and default."""
-    text = env_example()
-    assert [each.variable for each in describe_settings()] == re.findall(
+    text = env_example(Settings)
+    assert [each.variable for each in describe_settings(Settings)] == re.findall(
         r"^# ([A-Z]\w+)=", text, re.MULTILINE
     )
     assert all(line.startswith("# ") for line in text.splitlines() if line)
@@ -244,12 +244,13 @@ def test_the_example_file_says_the_defaults(tmp_path: Path) -> None:
     """With every line uncommented it loads, and changes nothing but what it proposes."""
     env_file = tmp_path / "example.env"
     env_file.write_text(
-        re.sub(r"^# ([A-Z]\w+=)", r"\1", env_example(), flags=re.MULTILINE), encoding="utf-8"
+        re.sub(r"^# ([A-Z]\w+=)", r"\1", env_example(Settings), flags=re.MULTILINE),
+        encoding="utf-8",
     )
-    settings = load_settings(env_file=env_file)
+    settings = load_settings(Settings, env_file=env_file)
     assert set(Settings.model_fields) == settings.model_fields_set
     assert Path("var/service.log") == settings.log_file
-    proposed = [one.name for one in describe_settings() if one.example or one.secret]
+    proposed = [one.name for one in describe_settings(Settings) if one.example or one.secret]
     defaults = {name: Settings.model_fields[name].default for name in proposed}
     assert Settings() == settings.model_copy(update=defaults)
 

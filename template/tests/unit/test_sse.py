@@ -1,4 +1,4 @@
-"""Server-sent events: their form, and how a stream ends (`app.api.sse`)."""
+"""Server-sent events: their form, and how a stream ends (`gwkit.http.sse`)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.api.problems import Problem
-from app.api.sse import EventStream, event
-from app.llm.messages import Delta
 from fixtures.asgi import Call, Event, events
+from gwkit.http.problems import Problem
+from gwkit.http.sse import EventStream, event
+from gwkit.models.messages import Delta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -154,9 +154,9 @@ def test_package_may_offer_what_it_imports() -> None:
     assert [] != list(modules.public_names(Module("src/app/b/c.py", text)))
 
 
-def test_config_package_may_read_the_environment_and_set_loggers_up() -> None:
+def test_the_kit_may_read_the_environment_and_set_loggers_up() -> None:
     """The places where the environment is read and logging configured are excused."""
-    module = Module("src/app/config/a.py", "import os\nos.environ\nlogging.getLogger()\n")
+    module = Module("src/gwkit/logging/a.py", "import os\nos.environ\nlogging.getLogger()\n")
 
     assert [] == list(modules.environment_reads(module))
     assert [] == list(behaviour.module_loggers(module))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, assert_type
 import pytest
 from structlog.testing import capture_logs
 
-from app.utils.timing import timed
+from gwkit.telemetry.timing import timed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator

@@ -9,8 +9,8 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv.attributes import error_attributes
 from opentelemetry.trace import SpanKind, StatusCode
 
-from app.telemetry.context import bind_request_id
-from app.telemetry.traces import Attribute, Operation, current, end_span, start_span
+from gwkit.telemetry.context import bind_request_id
+from gwkit.telemetry.traces import Attribute, Operation, current, end_span, start_span
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

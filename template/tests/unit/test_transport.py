@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exceptions import IngestError, ParseLimitError
-from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders import Loaded
-from app.ingestion.loaders.transport import (
+from gwkit.documents import Block, BlockKind
+from gwkit.errors import IngestError, ParseLimitError
+from gwkit.parsing.transport import (
     Refusal,
     decode_reply,
     encode_reply,

@@ -1,4 +1,4 @@
-"""Errors that nobody catches (`app.config.uncaught`)."""
+"""Errors that nobody catches (`gwkit.logging.uncaught`)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import Field, SecretStr
 
-from app.config.logging import configure_logging
 from app.config.settings import Settings
 from app.wiring import open_services
 from fixtures.command_line import environment
+from gwkit.logging.setup import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ async def test_a_task_s_error_has_the_id_of_its_request(
     make_settings: MakeSettings, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """It is told long after the request, and by whoever collects the garbage."""
-    from app.telemetry.context import bind_request_id  # noqa: PLC0415 - beside its only use
+    from gwkit.telemetry.context import bind_request_id  # noqa: PLC0415 - beside its only use
 
     async def work() -> None:
         fail()
@@ -133,7 +133,7 @@ async def test_a_task_s_error_has_the_id_of_its_request(
 
 _PROCESS = """
 import sys
-from app.config.logging import configure_logging
+from gwkit.logging.setup import configure_logging
 from app.config.settings import Settings
 configure_logging(Settings(api_keys={{"reader": "a-key-that-nobody-may-see"}}))
 raise {error}("a-key-that-nobody-may-see")

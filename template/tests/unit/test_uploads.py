@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.api.uploads import UploadForm
-from app.exceptions import IngestError
+from gwkit.errors import IngestError
 
 
 def upload(name: str | None, size: int | None = 3) -> UploadFile:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.retrieval import vectors
-from app.retrieval.vectors import BLOCK_ROWS, Matrix, Rows
+from gwkit.index import vectors
+from gwkit.index.vectors import BLOCK_ROWS, Matrix, Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

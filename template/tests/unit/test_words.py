@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.llm.words import content_words, near_words, vocabulary
+from gwkit.text.words import content_words, near_words, vocabulary
 
 
 @pytest.mark.parametrize(

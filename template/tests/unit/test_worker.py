@@ -7,9 +7,10 @@ import resource
 
 import pytest
 
-from app.exceptions import IngestError
-from app.ingestion.loaders import Loaded, LoaderRegistry, worker
-from app.ingestion.loaders.transport import decode_reply, read_frame, write_frame
+from app.ingestion.loaders import Loaded, LoaderRegistry
+from gwkit.errors import IngestError
+from gwkit.parsing import worker
+from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def replies(*requests: tuple[str, bytes], most: int = 1_000) -> list[bytes | Non
         write_frame(given, document.encode())
         write_frame(given, data)
     given.seek(0)
-    worker.serve(given, replied, 5.0, most)
+    worker.serve(LoaderRegistry(), given, replied, 5.0, most)
     replied.seek(0)
     return [read_frame(replied) for _ in range(len(requests) + 1)]
 

@@ -15,12 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
-from app.api.lifecycle import Lifecycle
-from app.api.limits import RequestLimits
-from app.api.middleware import RequestLog
-from app.api.problems import ProblemResponse, problem_of
 from app.api.routes import answer, documents, health, metrics, search
 from app.api.uploads import not_kept
+from app.services import Services
+from gwkit.http.lifecycle import Lifecycle
+from gwkit.http.limits import RequestLimits
+from gwkit.http.middleware import RequestLog
+from gwkit.http.problems import ProblemResponse, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
-    from app.api.services import Services
     from app.config.settings import Settings
 
 __all__ = ["build_app"]
@@ -49,7 +49,7 @@ def build_app(
         settings: the limits and names.
         open_services: opens what the routes work with, for as long as the application runs.
     """
-    lifecycle = Lifecycle()
+    lifecycle = Lifecycle[Services]()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -7,15 +7,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from app.api.lifecycle import Lifecycle
-from app.api.services import Services
+from app.services import Services
+from gwkit.http.lifecycle import Lifecycle
 
 __all__ = ["OpenServices", "ProcessLifecycle", "lifecycle_of", "services_of"]
 
 
-async def lifecycle_of(request: Request) -> Lifecycle:
+async def lifecycle_of(request: Request) -> Lifecycle[Services]:
     """Return the process's lifecycle."""
-    lifecycle: Lifecycle = request.app.state.lifecycle
+    lifecycle: Lifecycle[Services] = request.app.state.lifecycle
     return lifecycle
 
 
@@ -25,7 +25,7 @@ def services_of(request: Request) -> Services:
     Raises:
         HTTPException: 503, the service has not started yet, or has stopped.
     """
-    lifecycle: Lifecycle = request.app.state.lifecycle
+    lifecycle: Lifecycle[Services] = request.app.state.lifecycle
     if lifecycle.services is None:
         raise HTTPException(503, lifecycle.obstacle)
     return lifecycle.services
@@ -35,5 +35,5 @@ async def _services(request: Request) -> Services:
     return services_of(request)
 
 
-ProcessLifecycle = Annotated[Lifecycle, Depends(lifecycle_of)]
+ProcessLifecycle = Annotated[Lifecycle[Services], Depends(lifecycle_of)]
 OpenServices = Annotated[Services, Depends(_services)]

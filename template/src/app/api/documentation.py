@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 
-from app.api.limits import UNLIMITED_PATHS, keyless_paths
-from app.api.problems import MEDIA_TYPE, Problem
+from gwkit.http.limits import UNLIMITED_PATHS, keyless_paths
+from gwkit.http.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, StrictBool, StringConstraints
 
 from app.graph.state import Answer, Citation, Question
-from app.llm.messages import Prompt, Strict
-from app.retrieval.ports import Filters, Hit, SearchMode
-from app.telemetry.context import request_id
+from gwkit.index.ports import Filters, Hit, SearchMode
+from gwkit.models.messages import Prompt, Strict
+from gwkit.telemetry.context import request_id
 
 if TYPE_CHECKING:
-    from app.ingestion.ports import LedgerEntry
+    from gwkit.index.ledger import LedgerEntry
 
 __all__ = [
     "AnswerRequest",

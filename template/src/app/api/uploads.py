@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from starlette.exceptions import HTTPException
 
 from app.ingestion.preparation import check_document_id
-from app.llm.messages import Strict
+from gwkit.models.messages import Strict
 
 __all__ = ["UploadForm", "not_kept"]
 

@@ -11,10 +11,10 @@ from app.cli.configuration import config
 from app.cli.documents import ingest
 from app.cli.evaluation import evaluate
 from app.cli.failures import build_failed
-from app.cli.output import Output, prepare_streams
 from app.cli.questions import ask, search
 from app.cli.server import serve
 from app.exceptions import AppError, ConfigError, IndexMismatchError
+from gwkit.terminal.output import Output, prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

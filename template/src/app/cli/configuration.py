@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.cli.output import Output, visible
 from app.cli.session import AsJson, load
+from gwkit.terminal.output import Output, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,8 +27,8 @@ def config(*, as_json: AsJson = False) -> int:
 
     Exit codes: 0 shown, 2 the settings cannot work; all problems are listed.
     """
-    from app.config.description import variable_name
-    from app.config.reference import masked_settings
+    from gwkit.settings.description import variable_name
+    from gwkit.settings.reference import masked_settings
 
     output = Output(as_json=as_json)
     settings = load(verbose=False)

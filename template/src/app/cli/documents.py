@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.interruption import Interruption, interruptible
-from app.cli.output import Output, visible
-from app.cli.progress import progress_bar
 from app.cli.session import AsJson, Verbose, load, run
-from app.config.redaction import escape_controls
+from gwkit.logging.redaction import escape_controls
+from gwkit.terminal.interruption import Interruption, interruptible
+from gwkit.terminal.output import Output, visible
+from gwkit.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from app.api.services import Services
     from app.ingestion.summary import Summary
+    from app.services import Services
 
 __all__ = ["ingest", "show_run"]
 

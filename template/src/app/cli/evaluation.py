@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import Output, visible
 from app.cli.session import AsJson, Verbose, load, run
 from app.exceptions import EvaluationError
-from app.retrieval.ports import SearchMode
+from gwkit.index.ports import SearchMode
+from gwkit.terminal.output import Output, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
-    from app.api.services import Services
     from app.evaluation.golden import GoldenCase
     from app.evaluation.runner import EvaluationReport
+    from app.services import Services
 
     _Reports = Mapping[SearchMode, EvaluationReport]
 

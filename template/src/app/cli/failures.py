@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.documents import show_run
-from app.cli.interruption import interruptible
-from app.cli.output import Output, visible
-from app.cli.progress import progress_bar
 from app.cli.session import AsJson, Verbose, load, run
-from app.config.redaction import escape_controls
 from app.exceptions import IngestError
+from gwkit.logging.redaction import escape_controls
+from gwkit.terminal.interruption import interruptible
+from gwkit.terminal.output import Output, visible
+from gwkit.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from app.api.services import Services
-    from app.ingestion.ports import Failure
     from app.ingestion.summary import Summary
+    from app.services import Services
+    from gwkit.index.ledger import Failure
 
 __all__ = ["build_failed", "drop", "list_failures", "retry", "why"]
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import Output, visible
 from app.cli.session import AsJson, Verbose, load, run, text_argument
-from app.retrieval.ports import Filters, SearchMode
+from gwkit.index.ports import Filters, SearchMode
+from gwkit.terminal.output import Output, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from app.api.services import Services
     from app.graph.state import Answer
-    from app.retrieval.ports import Hit
+    from app.services import Services
+    from gwkit.index.ports import Hit
 
 __all__ = ["ask", "search"]
 

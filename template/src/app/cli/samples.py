@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from app.api.services import Services
+    from app.services import Services
 
 __all__ = ["ingest_samples"]
 

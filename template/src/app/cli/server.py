@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import Output
 from app.cli.session import AsJson, load
+from gwkit.terminal.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.api.services import Services
+    from app.services import Services
 
 __all__ = ["serve"]
 
@@ -50,10 +50,10 @@ def serve(
     """
     from uvicorn.loops.auto import auto_loop_factory
 
-    from app.api import server
     from app.api.application import build_app
     from app.cli.samples import ingest_samples
     from app.wiring import open_services
+    from gwkit.http import server
 
     output = Output(as_json=as_json)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}

@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.api.services import Services
     from app.config.settings import Settings
+    from app.services import Services
 
 __all__ = ["AsJson", "Verbose", "load", "run", "text_argument"]
 
@@ -36,10 +36,11 @@ def load(*, verbose: bool) -> Settings:
     Raises:
         ConfigError: the settings cannot work; it lists every problem.
     """
-    from app.config.logging import configure_logging
-    from app.config.report import load_settings
+    from app.config.settings import Settings
+    from gwkit.logging.setup import configure_logging
+    from gwkit.settings.reader import load_settings
 
-    settings = load_settings()
+    settings = load_settings(Settings)
     quiet = not verbose and "log_level" not in settings.model_fields_set
     configure_logging(settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings)
     return settings
@@ -71,7 +72,7 @@ def text_argument(text: str) -> str:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from app.llm.messages import Prompt
+    from gwkit.models.messages import Prompt
 
     if text == "-":
         text = sys.stdin.read()

@@ -15,19 +15,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.config.access import AccessSettings
 
 # [%- if "anthropic" in llm_providers +%]
-from app.config.anthropic import AnthropicSettings
-
-# [%- endif +%]
-# [%- if llm_providers or embeddings != "offline" +%]
-from app.config.calls import CallSettings
-
-# [%- endif +%]
-# [%- if embeddings != "offline" +%]
-from app.config.embeddings import EmbeddingSettings
+from app.options.anthropic.settings import AnthropicSettings
 
 # [%- endif +%]
 # [%- if "openai" in llm_providers or embeddings == "openai" +%]
-from app.config.openai import OpenAISettings
+from app.options.openai.settings import OpenAISettings
+
+# [%- endif +%]
+# [%- if embeddings != "offline" +%]
+from app.options.openai_embeddings.settings import EmbeddingSettings
+
+# [%- endif +%]
+# [%- if llm_providers or embeddings != "offline" +%]
+from app.options.providers.settings import CallSettings
 
 # [%- endif +%]
 
@@ -242,7 +242,7 @@ class Settings(
     """The settings in force.
 
     Made directly, they come from the arguments and the environment, unchecked for misspelt names;
-    a process takes them from `app.config.report.load_settings`, which reads `.env` too.
+    a process takes them from `gwkit.settings.reader.load_settings`, which reads `.env` too.
     """
 
     model_config = SettingsConfigDict(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from app.exceptions import EvaluationError
-from app.llm.messages import Prompt, Strict
+from gwkit.models.messages import Prompt, Strict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -18,8 +18,8 @@ from app.graph.grounding import ground, passages
 from app.graph.prompting import ANSWER_PROMPT, load_prompt
 from app.graph.replies import ReplyText
 from app.graph.state import Answer
-from app.llm.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 from app.utils.once import AsyncOnce
+from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.graph.prompting import PromptFile
     from app.graph.state import Question
-    from app.llm.ports import ChatModel
-    from app.retrieval.ports import Hit, Index
     from app.retrieval.retriever import Retriever
-    from app.telemetry.metrics import Metrics
+    from gwkit.index.ports import Hit, Index
+    from gwkit.models.ports import ChatModel
+    from gwkit.telemetry.metrics import Metrics
 
     _Ask = Callable[[ChatRequest], AsyncGenerator[Delta | ChatReply]]
 

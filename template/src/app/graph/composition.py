@@ -8,14 +8,14 @@ import structlog
 
 from app.graph.replies import ReplyText
 from app.graph.state import Answer, Citation
-from app.llm.messages import NOT_FOUND, Usage
-from app.llm.passages import HEADING_SEPARATOR
+from gwkit.models.messages import NOT_FOUND, Usage
+from gwkit.offline.passages import HEADING_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.llm.messages import ChatReply
-    from app.retrieval.ports import Hit
+    from gwkit.index.ports import Hit
+    from gwkit.models.messages import ChatReply
 
 __all__ = ["NO_USAGE", "compose", "not_found"]
 

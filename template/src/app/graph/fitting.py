@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.exceptions import TokenLimitError
-from app.llm.tokens import count_tokens
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.llm.messages import ChatRequest
-    from app.retrieval.ports import Hit
+    from gwkit.index.ports import Hit
+    from gwkit.models.messages import ChatRequest
 
 __all__ = ["fitted", "shortened"]
 

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.llm.messages import Passage
-from app.llm.passages import HEADING_SEPARATOR
-from app.llm.tokens import count_tokens
-from app.llm.words import content_words, near_words, vocabulary
+from gwkit.models.messages import Passage
+from gwkit.offline.passages import HEADING_SEPARATOR
+from gwkit.text.tokens import count_tokens
+from gwkit.text.words import content_words, near_words, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.retrieval.ports import Hit
+    from gwkit.index.ports import Hit
 
 __all__ = ["Evidence", "ground", "passages"]
 

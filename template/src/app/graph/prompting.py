@@ -11,13 +11,13 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from app.config.redaction import escape_controls
-from app.llm.messages import Message
+from gwkit.logging.redaction import escape_controls
+from gwkit.models.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.llm.messages import Passage
+    from gwkit.models.messages import Passage
 
 __all__ = ["ANSWER_PROMPT", "PromptFile", "load_prompt"]
 

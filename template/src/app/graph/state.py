@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, InstanceOf
 
-from app.llm.messages import Prompt, Strict, Usage
-from app.retrieval.ports import Filters
+from gwkit.index.ports import Filters
+from gwkit.models.messages import Prompt, Strict, Usage
 
 __all__ = ["Answer", "Citation", "Question"]
 
@@ -39,7 +39,7 @@ class Citation(Strict):
 class Answer(Strict):
     """An answer whose every `[n]` is the n-th of its citations.
 
-    Without evidence `found` is false, the text is `app.llm.messages.NOT_FOUND` and there are no
+    Without evidence `found` is false, the text is `NOT_FOUND` and there are no
     citations. `prompt_hash` is the SHA-256 of the prompt file in hexadecimal.
     """
 

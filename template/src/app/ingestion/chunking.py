@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.ingestion.documents import Block, BlockKind, Chunk
 from app.ingestion.packing import pack
 from app.ingestion.splitting import first_words
-from app.llm.tokens import count_tokens
+from gwkit.documents import Block, BlockKind, Chunk
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

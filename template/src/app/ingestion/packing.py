@@ -6,14 +6,14 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.ingestion.documents import BlockKind
 from app.ingestion.splitting import sentences, split
-from app.llm.tokens import count_tokens
+from gwkit.documents import BlockKind
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from app.ingestion.documents import Block
+    from gwkit.documents import Block
 
 __all__ = ["pack"]
 
@@ -49,7 +49,7 @@ def pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]
     whoever reads the text can tell it from prose; a listing that is cut has them in each text.
 
     The bound holds because a text never has more tokens than its parts together, as
-    `app.llm.tokens` says.
+    `gwkit.text.tokens` says.
     """
     current: list[_Piece] = []
     used = 0

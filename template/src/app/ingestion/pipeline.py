@@ -14,13 +14,13 @@ import structlog
 from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
 from app.ingestion.discovery import Discovery, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
-from app.ingestion.ports import Failure
 from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id
 from app.ingestion.progress import SilentProgress
 from app.ingestion.pruning import prune
 from app.ingestion.run import Run, failure_of
 from app.ingestion.summary import Outcome
 from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
+from gwkit.index.ledger import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from app.ingestion.ports import IndexWriter, LedgerEntry
     from app.ingestion.progress import Progress
     from app.ingestion.summary import Summary
-    from app.llm.ports import Embedder
-    from app.telemetry.metrics import Metrics
+    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.models.ports import Embedder
+    from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Pipeline"]
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError, ParseLimitError
 from app.ingestion.chunking import chunk_blocks
-from app.ingestion.documents import Chunk, Document
-from app.ingestion.ports import UPLOAD
+from gwkit.documents import Chunk, Document
+from gwkit.index.ledger import UPLOAD
 
 if TYPE_CHECKING:
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from app.ingestion.ports import Failure, LedgerEntry
+    from gwkit.index.ledger import Failure, LedgerEntry
 
 __all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id"]
 

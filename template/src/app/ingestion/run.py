@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.exceptions import AppError, IngestError, ParseLimitError, TokenLimitError
-from app.ingestion.ports import Failure, FailureKind
 from app.ingestion.summary import Outcome, Summary
+from gwkit.index.ledger import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.ingestion.discovery import Discovery, SourceFile
-    from app.ingestion.ports import LedgerEntry
+    from gwkit.index.ledger import LedgerEntry
 
 __all__ = ["Run", "failure_of"]
 

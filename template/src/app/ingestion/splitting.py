@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from app.ingestion.documents import BlockKind
-from app.llm.tokens import count_tokens
+from gwkit.documents import BlockKind
+from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from app.ingestion.documents import Block
+    from gwkit.documents import Block
 
 __all__ = ["Span", "first_words", "sentences", "split"]
 

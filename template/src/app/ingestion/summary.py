@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.ingestion.ports import Failure
+    from gwkit.index.ledger import Failure
 
 __all__ = ["Outcome", "Summary"]
 

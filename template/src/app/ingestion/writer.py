@@ -17,9 +17,9 @@ from app.ingestion.summary import Outcome
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.ingestion.ports import IndexWriter, LedgerEntry
-    from app.llm.ports import Embedder, Vectors
-    from app.telemetry.metrics import Metrics
+    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.models.ports import Embedder, Vectors
+    from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["DocumentWriter", "Ready", "uninterrupted"]
 

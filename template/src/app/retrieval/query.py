@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["MOST_TERMS", "match_expression", "query_terms"]
+__all__ = ["MOST_TERMS", "query_terms"]
 
 MOST_TERMS = 64
 """Terms of a query that are searched for: each costs time, and a question has far fewer."""
@@ -29,11 +25,3 @@ def query_terms(text: str) -> list[str]:
     folded = text.casefold()
     found = chain(_WORD.findall(folded), _COMPOUND.findall(folded))
     return list(islice(dict.fromkeys(found), MOST_TERMS))
-
-
-def match_expression(terms: Iterable[str]) -> str:
-    """Return the FTS5 expression that any of these terms matches.
-
-    Quoted, an operator of FTS5 (`NOT`, `NEAR`) is a word, and a compound is a phrase.
-    """
-    return " OR ".join(f'"{term}"' for term in terms)

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from app.retrieval.ports import Filters, SearchMode, SearchQuery
+from app.retrieval.ranking import HybridRanking
+from gwkit.index.ports import Filters, SearchMode, SearchQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.llm.ports import Embedder
-    from app.retrieval.ports import Hit, Index
-    from app.telemetry.metrics import Metrics
+    from gwkit.index.ports import Hit, Index
+    from gwkit.models.ports import Embedder
+    from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Retriever"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _EVERYTHING = Filters()
+_RANKING = HybridRanking()
 
 
 class Retriever:
@@ -68,6 +70,7 @@ class Retriever:
                 SearchQuery(
                     text=text,
                     vector=vector,
+                    ranking=_RANKING,
                     k=k,
                     filters=filters,
                     mode=mode,

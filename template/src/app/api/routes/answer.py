@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.api.dependencies import services_of
-from app.api.disconnects import unless_disconnected
 from app.api.documentation import event_stream, problems
-from app.api.problems import Problem
 from app.api.schemas import AnswerRequest, AnswerResponse, Citations
-from app.api.sse import MEDIA_TYPE, EventStream, event
-from app.llm.messages import Delta
+from gwkit.http.disconnects import unless_disconnected
+from gwkit.http.problems import Problem
+from gwkit.http.sse import MEDIA_TYPE, EventStream, event
+from gwkit.models.messages import Delta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping

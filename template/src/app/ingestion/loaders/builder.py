@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.ingestion.documents import Block, BlockKind
+from gwkit.documents import Block, BlockKind
 
 __all__ = ["BlockBuilder"]
 

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import decode
-from app.ingestion.loaders.port import Loaded
 from app.ingestion.loaders.webpage import read_markup
+from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ since the time of some constructions grows with the square of the length."""
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a Markdown file, as `app.ingestion.loaders.port.Loader` says.
+    """Read a Markdown file, as `gwkit.parsing.ports.Loader` says.
 
     Raises:
         IngestError: the encoding is neither UTF-8 nor marked.

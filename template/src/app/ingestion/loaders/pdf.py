@@ -9,9 +9,9 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError
 
 from app.exceptions import IngestError
-from app.ingestion.documents import Block, BlockKind
-from app.ingestion.loaders.port import Loaded
 from app.ingestion.loaders.signatures import expect
+from gwkit.documents import Block, BlockKind
+from gwkit.parsing.ports import Loaded
 
 __all__ = ["load"]
 
@@ -28,7 +28,7 @@ _LIGATURES = str.maketrans(
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a PDF file, as `app.ingestion.loaders.port.Loader` says.
+    """Read a PDF file, as `gwkit.parsing.ports.Loader` says.
 
     Raises:
         IngestError: the file is none, is cut off or encrypted, or has no text layer.

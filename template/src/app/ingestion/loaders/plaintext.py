@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from app.ingestion.documents import Block, BlockKind
 from app.ingestion.loaders.encoding import decode
-from app.ingestion.loaders.port import Loaded
+from gwkit.documents import Block, BlockKind
+from gwkit.parsing.ports import Loaded
 
 __all__ = ["load"]
 
@@ -14,7 +14,7 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a text file, as `app.ingestion.loaders.port.Loader` says.
+    """Read a text file, as `gwkit.parsing.ports.Loader` says.
 
     Raises:
         IngestError: the encoding is neither UTF-8 nor marked.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError, UnsupportedTypeError
 from app.ingestion.cleaning import clean
-from app.ingestion.documents import Block, BlockKind
-from app.ingestion.loaders.port import Loaded, Loader
+from gwkit.documents import Block, BlockKind
+from gwkit.parsing.ports import Loaded, Loader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

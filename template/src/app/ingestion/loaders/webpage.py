@@ -9,8 +9,8 @@ from lxml import etree
 
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import decode
-from app.ingestion.loaders.port import Loaded
 from app.ingestion.loaders.visibility import is_unseen
+from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -34,7 +34,7 @@ _CHARSET_WITHIN = 1024
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read an HTML page, as `app.ingestion.loaders.port.Loader` says.
+    """Read an HTML page, as `gwkit.parsing.ports.Loader` says.
 
     Raises:
         IngestError: the encoding is neither UTF-8 nor marked nor declared.

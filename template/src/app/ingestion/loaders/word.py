@@ -12,15 +12,15 @@ from docx.table import Table
 
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
-from app.ingestion.loaders.port import Loaded
 from app.ingestion.loaders.signatures import expect
+from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from docx.text.paragraph import Paragraph
 
-    from app.ingestion.documents import Block
+    from gwkit.documents import Block
 
 __all__ = ["load"]
 
@@ -36,7 +36,7 @@ _CODE_STYLE = re.compile(r"code|preformatted|listing", re.IGNORECASE)
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a Word file, as `app.ingestion.loaders.port.Loader` says.
+    """Read a Word file, as `gwkit.parsing.ports.Loader` says.
 
     Raises:
         IngestError: the file is none, is cut off or encrypted, or unpacks to too much.

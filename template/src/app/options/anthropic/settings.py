@@ -1,0 +1,40 @@
+"""The settings of Anthropic, and of servers that speak its protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+from app.options.providers.keys import Url, key_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["VENDOR_URL", "AnthropicSettings"]
+
+VENDOR_URL: Final = "https://api.anthropic.com"
+
+
+class AnthropicSettings(BaseSettings):
+    """Anthropic."""
+
+    anthropic_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="ANTHROPIC_API_KEY",
+        description="The key; required where a model of `anthropic:` is used at the vendor's own "
+        "address, optional at another.",
+    )
+    anthropic_base_url: Url | None = Field(
+        default=None,
+        validation_alias="ANTHROPIC_BASE_URL",
+        description="Where the server is; the vendor's by default. Any server that speaks the "
+        "protocol will do, such as a gateway.",
+        examples=["http://127.0.0.1:8080"],
+    )
+
+    def anthropic_problems(self, models: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Yield what is wrong with the key for these models, each with the variable naming it."""
+        url = self.anthropic_base_url or VENDOR_URL
+        return key_problems("anthropic", self.anthropic_api_key, url, models)

@@ -1,0 +1,128 @@
+"""Puts around providers' models what the settings want, and opens what that needs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Self
+
+from app.exceptions import ConfigError
+from gwkit.models.observed import ObservedChatModel, free
+from gwkit.resilience.attempts import Attempts
+from gwkit.resilience.budget import DailyBudget
+from gwkit.resilience.chat import ResilientChatModel
+from gwkit.resilience.fallback import FallbackChatModel
+from gwkit.resilience.paid import PaidStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from app.config.settings import Settings
+    from gwkit.models.messages import Usage
+    from gwkit.models.ports import ChatModel
+    from gwkit.resilience.pricing import PriceList
+    from gwkit.telemetry.metrics import Metrics
+
+__all__ = ["Guards"]
+
+
+class Guards:
+    """What the models of a process share: prices, the budget of the day, what was paid for.
+
+    Made by `open`, as a context manager. The models of the provider `offline` are only observed:
+    they cost nothing and have nothing to fail.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        prices: Mapping[str, PriceList],
+        store: PaidStore | None,
+        budget: DailyBudget | None,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._prices = prices
+        self.store = store
+        self._budget = budget
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, metrics: Metrics) -> AsyncIterator[Self]:
+        """Open what the settings ask for, and close it at the end.
+
+        Raises:
+            ConfigError: there is a ceiling of cost, and a model whose price nobody knows.
+            LLMError: the file of what was paid for cannot be opened.
+        """
+        models = {settings.default_model, *settings.fallback_models, settings.embedding_model}
+        priced = sorted(model for model in models if _is_paid(model))
+        prices = await asyncio.to_thread(_prices, priced) if priced else {}
+        tokens, cost_usd = settings.daily_tokens, settings.daily_cost_usd
+        unknown = [model for model, price in prices.items() if not price.is_known]
+        if unknown and cost_usd is not None:
+            raise ConfigError(
+                *(
+                    f"APP_DAILY_COST_USD: the price of {model} is not known; "
+                    "set APP_DAILY_TOKENS instead"
+                    for model in unknown
+                )
+            )
+        async with AsyncExitStack() as stack:
+            store = budget = None
+            limited = tokens is not None or cost_usd is not None
+            if limited or _is_paid(settings.embedding_model):
+                store = await stack.enter_async_context(PaidStore(settings.paid_path))
+            if store and limited:
+                budget = await DailyBudget(store, most_tokens=tokens, most_cost_usd=cost_usd).load()
+            yield cls(settings, metrics, prices, store, budget)
+
+    def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
+        """Return the models, preferred one first, as one that survives what their providers do."""
+        return FallbackChatModel(
+            [self._observed(model) for model in models],
+            timeout_seconds=self._settings.llm_timeout_seconds,
+            metrics=self._metrics,
+        )
+
+    def window_tokens(self, models: Sequence[ChatModel]) -> int | None:
+        """Return the smallest window of the models, `None` where none is known."""
+        known = [self._prices[model.name].window_tokens for model in models if _is_paid(model.name)]
+        return min((window for window in known if window is not None), default=None)
+
+    def attempts(self, model: str) -> Attempts:
+        """Return the parts around each attempt at a model."""
+        return Attempts.at(model, self._settings, self._metrics, self._budget)
+
+    def charge(self, model: str) -> Callable[[Usage], float | None]:
+        """Return what takes the usage of a model's call, and returns what that cost."""
+        price, budget = self._prices[model], self._budget
+
+        def charge(usage: Usage) -> float | None:
+            cost_usd = price.cost_usd(usage)
+            if budget is not None:
+                budget.spend(usage.total_tokens, cost_usd)
+            return cost_usd
+
+        return charge
+
+    def _observed(self, model: ChatModel) -> ChatModel:
+        paid = _is_paid(model.name)
+        return ObservedChatModel(
+            ResilientChatModel(model, self.attempts(model.name)) if paid else model,
+            metrics=self._metrics,
+            charge=self.charge(model.name) if paid else free,
+            log_content=self._settings.log_content,
+        )
+
+
+def _is_paid(model: str) -> bool:
+    return not model.startswith("offline:")
+
+
+def _prices(models: Sequence[str]) -> dict[str, PriceList]:
+    # The data take time and memory, which only those who pay should spend.
+    from gwkit.resilience.pricing import PriceList  # noqa: PLC0415 - as said
+
+    return {model: PriceList(model) for model in models}

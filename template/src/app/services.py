@@ -1,0 +1,50 @@
+"""What the routes work with, made once by the wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from app.config.settings import Settings
+    from app.graph.answering import Answerer
+    from app.ingestion.pipeline import Pipeline
+    from app.retrieval.retriever import Retriever
+    from gwkit.index.ports import Index
+    from gwkit.telemetry.metrics import Metrics
+
+__all__ = ["Services"]
+
+_WARMING_QUERY: Final = "warm"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running service; `routers` are those of the team's extensions."""
+
+    settings: Settings
+    index: Index
+    retriever: Retriever
+    answerer: Answerer
+    pipeline: Pipeline
+    metrics: Metrics
+    routers: tuple[APIRouter, ...] = ()
+
+    async def check(self) -> None:
+        """Return if the index can be searched now; every readiness probe asks.
+
+        Raises:
+            RetrievalError: it cannot.
+        """
+        await self.index.check()
+
+    async def warm_up(self) -> None:
+        """Search once, so that the first caller does not wait for caches.
+
+        Raises:
+            LLMError: the embedder could not answer.
+            RetrievalError: the index could not answer.
+        """
+        await self.retriever.search(_WARMING_QUERY, k=1)

@@ -1,0 +1,5 @@
+"""What surrounds the routes: limits, errors, logging, serving."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

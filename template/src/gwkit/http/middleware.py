@@ -1,0 +1,159 @@
+"""The outermost layer around every request: its id, its errors, its log line and its metrics.
+
+It is outermost so that refusals and failures have an id and are counted, too. `BaseHTTPMiddleware`
+is not used: it runs the application in a task of its own, which loses context variables, and costs
+more than both layers of middleware together.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+
+from gwkit.errors import AppError, RateLimitError
+from gwkit.http.problems import Problem, ProblemResponse, problem_of
+from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
+from gwkit.http.sse import event
+from gwkit.telemetry.context import bind_request_id, new_request_id, valid_request_id
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gwkit.http.lifecycle import Measured
+
+__all__ = ["RequestLog"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_CLIENT_CLOSED_REQUEST: Final = 499
+_SERVER_ERROR: Final = 500
+_REQUEST_ID: Final = b"x-request-id"
+
+
+class RequestLog:
+    """Names each request, answers its errors, and leaves one log line and two metrics."""
+
+    def __init__(self, app: ASGIApp, *, lifecycle: Measured) -> None:
+        self._app = app
+        self._lifecycle = lifecycle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass an HTTP request on; what is no HTTP request goes by."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_request_id(scope) or new_request_id()
+        answer = _Answer(send, request_id)
+        started = time.perf_counter()
+        with bind_request_id(request_id):
+            try:
+                await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                answer.status = _CLIENT_CLOSED_REQUEST
+            except Exception as exc:  # noqa: BLE001 - the outermost handler; each is logged and answered
+                await _answer_error(exc, answer, scope, receive)
+            finally:
+                self._record(scope, answer, (time.perf_counter() - started) * 1000)
+
+    def _record(self, scope: Scope, answer: _Answer, latency_ms: float) -> None:
+        matched = _route_of(scope)
+        route = getattr(matched, "path_format", "unmatched")
+        method = scope["method"]
+        user = scope.get("user")
+        # Without a status the server has cut the request off, which only happens as it stops.
+        status = answer.status or _CLIENT_CLOSED_REQUEST
+        _log.info(
+            "request_served",
+            method=method,
+            route=route,
+            path=scope["path"],
+            status=status,
+            latency_ms=round(latency_ms, 3),
+            bytes=answer.bytes,
+            **({"client": user.display_name} if user else {}),
+        )
+        if (metrics := self._lifecycle.metrics) is not None:
+            # Paths and methods are the caller's text: as labels they would have no bound.
+            known = getattr(matched, "methods", None) or _METHODS
+            label = method if method in known else "OTHER"
+            metrics.count("http_requests_total", method=label, route=route, status=str(status))
+            metrics.observe("http_request_ms", latency_ms, method=label, route=route)
+
+
+class _Answer:
+    """Passes an answer on with its request id, and remembers what the log needs."""
+
+    __slots__ = ("_request_id", "_send", "bytes", "headers", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = (_REQUEST_ID, request_id.encode("ascii"))
+        self.status = 0
+        self.bytes = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = message["headers"] = [*message.get("headers", ()), self._request_id]
+        else:
+            self.bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    @property
+    def is_event_stream(self) -> bool:
+        return any(
+            name == b"content-type" and value.startswith(EVENT_STREAM.encode("ascii"))
+            for name, value in self.headers
+        )
+
+
+async def _answer_error(error: Exception, answer: _Answer, scope: Scope, receive: Receive) -> None:
+    """Log an error and tell it in the form that is still possible.
+
+    Before the first byte that is a problem response, in an event stream an `error` event, and
+    else the server closes the connection on an answer that has no end.
+    """
+    problem, headers = problem_of(error)
+    _log_error(error, problem)
+    if not answer.status:
+        await ProblemResponse(problem, headers=headers)(scope, receive, answer.send)
+    elif answer.is_event_stream:
+        body = event("error", problem)
+        await answer.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _log_error(error: Exception, problem: Problem) -> None:
+    # Whoever is told to come back is turned away on purpose, and under load that is most of them.
+    on_purpose = isinstance(error, HTTPException) and "Retry-After" in (error.headers or ())
+    if problem.status < _SERVER_ERROR or on_purpose:
+        _log.debug("request_refused", code=problem.code, detail=problem.detail)
+    elif isinstance(error, RateLimitError | TimeoutError | HTTPException):
+        _log.warning("request_failed", code=problem.code, error=str(error))
+    else:
+        known = isinstance(error, AppError)
+        _log.error("request_failed", code=problem.code, expected=known, exc_info=error)
+
+
+def _route_of(scope: Scope) -> BaseRoute | None:
+    """Return the route that the path has, also of a request that was refused before it."""
+    route: BaseRoute | None = scope.get("route")
+    if route is None and "app" in scope:
+        routes: list[BaseRoute] = scope["app"].router.routes
+        route = next((each for each in routes if each.matches(scope)[0] is not Match.NONE), None)
+    return route
+
+
+def _given_request_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == _REQUEST_ID:
+            text: str = value.decode("latin-1")
+            return text if valid_request_id(text) else None
+    return None

@@ -1,0 +1,211 @@
+"""Problem details (RFC 9457): the one place where an error becomes an HTTP answer.
+
+`type` stays `about:blank`, so `title` is the status's phrase; what a program tells errors apart by
+is the member `code`. An answer with a status of 500 or above says nothing of its cause: that is in
+the log, under the same request id.
+"""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from http.client import responses
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gwkit.errors import (
+    AppError,
+    BudgetExceededError,
+    DocumentNotFoundError,
+    IngestError,
+    LLMError,
+    ProviderError,
+    ProviderTimeoutError,
+    RateLimitError,
+    RefusalError,
+    RetrievalError,
+    TokenLimitError,
+    UnknownModelError,
+    UnsupportedTypeError,
+)
+from gwkit.models.messages import Strict
+from gwkit.telemetry.context import request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MEDIA_TYPE", "FieldError", "Problem", "ProblemResponse", "problem_of"]
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+# What FastAPI says of a body that it could not read, whatever the reason.
+_UNREAD: Final = "There was an error parsing the body"
+# A number with more digits than Python reads is a plain ValueError, so it stands last.
+_UNREAD_BECAUSE: Final[Mapping[type[BaseException], str]] = {
+    UnicodeDecodeError: "the body is not UTF-8, which JSON has to be",
+    RecursionError: "the JSON in the body is nested too deeply",
+    ValueError: "a number in the JSON of the body has too many digits",
+    BaseException: "the body could not be read",
+}
+_NOT_JSON: Final = "this was not sent as JSON: set the header `Content-Type: application/json`"
+
+_MOST_ERRORS: Final = 50
+_MOST_LOCATION_CHARACTERS: Final = 100
+
+
+class FieldError(Strict):
+    """One thing that is wrong with a request: where, and what; never the value itself."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+
+
+class Problem(Strict):
+    """What went wrong, for a person (`detail`) and for a program (`status`, `code`)."""
+
+    type: str = "about:blank"
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    code: str
+    detail: str
+    request_id: str | None = None
+    errors: tuple[FieldError, ...] | None = None
+
+
+class _Rule(NamedTuple):
+    """How one class of errors is answered; without a `detail` the error's own text is shown."""
+
+    status: int
+    code: str
+    detail: str | None = None
+
+
+_UNEXPECTED: Final = _Rule(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "internal_error",
+    "something went wrong here; the log has it under this request id",
+)
+
+# Looked up along the error's class hierarchy, so the nearest entry wins.
+_RULES: Final[Mapping[type[Exception], _Rule]] = {
+    Exception: _UNEXPECTED,
+    AppError: _UNEXPECTED,
+    TimeoutError: _Rule(
+        HTTPStatus.GATEWAY_TIMEOUT, "timeout", "the request took longer than is allowed"
+    ),
+    IngestError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_document"),
+    UnsupportedTypeError: _Rule(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
+    RetrievalError: _Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE, "index_unavailable", "the index could not answer"
+    ),
+    DocumentNotFoundError: _Rule(HTTPStatus.NOT_FOUND, "document_not_found"),
+    LLMError: _Rule(HTTPStatus.BAD_GATEWAY, "model_failed", "the model could not answer"),
+    RateLimitError: _Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE, "model_busy", "the model takes no more calls for now"
+    ),
+    BudgetExceededError: _Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "budget_exceeded",
+        "the models' budget of this day is used up; Retry-After says when the next one begins",
+    ),
+    ProviderTimeoutError: _Rule(
+        HTTPStatus.GATEWAY_TIMEOUT, "model_timeout", "the model did not answer in time"
+    ),
+    RefusalError: _Rule(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "refused", "the model declined to answer this"
+    ),
+    TokenLimitError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_tokens"),
+    UnknownModelError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
+}
+
+# Python has renamed some statuses over its versions; these names are part of the interface.
+_CODES: Final[Mapping[int, str]] = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_incomplete",
+    413: "too_large",
+    415: "unsupported_type",
+    422: "invalid_request",
+    429: "too_many_requests",
+    431: "headers_too_large",
+    503: "unavailable",
+}
+
+
+class ProblemResponse(Response):
+    """A problem as an HTTP response."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, *, headers: Mapping[str, str] | None = None) -> None:
+        body = problem.model_dump_json(exclude_none=True)
+        super().__init__(body, status_code=problem.status, headers=headers)
+
+
+def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
+    """Return how an error is told to the caller, and the headers that belong to it."""
+    if isinstance(error, RequestValidationError):
+        return _invalid_request(error), {}
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.status_code, f"http_{error.status_code}")
+        return _problem(_Rule(error.status_code, code), _told(error)), dict(error.headers or {})
+    rule = next(_RULES[cls] for cls in type(error).__mro__ if cls in _RULES)
+    if isinstance(error, IngestError) and error.passing:
+        rule = rule._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)
+    headers: dict[str, str] = {}
+    told = error.retry_after if isinstance(error, ProviderError) else None
+    if isinstance(error, RateLimitError) or told is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(told or 0)))
+    return _problem(rule, str(error)), headers
+
+
+def _problem(rule: _Rule, detail: str, errors: tuple[FieldError, ...] | None = None) -> Problem:
+    return Problem(
+        title=responses.get(rule.status, "Error"),
+        status=rule.status,
+        code=rule.code,
+        detail=rule.detail or detail,
+        request_id=request_id(),
+        errors=errors,
+    )
+
+
+def _told(error: HTTPException) -> str:
+    if error.detail != _UNREAD or error.__cause__ is None:
+        return error.detail
+    cause = error.__cause__
+    return next(text for kind, text in _UNREAD_BECAUSE.items() if isinstance(cause, kind))
+
+
+def _invalid_request(error: RequestValidationError) -> Problem:
+    found = error.errors()
+    detail = "the request is not valid; `errors` says where"
+    if len(found) > _MOST_ERRORS:
+        detail += f" (the first {_MOST_ERRORS} of {len(found)})"
+    errors = tuple(
+        FieldError(loc=tuple(_shown(part) for part in item["loc"]), msg=_message(item))
+        for item in found[:_MOST_ERRORS]
+    )
+    if isinstance(error.body, bytes):  # which is what FastAPI makes of another content type
+        errors = (FieldError(loc=("body",), msg=_NOT_JSON),)
+    return _problem(_Rule(HTTPStatus.UNPROCESSABLE_ENTITY, _CODES[422]), detail, errors)
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    if item.get("type") == "json_invalid":
+        return f"this is no JSON: {item['ctx']['error']}"
+    message: str = item["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def _shown(part: str | int) -> str | int:
+    # The name of an unknown field is the caller's: of any length, even with lone surrogates.
+    if isinstance(part, int):
+        return part
+    return part[:_MOST_LOCATION_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,154 @@
+"""Serving over HTTP with uvicorn, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
+
+from gwkit.errors import ConfigError
+from gwkit.http.protocol import BoundedProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from ipaddress import IPv4Network, IPv6Network
+    from types import FrameType
+
+    from fastapi import FastAPI
+    from pydantic import SecretStr
+
+    from gwkit.http.lifecycle import Lifecycle, Probed
+
+__all__ = ["ServerSettings", "listen", "run", "serve"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class ServerSettings(Protocol):
+    """What the settings say of serving: where, behind whom, and how long a stop may take."""
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Port to listen on; 0 takes any."""
+        ...
+
+    @property
+    def api_keys(self) -> Mapping[str, SecretStr]:
+        """API keys by the names of their users; none leaves the service open."""
+        ...
+
+    @property
+    def allow_unauthenticated(self) -> bool:
+        """Whether others may reach a service without keys."""
+        ...
+
+    @property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks whose `X-Forwarded-For` is believed."""
+        ...
+
+    @property
+    def shutdown_grace_seconds(self) -> float:
+        """Time that running requests get at a stop, in seconds."""
+        ...
+
+
+def serve(app: FastAPI, settings: ServerSettings) -> None:
+    """Serve until SIGINT or SIGTERM; return once what was in flight is finished.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+        AppError: whatever opening the services raises.
+    """
+    with listen(settings) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(run(app, settings, listener))
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """Return a socket that listens on the settings' host and port.
+
+    Raises:
+        ConfigError: the address is taken, not allowed, or not one of this machine's; or others
+            can reach it and nobody would ask them for a key.
+    """
+    if not (_is_loopback(settings.host) or settings.api_keys or settings.allow_unauthenticated):
+        raise ConfigError(
+            f"APP_HOST={settings.host}: others could reach the service, and without APP_API_KEYS "
+            "it answers everybody; set some, or APP_ALLOW_UNAUTHENTICATED=true where something in "
+            "front of it asks who is calling"
+        )
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as exc:
+        raise ConfigError(
+            f"APP_HOST={settings.host} APP_PORT={settings.port}: cannot listen there: "
+            f"{exc.strerror or exc}"
+        ) from exc
+
+
+async def run(app: FastAPI, settings: ServerSettings, listener: socket.socket) -> None:
+    """Serve on an open socket until SIGINT or SIGTERM.
+
+    The application is started and stopped here and not by uvicorn, so that an error of its start
+    reaches the caller as it is. What is in flight at the signal gets the settings'
+    `shutdown_grace_seconds` to finish, and `/readyz` says 503 from then on.
+    """
+    async with app.router.lifespan_context(app):
+        host, port = listener.getsockname()[:2]
+        _log.info("listening", host=host, port=port)
+        await _Server(app, settings).serve(sockets=[listener])
+        _log.info("stopped")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is draining, and ends without raising the signal again.
+
+    uvicorn would raise it to end the process, before the services are closed.
+    """
+
+    def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
+        config = uvicorn.Config(
+            app,
+            http=BoundedProtocol,
+            # Nothing here talks over WebSockets, and what does not ask for a key must not either.
+            ws="none",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds),
+        )
+        super().__init__(config)
+        self._lifecycle: Lifecycle[Probed] = app.state.lifecycle
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._lifecycle.draining = True
+        super().handle_exit(sig, frame)

@@ -1,0 +1,5 @@
+"""The index port, and the embedded index."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,288 @@
+"""Threads and connections of one index file: one that writes, some that read.
+
+No call into SQLite happens on the event loop. A job runs in one thread with one connection, in a
+copy of the caller's context, so its log lines carry the caller's request id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from contextvars import copy_context
+from enum import Enum
+from typing import TYPE_CHECKING, TypeVar
+
+from gwkit.errors import RetrievalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Result = TypeVar("Result")
+
+__all__ = [
+    "BUSY_SECONDS",
+    "READERS",
+    "Access",
+    "Connections",
+    "connect",
+    "explained",
+    "is_refusal",
+    "log_ahead",
+]
+
+READERS = 4
+"""Threads that read; more searches at once than that wait for one another."""
+
+BUSY_SECONDS = 60.0
+"""How long a write waits for another process's; its transactions take milliseconds each."""
+
+_RETRY_SECONDS = 0.01
+
+_LOG_PAGES = 4_000
+"""Pages in the log before they are brought into the file: 16 MB, four times SQLite's default, as
+most of them are written several times in the course of an ingestion."""
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY})
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+class Access(Enum):
+    """What may be done to the file; the values are SQLite's URI parameters."""
+
+    WRITE = "mode=rwc"
+    READ = "mode=ro"
+    FROZEN = "mode=ro&immutable=1"
+    """Reads a file in a folder that cannot be written: nobody can change it meanwhile."""
+
+
+class Connections:
+    """Runs jobs on an index file.
+
+    Args:
+        path: the file; its folder is made where it may be written.
+        access: what may be done to it.
+    """
+
+    def __init__(self, path: Path, access: Access = Access.WRITE) -> None:
+        self.path = path
+        self._access = access
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._file: os.stat_result | None = None
+        self._damaged = False
+        self._closed = False
+
+    async def read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a job on a connection that cannot write, in one read transaction.
+
+        Raises:
+            RetrievalError: the index is closed, or SQLite could not do it.
+        """
+        return await self._run(self._readers, self._read, job)
+
+    async def write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a job that begins and ends its own transactions.
+
+        Raises:
+            RetrievalError: the index is closed, or SQLite could not do it.
+        """
+        return await self._run(self._writer, self._write, job)
+
+    def check(self) -> None:
+        """Look through the whole file, if a job has found it damaged: it may have been mended.
+
+        A connection of its own looks, for the others may keep pages from before.
+
+        Raises:
+            RetrievalError: it is damaged still.
+        """
+        if self._damaged:
+            with closing(connect(self.path, self._access)) as fresh:
+                (found,) = fresh.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                told = f"the index {self.path} {_advice(sqlite3.SQLITE_CORRUPT)} ({found})"
+                raise RetrievalError(told)
+            self._damaged = False
+
+    async def close(self) -> None:
+        """Let running jobs end, then close every connection; may be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._shut_down)
+
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        run: Callable[[Callable[[sqlite3.Connection], Result]], Result],
+        job: Callable[[sqlite3.Connection], Result],
+    ) -> Result:
+        if self._closed:
+            raise RetrievalError("the index is closed")
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(threads, context.run, run, job)
+
+    def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+        with explained(self.path), self._noted_damage():
+            connection = self._connection(read_only=True)
+            connection.execute("BEGIN")
+            try:
+                return job(connection)
+            finally:
+                # SQLite ends the transaction by itself after some errors.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def _write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+        with explained(self.path), self._noted_damage():
+            return job(self._connection(read_only=False))
+
+    def _connection(self, *, read_only: bool) -> sqlite3.Connection:
+        """Return this thread's own connection.
+
+        Raises:
+            RetrievalError: the file is no longer the one that the first of them is to.
+        """
+        if self._file is not None:
+            self._check_file(self._file)
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            if not read_only and self._access is Access.WRITE:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = connect(self.path, self._access)
+            self._opened.append(connection)
+            self._file = self._file or self.path.stat()
+            connection.execute(f"PRAGMA query_only = {int(read_only)}")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def _noted_damage(self) -> Iterator[None]:
+        """Note that the file is damaged, and let the thread open it anew: it keeps what it read.
+
+        Raises:
+            sqlite3.Error: as it came.
+        """
+        try:
+            yield
+        except sqlite3.Error as exc:
+            if _code(exc) in _DAMAGED:
+                self._damaged = True
+                connection = self._local.__dict__.pop("connection", None)
+                if connection is not None:
+                    self._opened.remove(connection)
+                    connection.close()
+            raise
+
+    def _check_file(self, opened: os.stat_result) -> None:
+        """Refuse to go on with a file that was removed or replaced: what is in it has no name.
+
+        The system keeps such a file as long as it is open, so SQLite would go on writing to it.
+
+        Raises:
+            RetrievalError: another file, or none, is in its place.
+        """
+        try:
+            is_there = os.path.samestat(opened, self.path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise RetrievalError(
+                f"the index {self.path} was removed or replaced while it was open; start again"
+            )
+
+    def _shut_down(self) -> None:
+        self._readers.shutdown()
+        self._writer.shutdown()
+        for connection in self._opened:
+            connection.close()
+
+
+def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
+    """Return a connection in autocommit mode, which any thread may use, one at a time."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{access.value}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        # A power cut may take back the last commits, never damage the file; text, vectors and
+        # ledger entry go together, so the next ingestion does such a document again.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+    except BaseException:  # a file may turn out to be damaged here, and no caller has it to close
+        connection.close()
+        raise
+    return connection
+
+
+def log_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers go on beside a writer, which the file remembers.
+
+    Several processes may do this to a new file at once, and here SQLite does not wait by itself.
+
+    Raises:
+        sqlite3.OperationalError: the file cannot be written, or stays locked.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if _code(exc) not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise what goes wrong underneath as an error that says what to do.
+
+    Raises:
+        RetrievalError: in place of the error underneath.
+    """
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise RetrievalError(f"the index {path} {_advice(_code(exc))} ({exc})") from exc
+    except OSError as exc:
+        raise RetrievalError(f"the index {path} cannot be made ({exc})") from exc
+    except UnicodeEncodeError as exc:
+        raise RetrievalError("a text for the index is no valid Unicode") from exc
+
+
+def is_refusal(error: RetrievalError) -> bool:
+    """Say whether the system let nobody write, as an error of `explained` tells."""
+    return isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) in _REFUSED
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _advice(code: int) -> str:
+    if code in _DAMAGED:
+        return "is damaged or no index; move it away and ingest the documents again"
+    if code in _REFUSED:
+        return "cannot be opened and written; check the path and its permissions"
+    if code in _BUSY:
+        return f"was locked by another process for {BUSY_SECONDS:.0f} seconds"
+    if code in _NO_ROOM:
+        return "could not be written; look whether the disk is full or failing"
+    return "could not do it"

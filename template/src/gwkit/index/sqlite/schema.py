@@ -1,0 +1,241 @@
+"""The layout of the index file: made here, recognised here.
+
+A document's rows in `documents` and `metadata`, its chunks, their text in `fts`, its vectors and
+its entry in `changes` are always written in one transaction.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from gwkit.errors import IndexMismatchError, RetrievalError
+from gwkit.index.manifest import Manifest
+from gwkit.index.sqlite.connections import log_ahead
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "APPLICATION_ID",
+    "LAYOUT",
+    "check",
+    "check_whole",
+    "is_made",
+    "make",
+    "prepare",
+    "read_manifest",
+]
+
+APPLICATION_ID = 0x47_72_57_6B
+"""Marks a SQLite file as an index of this service ("GrWk")."""
+
+LAYOUT = 2
+"""Number of the layout below. An older one is brought up to it, a newer one refused."""
+
+_OLDEST_SQLITE = (3, 37, 0)
+_OBJECT = re.compile(r"^(CREATE (?:VIRTUAL )?(?:TABLE|INDEX) )")
+
+_SCHEMA = (
+    # One row. `epoch` differs in every index that was ever made, also at the same path; `version`
+    # grows with every write.
+    """CREATE TABLE state (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        epoch INTEGER NOT NULL,
+        version INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE manifest (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        embedder TEXT NOT NULL,
+        dimension INTEGER NOT NULL,
+        chunker TEXT NOT NULL
+    ) STRICT""",
+    # The ledger. AUTOINCREMENT, for an id that came back would confuse the log of changes.
+    """CREATE TABLE documents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        content_hash TEXT NOT NULL,
+        source TEXT NOT NULL,
+        chunks INTEGER NOT NULL,
+        indexed_at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE metadata (
+        document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (document, key)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX metadata_by_value ON metadata (key, value, document)",
+    """CREATE TABLE chunks (
+        id INTEGER PRIMARY KEY,
+        document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        headings TEXT NOT NULL,
+        UNIQUE (document, position)
+    ) STRICT""",
+    # Holds the text of the chunks as well as its index; the rowid is the chunk's.
+    """CREATE VIRTUAL TABLE fts USING fts5(
+        title, headings, text, tokenize = 'porter unicode61 remove_diacritics 2'
+    )""",
+    # One row for each document, as vectors are only ever read and written so: little-endian
+    # float32 of shape (chunks, dimension), whose first row belongs to the chunk `first`.
+    """CREATE TABLE vectors (
+        document INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE,
+        first INTEGER NOT NULL,
+        vectors BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE failures (
+        path TEXT PRIMARY KEY,
+        reason TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        failed_at TEXT NOT NULL,
+        source TEXT NOT NULL,
+        kind TEXT NOT NULL DEFAULT 'permanent',
+        first_failed_at TEXT NOT NULL DEFAULT '',
+        content_hash TEXT NOT NULL DEFAULT ''
+    ) STRICT, WITHOUT ROWID""",
+    # When a document was last written or removed: what a process must read again to catch up.
+    # Without a foreign key, for it outlives the document.
+    """CREATE TABLE changes (
+        document INTEGER PRIMARY KEY,
+        version INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX changes_by_version ON changes (version, document)",
+)
+
+# What brings a file of a layout up to the next one; each adds, so that nothing is lost.
+_UPGRADES = {
+    1: (
+        "ALTER TABLE failures ADD COLUMN kind TEXT NOT NULL DEFAULT 'permanent'",
+        "ALTER TABLE failures ADD COLUMN first_failed_at TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE failures ADD COLUMN content_hash TEXT NOT NULL DEFAULT ''",
+        "UPDATE failures SET first_failed_at = failed_at",
+    ),
+}
+
+
+def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Make the index in an empty file, or check the one that is there.
+
+    Args:
+        connection: to the file, in autocommit mode.
+        manifest: what the index is to be made with.
+
+    Raises:
+        IndexMismatchError: the index was made with another manifest or layout.
+        RetrievalError: the file is another program's, or SQLite is too old.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise RetrievalError(
+            f"SQLite {sqlite3.sqlite_version} is too old for the index: use a Python with "
+            f"{'.'.join(map(str, _OLDEST_SQLITE))} or newer"
+        )
+    # Looked at before anything is set, for another program's file must stay as it is.
+    is_made(connection)
+    log_ahead(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if is_made(connection):
+            _upgrade(connection)
+            check(connection, manifest)
+        else:
+            make(connection)
+            connection.execute("INSERT INTO state VALUES (1, ?, 1)", (secrets.randbits(62),))
+            connection.execute(
+                "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker)", asdict(manifest)
+            )
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def read_manifest(connection: sqlite3.Connection, schema: str = "main") -> Manifest:
+    """Return what the index was made with."""
+    row = connection.execute(
+        f"SELECT embedder, dimension, chunker FROM {schema}.manifest"  # noqa: S608 - a schema of ours
+    ).fetchone()
+    return Manifest(*row)
+
+
+def is_made(connection: sqlite3.Connection, schema: str = "main") -> bool:
+    """Say whether the file holds an index; an empty file does not.
+
+    Raises:
+        RetrievalError: it is another program's.
+    """
+    # In this order, as another process may make the index in between: the mark is never missed
+    # where there are tables.
+    (objects,) = connection.execute(
+        f"SELECT count(*) FROM {schema}.sqlite_schema"  # noqa: S608 - a schema of ours
+    ).fetchone()
+    (application,) = connection.execute(f"PRAGMA {schema}.application_id").fetchone()
+    if application == APPLICATION_ID:
+        return bool(objects)
+    if application or objects:
+        raise RetrievalError("the file is another program's database, not an index")
+    return False
+
+
+def check(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Refuse an index that was made with something else.
+
+    Raises:
+        IndexMismatchError: another manifest, or another layout.
+    """
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    if layout != LAYOUT:
+        raise IndexMismatchError({"layout": (str(layout), str(LAYOUT))})
+    if differences := read_manifest(connection).differences(manifest):
+        raise IndexMismatchError(differences)
+
+
+def check_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that was cut off: SQLite itself only notices where it reads what is missing.
+
+    Args:
+        connection: to the file, in a read transaction.
+        path: the file.
+
+    Raises:
+        RetrievalError: it is shorter than its own header tells.
+    """
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    log = path.with_name(path.name + "-wal")
+    # What is in the log need not be in the file yet.
+    if (not log.exists() or not log.stat().st_size) and path.stat().st_size < pages * size:
+        raise RetrievalError(
+            f"the index {path} is damaged or no index; move it away and ingest the documents again "
+            "(its end is missing)"
+        )
+
+
+def make(connection: sqlite3.Connection, schema: str = "main") -> None:
+    """Make the tables, in place of all that the file has."""
+    # The full-text table first, which takes its own tables along; then children before parents.
+    tables = connection.execute(
+        f"""SELECT name FROM {schema}.sqlite_schema
+        WHERE type = 'table' AND name NOT GLOB 'sqlite_*'
+        ORDER BY sql LIKE 'CREATE VIRTUAL TABLE%' DESC, rowid DESC"""  # noqa: S608 - as above
+    ).fetchall()
+    for (name,) in tables:
+        connection.execute(f'DROP TABLE IF EXISTS {schema}."{name}"')
+    # A pragma takes no parameters.
+    connection.execute(f"PRAGMA {schema}.application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA {schema}.user_version = {LAYOUT}")
+    for statement in _SCHEMA:
+        connection.execute(_OBJECT.sub(rf"\1{schema}.", statement, count=1))
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    while layout in _UPGRADES:
+        for statement in _UPGRADES[layout]:
+            connection.execute(statement)
+        layout += 1
+        connection.execute(f"PRAGMA user_version = {layout}")

@@ -1,0 +1,181 @@
+"""What is written to an index file: every function here runs in the transaction it is given."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from gwkit.documents import Chunk, Document
+    from gwkit.index.ledger import Failure
+    from gwkit.models.ports import Vectors
+
+__all__ = ["adopt", "fail", "forget", "remove", "replace", "transaction"]
+
+_ROWS_OF_A_STATEMENT = 50
+"""Few enough for the parameters that every build of SQLite takes: 999 together."""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[int]:
+    """Write all or nothing, and yield the version that the index has afterwards.
+
+    Begins as a writer, so that a wait for another process comes before the first read.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute(
+            "UPDATE state SET version = version + 1 RETURNING version"
+        ).fetchone()
+        yield version
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors, such as a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def replace(
+    connection: sqlite3.Connection,
+    version: int,
+    document: Document,
+    chunks: Sequence[Chunk],
+    vectors: Vectors,
+) -> None:
+    """Write a document in place of its older version and its failure."""
+    known = _row(connection, document.id)
+    (row,) = connection.execute(
+        """INSERT INTO documents (path, title, content_hash, source, chunks, indexed_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (path) DO UPDATE SET title = excluded.title,
+            content_hash = excluded.content_hash, source = excluded.source,
+            chunks = excluded.chunks, indexed_at = excluded.indexed_at
+        RETURNING id""",
+        (
+            document.id,
+            document.title,
+            document.content_hash,
+            document.source,
+            len(chunks),
+            _now(),
+        ),
+    ).fetchone()
+    if known is not None:
+        _drop_content(connection, row)
+    _insert(connection, "metadata", [(row, key, value) for key, value in document.metadata.items()])
+    (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()
+    _insert(
+        connection,
+        "chunks",
+        [
+            (id_, row, chunk.position, json.dumps(chunk.headings, ensure_ascii=False))
+            for id_, chunk in enumerate(chunks, start=first)
+        ],
+    )
+    _insert(
+        connection,
+        "fts (rowid, title, headings, text)",
+        [
+            (id_, document.title, "\n".join(chunk.headings), chunk.text)
+            for id_, chunk in enumerate(chunks, start=first)
+        ],
+    )
+    connection.execute(
+        "INSERT INTO vectors VALUES (?, ?, ?)",
+        (row, first, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
+    )
+    forget(connection, document.id)
+    _note_change(connection, version, row)
+
+
+def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
+    """Record where an indexed document comes from, and forget its failure."""
+    found = connection.execute("UPDATE documents SET source = ? WHERE path = ?", (source, path))
+    if found.rowcount:
+        forget(connection, path)
+
+
+def remove(connection: sqlite3.Connection, version: int, path: str) -> bool:
+    """Remove a document and its failure; say whether there was either."""
+    failed = forget(connection, path)
+    row = _row(connection, path)
+    if row is not None:
+        _drop_content(connection, row)
+        connection.execute("DELETE FROM documents WHERE id = ?", (row,))
+        _note_change(connection, version, row)
+    return failed or row is not None
+
+
+def fail(connection: sqlite3.Connection, failure: Failure) -> None:
+    """Record that a document failed, and count the attempt."""
+    connection.execute(
+        """INSERT INTO failures
+            (path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash)
+        VALUES (:path, :reason, 1, :now, :source, :kind, :now, :content_hash)
+        ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1,
+            failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
+            content_hash = excluded.content_hash""",
+        {
+            "path": failure.document,
+            "reason": failure.reason,
+            "source": failure.source,
+            "kind": failure.kind,
+            "content_hash": failure.content_hash,
+            "now": _now(),
+        },
+    )
+
+
+def forget(connection: sqlite3.Connection, path: str) -> bool:
+    """Forget a document's failure; say whether there was one."""
+    return bool(connection.execute("DELETE FROM failures WHERE path = ?", (path,)).rowcount)
+
+
+def _row(connection: sqlite3.Connection, path: str) -> int | None:
+    found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+    return int(found[0]) if found else None
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows, many with one statement.
+
+    SQLite leaves the interpreter to other threads while a statement runs, and to get it back takes
+    up to 5 ms where one of them computes.
+    """
+    for start in range(0, len(rows), _ROWS_OF_A_STATEMENT):
+        some = rows[start : start + _ROWS_OF_A_STATEMENT]
+        places = ", ".join(["?"] * len(some[0]))
+        values = ", ".join([f"({places})"] * len(some))
+        connection.execute(
+            f"INSERT INTO {table} VALUES {values}",  # noqa: S608 - a table of ours
+            list(chain.from_iterable(some)),
+        )
+
+
+def _drop_content(connection: sqlite3.Connection, document: int) -> None:
+    connection.execute(
+        "DELETE FROM fts WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)", (document,)
+    )
+    for table in ("chunks", "vectors", "metadata"):
+        connection.execute(f"DELETE FROM {table} WHERE document = ?", (document,))  # noqa: S608 - a table of ours
+
+
+def _note_change(connection: sqlite3.Connection, version: int, document: int) -> None:
+    connection.execute(
+        """INSERT INTO changes VALUES (?, ?)
+        ON CONFLICT (document) DO UPDATE SET version = excluded.version""",
+        (document, version),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,282 @@
+"""Take secrets out of what is logged or shown, and control characters out of what people read.
+
+Three nets, because each has holes: the literal values of the secrets in the settings, the names of
+fields that hold secrets, and the shapes of well-known credentials in any text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from json import dumps
+from typing import Final, TypeAlias
+from urllib.parse import quote, quote_plus
+
+from pydantic import SecretBytes, SecretStr
+
+__all__ = ["MASK", "Plain", "Redactor", "escape_controls", "escape_json", "secret_values"]
+
+MASK: Final = "**********"
+"""What stands in the place of a secret; the same that `SecretStr` shows."""
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+"""What JSON can say."""
+
+# A shorter literal would be found in innocent text everywhere.
+_SHORTEST_SECRET = 4
+_SHORT = 64
+_DEEPEST = 8
+_WIDEST = 2**63 - 1
+_PLAIN = (float, bool, type(None))
+
+_Container: TypeAlias = Mapping[object, object] | Sequence[object] | AbstractSet[object]
+_CONTAINERS = (Mapping, Sequence, AbstractSet)
+_TEXT_LIKE = (bytes, bytearray, memoryview, range)
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset({
+    "apikey", "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials",
+    "jwt", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets",
+})  # fmt: skip
+_SECRET_ENDS = tuple(f" {end}" for end in (
+    "token", "access tokens", "api tokens", "auth tokens", "bearer tokens", "refresh tokens",
+    "session tokens", "api key", "api keys", "access key", "access keys", "private key",
+    "private keys", "signing key", "encryption key",
+))  # fmt: skip
+# `password_length` and `secrets_found` are numbers about secrets.
+_MEASURES = frozenset({
+    "bytes", "count", "found", "length", "limit", "ms", "seconds", "size", "total", "used",
+})  # fmt: skip
+
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+# What stands between a name and its value in `name=value`, `"name": "value"`, `('name', 'value')`.
+_BETWEEN = r"b?[\"']?\s*(?:[=:,]\s*b?(?=[\"'])|=(?!=)\s*(?=[^\s\"'])|:\s*(?=[^\s\"']))"
+
+# Each pattern goes with texts of which one must occur, in lower case: looking for those first
+# saves most of the time on a text without secrets.
+_SHAPES: Final = (
+    # Keys with a known prefix.
+    (
+        ("sk-", "sk_", "rk_", "pcsk_", "github_pat_", "glpat-", "xox", "aiza"),
+        (
+            r"(?<![A-Za-z0-9])"
+            r"(?:sk-|[sr]k_(?:live|test)_|pcsk_|github_pat_|glpat-|xox[abeoprs]-|AIza)"
+            r"[A-Za-z0-9_-]{8,}"
+        ),
+        MASK,
+    ),
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hf_", "gsk_", "xai-", "akia", "asia"),
+        (
+            r"(?<![A-Za-z0-9])"
+            r"(?:(?:gh[pousr]_|hf_|gsk_|xai-)[A-Za-z0-9]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,})"
+        ),
+        MASK,
+    ),
+    # HTTP authentication: RFC 6750 and RFC 7617.
+    (("bearer",), r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{6,}", rf"\1{MASK}"),
+    (
+        ("basic",),
+        r"(?i)(\bbasic\s+)(?-i:(?=[a-z/+]*[A-Z0-9=]))[A-Za-z0-9+/]{8,}={0,2}",
+        rf"\1{MASK}",
+    ),
+    # The password in a URL, or a token in the user's place: RFC 3986, section 3.2.1.
+    (("://",), r"(://[^\s#/?:@]*:)[^\s#/?]+(?=@)", rf"\1{MASK}"),
+    (("://",), r"(://)[^\s#/?:@]{20,}(?=@)", rf"\1{MASK}"),
+    # JSON Web Tokens (RFC 7519), and private keys in PEM (RFC 7468).
+    (("eyj",), r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
+    (
+        ("private key-----",),
+        r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)",
+        rf"\1{MASK}",
+    ),
+    # Headers, up to the end of the line or of the quotes.
+    (
+        ("authorization", "cookie"),
+        rf"(?i)((?:authorization|cookie){_BETWEEN})(?:{_QUOTED}|[^\r\n\"']+)",
+        rf"\1{MASK}",
+    ),
+    (
+        ("key", "token", "secret", "passw", "pwd", "passphrase"),
+        (
+            r"(?i)((?:(?:api|access|private)[_-]?key|token|secret|passwo?r?d|pwd|passphrase)"
+            rf"{_BETWEEN})(?:{_QUOTED}|[^\s&;,\"'(){{}}]+)"
+        ),
+        rf"\1{MASK}",
+    ),
+)
+_PATTERNS = tuple((hints, re.compile(shape), mask) for hints, shape, mask in _SHAPES)
+_HINTS = re.compile("|".join(re.escape(hint) for hints, _, _ in _SHAPES for hint in hints))
+
+# Line ends and terminal codes (C0, DEL, C1), the marks that turn the direction of text (UAX 9),
+# what has no width, tags, and lone surrogates, which no terminal can be sent. Joiners are part of
+# how some scripts and emoji are written, but not beside ASCII.
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    r"|(?:(?<=[ -~])|(?<![\s\S]))[\u200c\u200d]|[\u200c\u200d](?=[ -~]|\Z)"
+)
+
+
+def escape_controls(text: str, *, keep: str = "") -> str:
+    r"""Return the text with what steers a terminal, or cannot be seen, written out as in `\x1b`.
+
+    These are the control characters and line ends, the marks that change the direction of writing
+    (https://trojansource.codes), and characters without a width.
+
+    Args:
+        text: any text.
+        keep: characters to leave as they are, such as a newline.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+
+    def escaped(match: re.Match[str]) -> str:
+        code = match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
+        return match[0] if match[0] in keep else code
+
+    return _CONTROLS.sub(escaped, text)
+
+
+def escape_json(document: str) -> str:
+    """Return a JSON document on one line that means the same, with these characters escaped.
+
+    Some readers of lines also end one at U+0085 or U+2028, which JSON may hold as they are.
+    """
+    if document.isascii() and "\x7f" not in document:
+        return document
+
+    def escaped(match: re.Match[str]) -> str:
+        units = match[0].encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+    return _CONTROLS.sub(escaped, document)
+
+
+def secret_values(settings: object) -> frozenset[str]:
+    """Return the plain values of all secrets among the settings, also of those in mappings."""
+    return frozenset(secret for value in vars(settings).values() for secret in _secrets(value))
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode("utf-8", "replace")
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+
+
+class Redactor:
+    """Replaces secrets by `MASK`.
+
+    Args:
+        secrets: literal values to take out wherever they occur, also in their URL, JSON and
+            Python notations.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        notations = {
+            notation
+            for secret in secrets
+            if len(secret) >= _SHORTEST_SECRET
+            for notation in (
+                secret,
+                quote(secret),
+                quote(secret, safe=""),
+                quote_plus(secret),
+                dumps(secret)[1:-1],
+                dumps(secret, ensure_ascii=False)[1:-1],
+                repr(secret)[1:-1],
+            )
+        }
+        # A secret that contains another goes first, or the rest of it would remain.
+        self._literals = tuple(sorted(notations, key=lambda text: (-len(text), text)))
+        # Names, events, routes and most other values of a log come again and again.
+        self._seen_before = lru_cache(maxsize=4_096)(self.text)
+        self._name = lru_cache(maxsize=2_048)(lambda name: (self.text(name), _names_secret(name)))
+
+    def known(self, text: str) -> str:
+        """Return the text without the secrets that were given."""
+        for literal in self._literals:
+            if literal in text:
+                text = text.replace(literal, MASK)
+        return text
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets, given or of a known shape."""
+        text = self.known(text)
+        lowered = text.lower()
+        if _HINTS.search(lowered):
+            for hints, pattern, replacement in _PATTERNS:
+                if any(hint in lowered for hint in hints):
+                    text = pattern.sub(replacement, text)
+        return text
+
+    def short(self, text: str) -> str:
+        """Return what `text` returns; a short text that comes again is not searched again."""
+        return self._seen_before(text) if len(text) <= _SHORT else self.text(text)
+
+    def fields(
+        self, fields: Mapping[str, object], depth: int = 0, *, into: dict[str, Plain] | None = None
+    ) -> dict[str, Plain]:
+        """Return fields without secrets, in names and in values, as what JSON can say.
+
+        Args:
+            fields: their values by their names.
+            depth: how deep in other fields they are.
+            into: what they are added to; a new dict by default.
+        """
+        plain = {} if into is None else into
+        names, seen_before = self._name, self._seen_before
+        for name, value in fields.items():
+            kind = type(value)
+            shown, secret = names(name)
+            if secret and value is not None:
+                plain[shown] = MASK
+            elif kind is str and len(value) <= _SHORT:  # type: ignore[arg-type]  # a text
+                plain[shown] = seen_before(value)
+            elif kind in _PLAIN or (kind is int and -_WIDEST <= value <= _WIDEST):  # type: ignore[operator]  # a number
+                plain[shown] = value  # type: ignore[assignment]  # of a kind that is plain
+            else:
+                plain[shown] = self.value(value, depth)
+        return plain
+
+    def value(self, value: object, depth: int = 0) -> Plain:
+        """Return any value without secrets, as what JSON can say."""
+        if isinstance(value, str):
+            return self.short(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, int) and -_WIDEST <= value <= _WIDEST:
+            return int(value)
+        if isinstance(value, _CONTAINERS) and not isinstance(value, _TEXT_LIKE):
+            return self._container(value, depth + 1)
+        return self.text(_shown(value))
+
+    def _container(self, value: _Container, depth: int) -> Plain:
+        if depth > _DEEPEST:
+            return "…"
+        if isinstance(value, Mapping):
+            return self.fields({_shown(key): item for key, item in value.items()}, depth)
+        return [self.value(item, depth) for item in value]
+
+
+def _shown(value: object) -> str:
+    """Return the value as text, whatever its class makes of that."""
+    try:
+        return str(value)
+    except Exception as exc:  # noqa: BLE001 - what is logged must never stop what is done
+        return f"<{type(value).__name__}: {type(exc).__name__}>"
+
+
+def _names_secret(name: str) -> bool:
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not words or words[-1] in _MEASURES:
+        return False
+    return not _SECRET_WORDS.isdisjoint(words) or f" {' '.join(words)}".endswith(_SECRET_ENDS)

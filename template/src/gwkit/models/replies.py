@@ -1,0 +1,88 @@
+"""The last step of every provider: a raw reply becomes a `ChatReply`, or an error."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, TypedDict, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gwkit.errors import InvalidResponseError
+from gwkit.models.calls import note_usage
+from gwkit.models.messages import ChatReply
+from gwkit.text.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from gwkit.models.messages import ChatRequest
+
+__all__ = ["RawReply", "RawUsage", "WireModel", "estimated_usage", "parse_reply", "structured"]
+
+_T = TypeVar("_T", bound=BaseModel)
+
+
+class WireModel(BaseModel):
+    """A part of what a provider sends; what it sent is not in the errors, for those are logged."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class RawUsage(TypedDict):
+    """Tokens as a provider counts them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class RawReply(TypedDict):
+    """A reply before anyone has looked at it: the shape is what the provider promises."""
+
+    text: str
+    model: str
+    usage: RawUsage
+
+
+def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
+    """Return the validated reply, after its usage is noted for the call under way.
+
+    Args:
+        raw: what the provider sent.
+        request: what it replies to; with a `reply_type` the text must be JSON of that type.
+
+    Raises:
+        InvalidResponseError: a part is missing, has the wrong type or is out of range.
+    """
+    try:
+        reply = ChatReply.model_validate(raw, strict=True)
+    except ValidationError as exc:
+        raise InvalidResponseError(
+            response=json.dumps(raw, default=str),
+            expected=f"a reply with text, model and usage ({exc.error_count()} problems)",
+        ) from exc
+    note_usage(reply.usage.prompt_tokens, reply.usage.completion_tokens)
+    if request is not None and request.reply_type is not None:
+        structured(reply, request.reply_type)
+    return reply
+
+
+def structured(reply: ChatReply, reply_type: type[_T]) -> _T:
+    """Return what a reply says as JSON, for a request that asked for this type.
+
+    Raises:
+        InvalidResponseError: the text is something else, or was cut short.
+    """
+    try:
+        return reply_type.model_validate_json(reply.text)
+    except ValidationError as exc:
+        # The cause would go to the log with what the model wrote, which is content.
+        raise InvalidResponseError(
+            response=reply.text,
+            expected=f"JSON of {reply_type.__name__} ({exc.error_count()} problems)",
+        ) from None
+
+
+def estimated_usage(request: ChatRequest, text: str) -> RawUsage:
+    """Return about how many tokens a call took, for servers that do not tell."""
+    return {
+        "prompt_tokens": sum(count_tokens(message.content) for message in request.messages),
+        "completion_tokens": count_tokens(text),
+    }

@@ -1,0 +1,250 @@
+"""Passages taken apart into what an answer can quote: sentences, list items, table rows, code.
+
+A passage is text as a reader sees it: blocks with a blank line between them, a list item or table
+row to a line, the cells of a row between bars. Code is what stands in a fence, or looks like code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from gwkit.text.words import vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gwkit.models.messages import Passage
+
+__all__ = ["HEADING_SEPARATOR", "Quote", "QuoteKind", "quotes"]
+
+HEADING_SEPARATOR = " > "
+"""Between the headings of a passage's `heading`, outermost first."""
+
+_FENCED = re.compile(
+    r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?P<code>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S")
+_CODE_SPAN = re.compile(r"`[^`]*`")
+_TABLE_RULE = re.compile(r"[-:| \t]+\Z")
+# Lines for a site generator: a directive (mkdocstrings), or the target of a link.
+_NOT_TEXT = re.compile(r"^[ \t]*(?::{3,}[^\n]*|\[[^\]\n]{1,200}\]:[ \t]*\S+[^\n]*)$", re.MULTILINE)
+_TITLE_MARK = re.compile(r"\#{1,6}[ \t]+")
+_LIKE_CODE = re.compile(
+    r"""
+    \s*(?:
+      [%$>]\s\S                                     # a prompt
+      | (?:\#|//|--|/\*|<[!/?a-zA-Z]|@\w)          # a comment, a tag, a decorator
+      | (?:async|await|class|const|curl|def|docker|export|from|function|git|if|import|let|npm|pip
+          |public|python3?|return|select|sudo|uv|var|with)\b.*[\w"')}\];:(\\,]\s*\Z
+      | ["'\w.\[\]-]+\s*(?:=|:=|\+=)\s*\S           # an assignment
+      | ["'][\w-]+["']\s*:                          # a member of an object
+      | [\w.]+\([^)]*\)?;?\s*\Z                     # a call
+      | [)}\]]+[,;]?\s*\Z                           # the end of one
+      | [a-z][\w./-]*(?:\s+\S+)*\s--?\w             # a command with options
+    )
+    | .*[;{}\\]\s*\Z
+    | (?:\ {4,}|\t)\S
+    """,
+    re.VERBOSE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|incl|[A-Z])\.\Z")
+_SHORTEST_SENTENCE = 3
+_LONGEST_TITLE = 12
+
+
+class QuoteKind(StrEnum):
+    """What a quote is, as far as an answer's layout cares."""
+
+    TITLE = "title"
+    SENTENCE = "sentence"
+    ITEM = "item"
+    ROW = "row"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The smallest part of a passage that can stand in an answer.
+
+    `block` is shared by the sentences of a paragraph, the items of a list and the rows of a table;
+    `order` counts within the passage. Besides its own `words` a quote has those of what it cannot
+    be understood without: the question that it answers (`asked`), the sentence that leads to it
+    (`lead`), and each heading above it (`headings`).
+    """
+
+    passage: int
+    block: int
+    order: int
+    kind: QuoteKind
+    text: str
+    words: frozenset[str]
+    asked: frozenset[str] = frozenset()
+    lead: frozenset[str] = frozenset()
+    headings: tuple[frozenset[str], ...] = ()
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is an item of a numbered list."""
+        return self.kind is QuoteKind.ITEM and self.text.lstrip()[0].isdigit()
+
+    @property
+    def is_set_off(self) -> bool:
+        """Whether it is part of what a sentence with a colon announces."""
+        return self.kind in {QuoteKind.ITEM, QuoteKind.ROW, QuoteKind.CODE}
+
+    @property
+    def context(self) -> frozenset[str]:
+        """The words of what stands above."""
+        return self.asked.union(self.lead, *self.headings)
+
+
+def quotes(passage: Passage) -> list[Quote]:
+    """Return what can be quoted of a passage, in its order.
+
+    A paragraph that ends with a question is no quote, but the next paragraph answers it.
+    """
+    found: list[Quote] = []
+    path = tuple(vocabulary(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
+    asked = path[-1] if passage.heading.endswith("?") else frozenset[str]()
+    title: tuple[frozenset[str], ...] = ()
+    lead = frozenset[str]()
+    for block, (kind, texts) in enumerate(_blocks(passage.text)):
+        if kind is QuoteKind.SENTENCE and texts[-1].endswith("?"):
+            asked, title, lead = vocabulary(" ".join(texts)), (), frozenset()
+            continue
+        if kind is QuoteKind.TITLE:
+            asked, title, lead = frozenset(), (), frozenset()
+        for text in texts:
+            words = vocabulary(text)
+            found.append(
+                Quote(
+                    passage.number,
+                    block,
+                    len(found),
+                    kind,
+                    text,
+                    words,
+                    asked=asked,
+                    lead=lead,
+                    headings=path + title,
+                )
+            )
+            if kind is QuoteKind.SENTENCE:
+                # It leads to the next sentence, or to the list, table or code after it.
+                lead = words
+        if kind is QuoteKind.TITLE:
+            title = (vocabulary(" ".join(texts)),)
+    return found
+
+
+_Block = tuple[QuoteKind, list[str]]
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    start = 0
+    for fenced in _FENCED.finditer(text):
+        yield from _unfenced(text[start : fenced.start()])
+        yield QuoteKind.CODE, [fenced["code"].strip("\n")]
+        start = fenced.end()
+    yield from _unfenced(text[start:])
+
+
+def _unfenced(text: str) -> Iterator[_Block]:
+    text = _NOT_TEXT.sub("", text)
+    paragraphs = [part.strip("\n") for part in _BLANK_LINE.split(text) if part.strip()]
+    for is_code, run in groupby(paragraphs, key=_is_code):
+        if is_code:
+            yield QuoteKind.CODE, ["\n\n".join(run)]
+        else:
+            for paragraph in run:
+                yield from (block for block in _prose(paragraph.splitlines()) if any(block[1]))
+
+
+def _is_code(paragraph: str) -> bool:
+    # A line with a title's mark may as well be a comment, and one with an item's a diff.
+    lines = [
+        line
+        for line in paragraph.splitlines()
+        if not _ITEM.match(line) and not _TITLE_MARK.match(line)
+    ]
+    return sum(bool(_LIKE_CODE.match(line)) for line in lines) * 2 >= len(lines) > 0
+
+
+def _prose(lines: Sequence[str]) -> Iterator[_Block]:
+    for kind, run in groupby(_with_kinds(lines), key=lambda pair: pair[0]):
+        content = [line for _, line in run]
+        match kind:
+            case QuoteKind.ITEM:
+                yield kind, _items(content)
+            case QuoteKind.ROW:
+                yield kind, list(_rows(content))
+            case QuoteKind.TITLE:
+                yield kind, [_TITLE_MARK.sub("", line.strip()) for line in content]
+            case _:
+                yield QuoteKind.SENTENCE, _sentences(" ".join(" ".join(content).split()))
+
+
+def _with_kinds(lines: Sequence[str]) -> Iterator[tuple[QuoteKind, str]]:
+    kind = QuoteKind.SENTENCE
+    for line in lines:
+        if _ITEM.match(line):
+            kind = QuoteKind.ITEM
+        elif line.startswith("|") or " | " in _CODE_SPAN.sub("", line):
+            kind = QuoteKind.ROW
+        elif _TITLE_MARK.match(line) or (len(lines) == 1 and _is_title(line)):
+            kind = QuoteKind.TITLE
+        elif kind is not QuoteKind.ITEM:
+            # A line after an item goes on with it.
+            kind = QuoteKind.SENTENCE
+        yield kind, line
+
+
+def _is_title(line: str) -> bool:
+    return len(line.split()) <= _LONGEST_TITLE and line[-1].isalnum() | (line[-1] in "`)\"'")
+
+
+def _items(lines: Iterable[str]) -> list[str]:
+    items: list[str] = []
+    for line in lines:
+        if _ITEM.match(line):
+            items.append(line.rstrip())
+        else:
+            items[-1] += f" {line.strip()}"
+    return items
+
+
+def _rows(lines: Sequence[str]) -> Iterator[str]:
+    """Yield each row as a line that names its columns, if the first row is their names."""
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in lines
+        if not _TABLE_RULE.match(line)
+    ]
+    names = rows[0] if rows else []
+    if len(rows) == 1 or any(character.isdigit() for name in names for character in name):
+        yield from (" | ".join(row) for row in rows)
+        return
+    for row in rows[1:]:
+        named = zip(names, row, strict=False)
+        yield "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
+
+
+def _sentences(text: str) -> list[str]:
+    found: list[str] = []
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        stop = end.end("closing")
+        # What is as short as `Yes.` says nothing without the sentence after it. Looking only at
+        # both ends of a sentence keeps the time linear in the text.
+        is_long = len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
+        if is_long and not _ABBREVIATION.search(text, max(start, stop - 10), stop):
+            found.append(text[start:stop])
+            start = end.end()
+    return [*found, text[start:]] if text[start:] else found

@@ -1,0 +1,5 @@
+"""The loader port, and the processes in which documents are parsed."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,220 @@
+"""The parser pool: documents that could take for ever are parsed in processes with limits."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gwkit.errors import IngestError, ParseLimitError
+from gwkit.parsing.environment import bare_environment
+from gwkit.parsing.transport import decode_reply, read_frame, write_frame
+from gwkit.parsing.worker import READY
+
+if TYPE_CHECKING:
+    from gwkit.parsing.ports import Loaded, SortingLoader
+
+__all__ = ["ParserPool"]
+
+_PROCESSES = 2
+"""Parser processes at a time: each may take as much memory as the limit allows."""
+
+_DOCUMENTS = 500
+"""Documents after which a process makes room for a fresh one, for parsers leak."""
+
+_START_SECONDS = 60.0
+
+_STOPPING = "was not parsed, for the service stops"
+
+_TOO_MUCH_TIME = getattr(signal, "SIGXCPU", None)
+
+_PROGRAM = """
+import json, sys
+sys.path[:], limits = json.loads(sys.argv[1])
+from gwkit.parsing.worker import main
+main(*limits)
+"""
+
+
+class ParserPool:
+    """Loads documents as a registry does: small text here, all else in processes with limits.
+
+    A process is started when the first such document comes, and takes the next one after it; one
+    that exceeds a limit is killed, and only its document fails. Extensions' loaders run here.
+
+    Args:
+        loaders: what can be read.
+        worker_loaders: what makes the loaders of a process, as `module:name` of a function without
+            arguments.
+        timeout_seconds: most time that a document may take to parse.
+        memory_bytes: most memory of a process, where the system can bound it.
+        max_text_bytes: most text of a document.
+    """
+
+    def __init__(
+        self,
+        loaders: SortingLoader,
+        *,
+        worker_loaders: str,
+        timeout_seconds: float,
+        memory_bytes: int,
+        max_text_bytes: int,
+    ) -> None:
+        self._loaders = loaders
+        self._limits = (worker_loaders, timeout_seconds, memory_bytes, max_text_bytes)
+        self._slots = threading.BoundedSemaphore(_PROCESSES)
+        self._lock = threading.Lock()
+        self._idle: list[_Process] = []
+        self._running: set[_Process] = set()
+        self._closed = False
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes that can be loaded, in lower case and with their dot."""
+        return self._loaders.suffixes
+
+    def load(self, document: str, data: bytes) -> Loaded:
+        """Parse and clean a document; blocks, also while every process is busy.
+
+        Raises:
+            IngestError: the document cannot be read.
+            ParseLimitError: it took too much time or memory, or has crashed its process.
+        """
+        if not self._loaders.is_risky(document, len(data)):
+            return self._loaders.load(document, data)
+        with self._slots:
+            process = self._take(document)
+            try:
+                return decode_reply(document, process.parse(document, data))
+            except ParseLimitError as exc:
+                process.end()
+                if self._closed:
+                    # The process was ended for us, which says nothing about the document.
+                    raise IngestError(document, _STOPPING, passing=True) from exc
+                raise
+            finally:
+                self._give_back(process)
+
+    def close(self) -> None:
+        """End all processes, also those that are at work; may be called again."""
+        with self._lock:
+            self._closed = True
+            running = tuple(self._running)
+        for process in running:
+            process.end()
+
+    def _take(self, document: str) -> _Process:
+        with self._lock:
+            if self._closed:
+                raise IngestError(document, _STOPPING, passing=True)
+            idle = self._idle.pop() if self._idle else None
+            process = idle if idle is not None and idle.is_fit else self._start(document)
+        if idle is not None and idle is not process:
+            self._retire(idle)
+        return process
+
+    def _start(self, document: str) -> _Process:
+        try:
+            process = _Process(self._limits)
+        except OSError as exc:
+            reason = f"could not be parsed: no process can be started: {exc.strerror}"
+            raise IngestError(document, reason, passing=True) from exc
+        self._running.add(process)
+        return process
+
+    def _give_back(self, process: _Process) -> None:
+        with self._lock:
+            is_kept = process.is_fit and not self._closed
+            if is_kept:
+                self._idle.append(process)
+        if not is_kept:
+            self._retire(process)
+
+    def _retire(self, process: _Process) -> None:
+        process.end()
+        self._running.discard(process)
+
+
+class _Process:
+    """A parser process, for one document at a time."""
+
+    def __init__(self, limits: tuple[str, float, int, int]) -> None:
+        self._seconds = limits[1]
+        self._has_expired = False
+        self._documents = 0
+        self._popen = subprocess.Popen(  # noqa: S603 - this interpreter, and a program of ours
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, json.dumps((sys.path, limits))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=bare_environment(),
+        )
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it can take another document."""
+        is_alive = not self._has_expired and self._popen.poll() is None
+        return is_alive and self._documents < _DOCUMENTS
+
+    def parse(self, document: str, data: bytes) -> bytes:
+        """Return the reply to a document.
+
+        Raises:
+            IngestError: the process does not start.
+            ParseLimitError: the document has ended it.
+        """
+        if not self._documents and self._ask(_START_SECONDS) != READY:
+            self.end()
+            reason = "could not be parsed: the parser process does not start"
+            raise IngestError(document, f"{reason} ({self._popen.returncode})", passing=True)
+        self._documents += 1
+        reply = self._ask(self._seconds, document.encode("utf-8", "surrogatepass"), data)
+        if reply is None:
+            self.end()
+            raise ParseLimitError(document, self._obituary())
+        return reply
+
+    def end(self) -> None:
+        """Kill the process; may be called again."""
+        self._popen.kill()
+        self._popen.wait()
+        for stream in (self._popen.stdin, self._popen.stdout):
+            # What was still to be written goes nowhere.
+            with suppress(OSError):
+                if stream is not None:
+                    stream.close()
+
+    def _ask(self, seconds: float, *frames: bytes) -> bytes | None:
+        """Write the frames and return the one that comes back, or `None` where none does."""
+        requests, replies = self._popen.stdin, self._popen.stdout
+        if requests is None or replies is None:
+            return None
+        clock = threading.Timer(seconds, self._expire)
+        clock.daemon = True
+        clock.start()
+        try:
+            for frame in frames:
+                write_frame(requests, frame)
+            return read_frame(replies)
+        except OSError:
+            return None
+        except ValueError:  # `end` has closed the pipe meanwhile
+            return None
+        finally:
+            clock.cancel()
+            clock.join()
+
+    def _expire(self) -> None:
+        self._has_expired = True
+        self._popen.kill()
+
+    def _obituary(self) -> str:
+        code = self._popen.returncode
+        if self._has_expired or -code == _TOO_MUCH_TIME:
+            return f"takes more than {self._seconds:g} s to parse (APP_PARSE_TIMEOUT_SECONDS)"
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"has crashed its parser ({cause})"

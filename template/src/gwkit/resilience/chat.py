@@ -1,0 +1,76 @@
+"""A chat model that survives what providers do."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gwkit.models.calls import in_time
+from gwkit.resilience.patience import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from gwkit.models.messages import ChatReply, ChatRequest, Delta
+    from gwkit.models.ports import ChatModel
+    from gwkit.resilience.attempts import Attempts
+
+__all__ = ["ResilientChatModel"]
+
+
+class ResilientChatModel:
+    """Wraps a chat model: timeouts, retries, a circuit breaker, a limit of calls at a time.
+
+    A stream is tried again until its first piece has come, and never after: what was read cannot be
+    taken back. A stream that stalls or breaks later ends with the error.
+    """
+
+    def __init__(self, model: ChatModel, attempts: Attempts) -> None:
+        self._model = model
+        self._attempts = attempts
+
+    @property
+    def name(self) -> str:
+        """The wrapped model's name."""
+        return self._model.name
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """Return the wrapped model's reply; the last attempt's error goes on."""
+
+        async def attempt() -> ChatReply:
+            async with self._attempts.one():
+                reply = self._model.complete(request)
+                return await in_time(reply, self._attempts.timeout_seconds, model=self.name)
+
+        return await self._attempts.retry.run(attempt)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
+        """Yield the wrapped model's pieces; before the first, the last attempt's error goes on."""
+        stream = await self._attempts.retry.run(partial(self._open, request))
+        async with stream.attempt:
+            piece = stream.first
+            while piece is not None:
+                yield piece
+                piece = await stream.patience.next_of(stream.pieces)
+
+    async def _open(self, request: ChatRequest) -> _Stream:
+        """Begin a stream and wait for its first piece."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._attempts.one())
+            pieces = await stack.enter_async_context(aclosing(self._model.stream(request)))
+            patience = Patience(self._attempts.timeout_seconds, model=self.name)
+            stack.callback(patience.close)
+            first = await patience.next_of(pieces)
+            return _Stream(first, pieces, patience, stack.pop_all())
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A stream that has begun, and the attempt that it belongs to until it ends."""
+
+    first: Delta | ChatReply | None
+    pieces: AsyncGenerator[Delta | ChatReply]
+    patience: Patience
+    attempt: AsyncExitStack

@@ -1,0 +1,114 @@
+"""What every provider does with a failed call: a status and headers become an error of the tree."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from gwkit.errors import ProviderError, ProviderTimeoutError, RateLimitError, TokenLimitError
+from gwkit.text.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["broken", "failed", "retry_after", "too_late", "too_long"]
+
+_PASSING = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+)
+_KEY_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_FIRST_SERVER_ERROR = 500
+_MOST_CHARACTERS = 300
+
+# How vendors, and the servers that speak their protocols, put it: Anthropic's two texts, OpenAI's
+# old and new one, vLLM's, and that of TEI.
+_TOO_LONG = re.compile(
+    r"prompt is too long|exceed context limit|maximum context length|context_length_exceeded"
+    r"|maximum model length|maximum input length|must have less than \d+ tokens",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(
+    r"(?:maximum context length (?:is|of)|maximum (?:model|input) length (?:is|of)|less than|>)"
+    r"\s*(\d+)",
+    re.IGNORECASE,
+)
+_USED = re.compile(
+    r"(?:resulted in|requested|too long:|limit:|given:|input of)\s*(\d+)(?:\s*\+\s*(\d+))?",
+    re.IGNORECASE,
+)
+
+
+def failed(
+    model: str, status: int, headers: Mapping[str, str], message: str, *, key: str
+) -> ProviderError:
+    """Return the error for an answer with a status of 400 or above.
+
+    Args:
+        model: who answered, in the form `provider:model`.
+        status: the HTTP status.
+        headers: those of the answer.
+        message: what the provider says of it. Where the key is at fault it is not shown, because
+            providers quote parts of the key there.
+        key: the variable that holds the key.
+    """
+    wait = retry_after(headers)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        told = "" if wait is None else f"; it says to wait for {math.ceil(wait)} seconds"
+        return RateLimitError(f"{model} takes no more calls for now{told}", retry_after=wait)
+    if status in _KEY_REFUSED:
+        text = f"{model} refuses the key, or what it may do ({status}); check {key}"
+    else:
+        text = f"{model} answered {status}: {' '.join(message.split())[:_MOST_CHARACTERS]}"
+    passing = status in _PASSING or status >= _FIRST_SERVER_ERROR
+    return ProviderError(text, status=status, passing=passing, retry_after=wait)
+
+
+def broken(model: str) -> ProviderError:
+    """Return the error for a connection that could not be made, or that broke."""
+    return ProviderError(f"the connection to {model} failed", passing=True)
+
+
+def too_late(model: str) -> ProviderTimeoutError:
+    """Return the error for an answer, or a piece of it, that did not come."""
+    return ProviderTimeoutError(f"{model} sent nothing in time")
+
+
+def too_long(message: str, texts: Iterable[str]) -> TokenLimitError | None:
+    """Return the error where a provider's message says that the prompt is too long, else `None`.
+
+    Args:
+        message: what the provider says.
+        texts: what was sent, to be counted where the message has no number.
+    """
+    if not _TOO_LONG.search(message):
+        return None
+    text = message.replace(",", "")
+    limit, used = _LIMIT.search(text), _USED.search(text)
+    if used:
+        counted = sum(int(part) for part in used.groups() if part)
+    else:
+        counted = sum(map(count_tokens, texts))
+    return TokenLimitError(tokens_used=counted, limit=int(limit[1]) if limit else None)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds a provider asks to wait, or `None` where it does not say.
+
+    RFC 9110, section 10.2.3: `Retry-After` is a number of seconds or a date. OpenAI's and Azure's
+    `retry-after-ms` is more exact and goes before it.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+            return float(text) * unit
+    try:
+        moment = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    # A date in a time zone that it does not name is one in UTC (RFC 5322, section 3.3).
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,54 @@
+"""An embedder whose every call is told of, whichever provider it is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gwkit.models.messages import Usage
+from gwkit.models.observer import Observer
+from gwkit.resilience.wrapped_embedder import WrappedEmbedder
+from gwkit.telemetry.traces import Attribute, Operation, current
+from gwkit.text.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from gwkit.models.ports import Embedder, Vector, Vectors
+    from gwkit.telemetry.metrics import Metrics
+
+__all__ = ["ObservedEmbedder"]
+
+
+class ObservedEmbedder(WrappedEmbedder):
+    """Wraps an embedder as `ObservedChatModel` wraps a chat model."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        metrics: Metrics,
+        charge: Callable[[Usage], float | None],
+    ) -> None:
+        super().__init__(embedder)
+        self._observer = Observer(embedder.name, metrics, charge)
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Return the wrapped embedder's vectors; its errors pass through."""
+        with self._observed(texts):
+            return await self._embedder.embed_documents(texts)
+
+    async def embed_query(self, text: str) -> Vector:
+        """Return the wrapped embedder's vector; its errors pass through."""
+        with self._observed([text]):
+            return await self._embedder.embed_query(text)
+
+    @contextmanager
+    def _observed(self, texts: Sequence[str]) -> Iterator[None]:
+        sent = sum(map(count_tokens, texts))
+        with self._observer.observing(Operation.EMBEDDINGS, sent) as seen:
+            seen.fields["texts"] = len(texts)
+            seen.attributes[Attribute.DIMENSION] = self.dimension
+            with seen.call.entered(), current(seen.span):
+                yield
+            seen.usage = Usage(prompt_tokens=sent, completion_tokens=0)

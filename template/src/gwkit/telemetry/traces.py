@@ -1,0 +1,106 @@
+"""Spans of the calls to models, with the names of OpenTelemetry's conventions for generative AI.
+
+Without an SDK that somebody has set up, a span is nothing and costs next to nothing; with one, it
+goes where the SDK sends it. The conventions are at the stage of development, so their names stand
+here, once: https://github.com/open-telemetry/semantic-conventions-genai.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from gwkit.telemetry.context import request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import ModuleType
+
+    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.util.types import AttributeValue
+
+__all__ = ["Attribute", "Operation", "current", "end_span", "start_span"]
+
+_SCOPE = "app.llm"
+
+
+class Operation(StrEnum):
+    """What is asked of a model: values of `gen_ai.operation.name`."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+
+
+class Attribute(StrEnum):
+    """Names of a span's attributes; those that begin with `app.` are the service's own."""
+
+    OPERATION = "gen_ai.operation.name"
+    PROVIDER = "gen_ai.provider.name"
+    REQUEST_MODEL = "gen_ai.request.model"
+    MAX_TOKENS = "gen_ai.request.max_tokens"
+    TEMPERATURE = "gen_ai.request.temperature"
+    STREAM = "gen_ai.request.stream"
+    RESPONSE_MODEL = "gen_ai.response.model"
+    FIRST_CHUNK_SECONDS = "gen_ai.response.time_to_first_chunk"
+    INPUT_TOKENS = "gen_ai.usage.input_tokens"
+    OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+    INPUT_MESSAGES = "gen_ai.input.messages"
+    OUTPUT_MESSAGES = "gen_ai.output.messages"
+    DIMENSION = "gen_ai.embeddings.dimension.count"
+    ERROR = "error.type"
+    ATTEMPTS = "app.llm.attempts"
+    COST_USD = "app.llm.cost_usd"
+    PROMPT_HASH = "app.llm.prompt_hash"
+    REQUEST_ID = "app.request_id"
+
+
+def start_span(operation: Operation, model: str) -> Span:
+    """Begin the span of a call to a model, given as `provider:model`; `end_span` ends it."""
+    provider, _, name = model.partition(":")
+    attributes: dict[str, AttributeValue] = {
+        Attribute.OPERATION: operation.value,
+        Attribute.PROVIDER: provider,
+        Attribute.REQUEST_MODEL: name,
+    }
+    if (request := request_id()) is not None:
+        attributes[Attribute.REQUEST_ID] = request
+    trace = _api()
+    tracer: Tracer = trace.get_tracer(_SCOPE)
+    return tracer.start_span(
+        f"{operation} {name}", kind=trace.SpanKind.CLIENT, attributes=attributes
+    )
+
+
+def end_span(
+    span: Span, attributes: Mapping[Attribute, AttributeValue | None], error: str | None
+) -> None:
+    """End a span with what is known of the call by now; what is `None` is left out.
+
+    An error is told by its class, for its text may hold what nobody should read.
+    """
+    if span.is_recording():
+        span.set_attributes(
+            {str(name): value for name, value in attributes.items() if value is not None}
+        )
+        if error is not None:
+            span.set_attribute(Attribute.ERROR, error)
+            span.set_status(_api().StatusCode.ERROR)
+    span.end()
+
+
+@contextmanager
+def current(span: Span) -> Iterator[None]:
+    """Return a context manager in which other spans become children of this one."""
+    if not span.is_recording():
+        yield
+        return
+    with _api().use_span(span, record_exception=False, set_status_on_exception=False):
+        yield
+
+
+def _api() -> ModuleType:
+    # A command that asks no model need not wait for it.
+    from opentelemetry import trace  # noqa: PLC0415 - as said
+
+    return trace

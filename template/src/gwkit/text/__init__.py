@@ -1,0 +1,5 @@
+"""Text without meaning: words, token counts, escaping."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
