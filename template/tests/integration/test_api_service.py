@@ -13,6 +13,7 @@ from fastapi import APIRouter, HTTPException
 from structlog.testing import capture_logs
 
 from app.api.application import build_app
+from app.registry import Registry
 from fixtures.asgi import Call, open_client
 from fixtures.services import Fakes, at_once
 from gwkit.errors import ConfigError, RetrievalError
@@ -155,7 +156,7 @@ async def test_the_services_are_closed_at_the_end(fakes: Fakes) -> None:
         yield fakes.services()
         steps.append("closed")
 
-    app = build_app(fakes.settings, opened)
+    app = build_app(fakes.settings, fakes.registry, opened)
     assert [] == steps
     async with open_client(app):
         assert ["opened"] == steps
@@ -170,7 +171,7 @@ async def test_an_error_of_the_start_reaches_whoever_starts(settings: Settings) 
         raise ConfigError("APP_INDEX_PATH: no")
         yield
 
-    app = build_app(settings, broken)
+    app = build_app(settings, Registry(), broken)
     with pytest.raises(ConfigError):
         async with app.router.lifespan_context(app):
             pass
@@ -324,7 +325,8 @@ async def test_the_team_s_routers_are_part_of_the_application(fakes: Fakes) -> N
 
     nested = APIRouter(prefix="/v2")
     nested.include_router(router)
-    fakes.routers = (router, nested)
+    fakes.registry.routes.add("team", router)
+    fakes.registry.routes.add("nested", nested)
     async with open_client(fakes.app()) as client:
         greeted = await client.get("/v1/team/anna")
         refused = await client.get("/v1/team/nobody")

@@ -17,6 +17,7 @@ from app import exceptions
 from app.config.settings import Settings
 from fixtures.asgi import open_client
 from fixtures.canary import Canaries, exposed, plant
+from fixtures.configuration import WholeSettings
 from fixtures.services import Fakes
 from fixtures.serving import serving
 from gwkit.errors import ConfigError
@@ -90,7 +91,7 @@ def test_what_is_named_like_a_secret_is_one() -> None:
 
 def test_the_planted_settings_are_valid(planted: Canaries) -> None:
     """Each secret is in force, and in no rendition of the settings."""
-    settings = load_settings(Settings)
+    settings = load_settings(WholeSettings)
 
     assert planted.secrets.keys() <= settings.model_fields_set
     renditions = (repr(settings), str(settings), settings.model_dump_json(), f"{vars(settings)}")
@@ -146,7 +147,7 @@ def test_a_secret_of_the_wrong_form_is_not_told(
     monkeypatch.setenv("APP_API_KEYS", canaries.secrets["api_keys"])
     monkeypatch.setenv("APP_APIKEYS", json.dumps({"x": canaries.secrets["api_keys"]}))
     with pytest.raises(ConfigError) as caught:
-        load_settings(Settings)
+        load_settings(WholeSettings)
 
     assert "APP_API_KEYS" in str(caught.value)
     first = str(caught.value).splitlines()[-1]

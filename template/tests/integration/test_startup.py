@@ -98,10 +98,9 @@ _READY = """
 import asyncio, sys
 from app.cli import application, server
 from gwkit.http import server
-from app.config.settings import Settings
-from app.wiring import create_app
+from app.wiring import build_registry, create_app, settings_type
 async def main():
-    app = create_app(Settings(index_path=sys.argv[1] + "/i.sqlite"))
+    app = create_app(settings_type(build_registry())(index_path=sys.argv[1] + "/i.sqlite"))
     async with app.router.lifespan_context(app):
         while app.state.lifecycle.obstacle:
             await asyncio.sleep(0.01)

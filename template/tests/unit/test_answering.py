@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from app.graph.answering import Answerer
+from app.graph.prompting import load_prompt
 from app.graph.state import Answer, Question
+from fixtures.configuration import REGISTRY
 from fixtures.models import FakeChatModel, FixedRetriever, make_hit
 from gwkit.errors import (
     InvalidResponseError,
@@ -33,6 +35,7 @@ HITS = (
     make_hit("A parcel costs 3.50 euros.", document="prices.md", score=0.8),
     make_hit("A parcel must be packed well.", document="packing.md", score=0.7),
 )
+PROMPT = load_prompt(REGISTRY.prompts.parts["answer.v1"])
 QUESTION = Question(question="How long does a parcel wait?")
 
 
@@ -62,6 +65,7 @@ class Bench:
             index=cast("Index", self.index),
             metrics=self.metrics,
             settings=make_settings(**settings),
+            prompt=PROMPT,
         )
 
     async def stream(self, question: Question = QUESTION) -> tuple[str, Answer]:

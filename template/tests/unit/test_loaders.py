@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 from pypdf.errors import DependencyError
 
-from app.ingestion.loaders import Loaded, LoaderRegistry, word
+from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry, word
 from fixtures.files import make_docx, make_pdf, save_docx
 from fixtures.hostile import (
     docx_with,
@@ -380,7 +380,7 @@ def test_a_loader_of_an_extension_goes_first_and_gets_the_common_treatment() -> 
     def load(document: str, data: bytes, /) -> Loaded:
         return Loaded("", (_text(f"{document}\u200b "), _text(data.decode())))
 
-    registry = LoaderRegistry({".CSV": load, ".txt": load})
+    registry = LoaderRegistry({".CSV": LoaderPart(load), ".txt": LoaderPart(load)})
 
     assert {".csv", ".txt", ".md"} <= registry.suffixes
     assert Loaded(

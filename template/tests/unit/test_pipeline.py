@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.ingestion.loaders import Loaded, LoaderRegistry
+from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
 from app.ingestion.pipeline import Pipeline
 from app.ingestion.progress import SilentProgress
 from app.ingestion.summary import Outcome, Summary
@@ -126,7 +126,7 @@ async def test_an_unchanged_document_costs_one_hash(index: FakeIndexWriter, tmp_
         parsed.append(document)
         return Loaded("", (Block(BlockKind.TEXT, data.decode()),))
 
-    pipeline = _pipeline(index, embedder, loaders=LoaderRegistry({".md": load}))
+    pipeline = _pipeline(index, embedder, loaders=LoaderRegistry({".md": LoaderPart(load)}))
     await pipeline.ingest([tmp_path])
     _write(tmp_path, b="Two and a half.")
     summary = await pipeline.ingest([tmp_path])
@@ -456,7 +456,7 @@ async def test_what_exceeds_a_limit_is_given_up(index: FakeIndexWriter, tmp_path
         parsed.append(data)
         raise ParseLimitError(document, "takes too long")
 
-    pipeline = _pipeline(index, loaders=LoaderRegistry({".md": load}))
+    pipeline = _pipeline(index, loaders=LoaderRegistry({".md": LoaderPart(load)}))
     summaries = [await pipeline.ingest([tmp_path]) for _ in range(5)]
 
     assert [b"Endless."] * 3 == parsed
@@ -597,7 +597,7 @@ async def test_few_documents_are_in_memory_at_a_time(
             most = max(most, prepared - index.writes)
         return Loaded("", (Block(BlockKind.TEXT, data.decode()),))
 
-    await _pipeline(index, loaders=LoaderRegistry({".md": load})).ingest([tmp_path])
+    await _pipeline(index, loaders=LoaderRegistry({".md": LoaderPart(load)})).ingest([tmp_path])
 
     assert 20 == prepared
     assert most <= 4

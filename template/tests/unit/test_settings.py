@@ -11,7 +11,9 @@ import pytest
 from pydantic import Field, SecretBytes, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
-from app.config.settings import ENV_PREFIX, Settings
+from app.config.groups import ENV_PREFIX
+from app.config.settings import Settings
+from fixtures.configuration import WholeSettings
 from gwkit.settings.description import describe_settings, variable_name
 from gwkit.settings.reader import load_settings
 from gwkit.settings.reference import configuration_markdown, env_example, masked_settings
@@ -154,7 +156,7 @@ def test_a_variable_is_the_prefix_and_the_name_or_the_alias() -> None:
 
 def test_every_setting_is_described() -> None:
     """Each has a group, a description that ends, a type, and a default that is in range."""
-    described = describe_settings(Settings)
+    described = describe_settings(WholeSettings)
     assert list(Settings.model_fields) == [setting.name for setting in described]
     assert all(setting.description.endswith(".") for setting in described)
     assert all(setting.group and setting.type for setting in described)
@@ -165,7 +167,7 @@ def test_every_setting_is_described() -> None:
 
 def test_every_number_has_two_bounds() -> None:
     """No setting can be so large that it takes the service down."""
-    numbers = [each for each in describe_settings(Settings) if "number" in each.type]
+    numbers = [each for each in describe_settings(WholeSettings) if "number" in each.type]
     assert len(numbers) > 10
     assert [] == [
         each.name for each in numbers if not re.search(r" to |above .* at most", each.range)
@@ -207,7 +209,7 @@ def test_a_required_setting_says_so() -> None:
 
 def test_groups_are_the_classes() -> None:
     """A setting stands under the first line of its class, and groups do not interleave."""
-    groups = [setting.group for setting in describe_settings(Settings)]
+    groups = [setting.group for setting in describe_settings(WholeSettings)]
     expected = [
         "The service",
         "Logging",
@@ -227,8 +229,8 @@ def test_groups_are_the_classes() -> None:
 
 def test_the_example_file_has_every_variable_once() -> None:
     """Each is commented out, after its meaning, type, range and default."""
-    text = env_example(Settings)
-    assert [each.variable for each in describe_settings(Settings)] == re.findall(
+    text = env_example(WholeSettings)
+    assert [each.variable for each in describe_settings(WholeSettings)] == re.findall(
         r"^# ([A-Z]\w+)=", text, re.MULTILINE
     )
     assert all(line.startswith("# ") for line in text.splitlines() if line)
@@ -244,15 +246,15 @@ def test_the_example_file_says_the_defaults(tmp_path: Path) -> None:
     """With every line uncommented it loads, and changes nothing but what it proposes."""
     env_file = tmp_path / "example.env"
     env_file.write_text(
-        re.sub(r"^# ([A-Z]\w+=)", r"\1", env_example(Settings), flags=re.MULTILINE),
+        re.sub(r"^# ([A-Z]\w+=)", r"\1", env_example(WholeSettings), flags=re.MULTILINE),
         encoding="utf-8",
     )
-    settings = load_settings(Settings, env_file=env_file)
+    settings = load_settings(WholeSettings, env_file=env_file)
     assert set(Settings.model_fields) == settings.model_fields_set
     assert Path("var/service.log") == settings.log_file
-    proposed = [one.name for one in describe_settings(Settings) if one.example or one.secret]
-    defaults = {name: Settings.model_fields[name].default for name in proposed}
-    assert Settings() == settings.model_copy(update=defaults)
+    proposed = [one.name for one in describe_settings(WholeSettings) if one.example or one.secret]
+    defaults = {name: WholeSettings.model_fields[name].default for name in proposed}
+    assert WholeSettings() == settings.model_copy(update=defaults)
 
 
 def test_placeholders_can_be_uncommented() -> None:
@@ -282,9 +284,9 @@ def test_the_page_has_every_variable() -> None:
 def test_plain_settings_do_not_read_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only a starting process reads `.env`: what a developer has there changes no test."""
     (tmp_path / ".env").write_text("APP_PORT=1234\n", encoding="utf-8")
-    assert 8000 == Settings().port
+    assert 8000 == WholeSettings().port
     monkeypatch.setenv("APP_PORT", "2345")
-    assert 2345 == Settings().port
+    assert 2345 == WholeSettings().port
 
 
 def test_settings_are_pydantic_settings() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import structlog
@@ -18,12 +18,27 @@ if TYPE_CHECKING:
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Retriever"]
+__all__ = ["Reranker", "Retriever"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_RERANKED: Final = 50
+"""Hits that a reranker gets, if fewer are asked for."""
+
 _EVERYTHING = Filters()
 _RANKING = HybridRanking()
+
+
+class Reranker(Protocol):
+    """Orders what a search has found again, by a closer look."""
+
+    async def rerank(self, query: str, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Return the hits, best first, with scores in (0, 1].
+
+        Raises:
+            RetrievalError: the reranker could not answer.
+        """
+        ...
 
 
 class Retriever:
@@ -33,12 +48,21 @@ class Retriever:
         index: where to search.
         embedder: the one that the index was made with.
         metrics: takes the time of each search as `search_ms`.
+        reranker: orders the hits again; by default nothing does.
     """
 
-    def __init__(self, *, index: Index, embedder: Embedder, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        index: Index,
+        embedder: Embedder,
+        metrics: Metrics,
+        reranker: Reranker | None = None,
+    ) -> None:
         self._index = index
         self._embedder = embedder
         self._metrics = metrics
+        self._reranker = reranker
 
     async def search(
         self,
@@ -71,12 +95,14 @@ class Retriever:
                     text=text,
                     vector=vector,
                     ranking=_RANKING,
-                    k=k,
+                    k=max(k, _RERANKED) if self._reranker else k,
                     filters=filters,
                     mode=mode,
                     vector_weight=self._embedder.rank_weight,
                 )
             )
+            if self._reranker:
+                hits = (await self._reranker.rerank(text, hits))[:k]
         _log.info(
             "search_done",
             mode=mode.value,

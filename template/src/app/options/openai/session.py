@@ -9,7 +9,8 @@ import openai
 from pydantic import ValidationError
 
 from app.exceptions import InvalidResponseError, ProviderError
-from app.options.openai.settings import VENDOR_URL
+from app.options.openai.settings import VENDOR_URL, OpenAISettings
+from app.options.providers.settings import CallSettings
 from gwkit.resilience.failures import broken, failed, too_late, too_long
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, SecretStr
 
+    from app.config.settings import Settings
     from app.exceptions import LLMError
 
 __all__ = ["Session"]
@@ -25,6 +27,17 @@ _CONNECT_SECONDS: Final = 5.0
 _PROMISED: Final = "what its API promises"
 
 _M = TypeVar("_M", bound="BaseModel")
+
+
+def open_session(name: str, settings: Settings) -> Session:
+    """Return the session of a model, in the form `provider:model`; enter it before use."""
+    vendor = settings.group(OpenAISettings)
+    return Session(
+        name,
+        key=vendor.openai_api_key,
+        base_url=vendor.openai_base_url,
+        timeout_seconds=settings.group(CallSettings).llm_timeout_seconds,
+    )
 
 
 class Session:
