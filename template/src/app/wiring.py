@@ -98,7 +98,7 @@ def check_parts(registry: Registry, settings: Settings) -> None:
         (registry.embedders, "EMBEDDING_MODEL", settings.embedding_model),
         (registry.stores, "VECTOR_STORE", settings.vector_store),
         (registry.authentication, "AUTHENTICATION", settings.authentication),
-        (registry.prompts, "PROMPT", settings.prompt),
+        (registry.prompts, "ANSWER_PROMPT", settings.answer_prompt),
     ]
     if settings.reranker is not None:
         chosen.append((registry.rerankers, "RERANKER", settings.reranker))
@@ -159,7 +159,9 @@ async def open_services(
             reranker = await entered(open_reranker(settings.reranker, settings))
         open_authentication = registry.authentication.find(settings.authentication, "")
         authenticate = await entered(open_authentication(settings.authentication, settings))
-        prompt = await asyncio.to_thread(load_prompt, registry.prompts.find(settings.prompt, ""))
+        prompt = await asyncio.to_thread(
+            load_prompt, registry.prompts.find(settings.answer_prompt, "")
+        )
         retriever = Retriever(index=index, embedder=embedder, metrics=metrics, reranker=reranker)
         services = Services(
             settings=settings,

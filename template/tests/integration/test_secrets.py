@@ -12,7 +12,6 @@ import pytest
 import structlog
 
 from app import exceptions
-from app.config.settings import Settings
 from fixtures.asgi import open_client
 from fixtures.configuration import WholeSettings
 from fixtures.models import FakeChatModel
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     import httpx2
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+    from app.config.settings import Settings
     from fixtures.command_line import CommandLine
 
 CASSETTES = Path(__file__).parents[1] / "cassettes"

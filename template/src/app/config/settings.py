@@ -177,7 +177,7 @@ class AnswerSettings(SettingsGroup):
     embedding_model: ModelName = Field(
         default="offline:hashing", description="Embedding model, in the form `provider:model`."
     )
-    prompt: str = Field(
+    answer_prompt: str = Field(
         default="answer.v1",
         min_length=1,
         max_length=60,

@@ -148,7 +148,7 @@ class RequestLimits:
             return
         # Failed keys count against the rate limit too.
         self._count(_address(scope))
-        if not headers.get("authorization", "").lower().startswith("bearer "):
+        if headers.get("authorization", "").partition(" ")[0].lower() != "bearer":
             detail = "an API key is needed, as `Authorization: Bearer <key>`"
             raise HTTPException(401, detail, {"WWW-Authenticate": "Bearer"})
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
