@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
-_HEAVY = ("docx", "fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
+_HEAVY = ("fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
 _PATIENCE_SECONDS = 30
 
 
@@ -111,7 +111,7 @@ asyncio.run(main())
 _NOT_FOR_SERVING = frozenset(
     {
         *("anthropic", "genai_prices", "httpx2", "openai"),
-        *("docx", "lxml", "markdown_it", "pypdf"),
+        *("lxml", "markdown_it", "pypdf"),
         *("blockbuster", "hypothesis", "mypy", "pytest", "schemathesis", "vcr"),
     }
 )
