@@ -119,6 +119,8 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
     console.print(f"chunks written: {summary.chunks}, in {summary.seconds:.1f} s")
     if summary.skipped:
         console.print(f"files skipped: {summary.skipped}, hidden or of a type that no loader reads")
+    for document, reason in summary.incomplete.items():
+        console.print(f"partly  {escape_controls(document)}: {visible(reason)}", style="yellow")
     for failure in summary.failures:
         console.print(
             f"failed  {escape_controls(failure.document)}: {visible(failure.reason)}", style="red"

@@ -261,6 +261,8 @@ class Pipeline:
             outcome = await self._writer.write(ready, entry)
             if isinstance(ready, Ready):
                 run.chunks += len(ready.prepared.chunks)
+                if ready.prepared.document.incomplete:
+                    run.incomplete[file.document] = ready.prepared.document.incomplete
             elif isinstance(ready, Kept) and entry:
                 await self._adopt(run, entry, ready.source)
         except RetrievalError as exc:

@@ -18,7 +18,8 @@ class Loaded:
     """A parsed document.
 
     `title` is empty where the document does not name itself; `blocks` are in reading order;
-    `metadata` holds at least `type`, such as `markdown`.
+    `metadata` holds at least `type`, such as `markdown`; and as `incomplete` what could not be read
+    of the document, if not all could.
     """
 
     title: str

@@ -20,7 +20,8 @@ _NO_TITLE = re.compile(
         (?:document|doc|dokument|documento|untitled|unnamed|unbenannt|sans\ titre|sin\ título
         |senza\ titolo|presentation|präsentation|présentation|presentación|slide|folie|diapositive
         |diapositiva|book|workbook|sheet|mappe|layout|template|scan|print|page)[\s\d-]*
-    | (?:\S+\s)?(?:\w+\s)?(?:(?:de|do|di)\s)?powerpoint(?:[\s-]\w+)?
+    | (?:microsoft\ )?powerpoint(?:[\ -](?:presentation|präsentation|presentatie|bemutató))?
+    | (?:apresentação|presentación|présentation|presentazione)\ [\w\ ]{0,12}powerpoint
     """,
     re.IGNORECASE | re.VERBOSE,
 )
