@@ -38,6 +38,7 @@ _MODULES = {
     ".html": "webpage",
     ".markdown": "markdown",
     ".md": "markdown",
+    ".mdx": "markdown",
     ".pdf": "pdf",
     ".rst": "plaintext",
     ".text": "plaintext",
