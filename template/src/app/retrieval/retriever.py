@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import structlog
 
+from app.retrieval.copies import has_copies, originals_first
 from app.retrieval.ranking import HybridRanking
 from gwkit.index.ports import Filters, SearchMode, SearchQuery
 
@@ -22,8 +24,8 @@ __all__ = ["Reranker", "Retriever"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_RERANKED: Final = 50
-"""Hits that a reranker gets, if fewer are asked for."""
+_CLOSER_LOOK: Final = 50
+"""Hits that are looked at to rerank them or to find others than copies, if fewer are asked for."""
 
 _EVERYTHING = Filters()
 _RANKING = HybridRanking()
@@ -90,17 +92,20 @@ class Retriever:
                 vector = np.zeros(self._embedder.dimension, dtype=np.float32)
             else:
                 vector = await self._embedder.embed_query(text)
-            hits = await self._index.search(
-                SearchQuery(
-                    text=text,
-                    vector=vector,
-                    ranking=_RANKING,
-                    k=max(k, _RERANKED) if self._reranker else k,
-                    filters=filters,
-                    mode=mode,
-                    vector_weight=self._embedder.rank_weight,
-                )
+            count = max(k, _CLOSER_LOOK) if self._reranker else k
+            query = SearchQuery(
+                text=text,
+                vector=vector,
+                ranking=_RANKING,
+                k=count,
+                filters=filters,
+                mode=mode,
+                vector_weight=self._embedder.rank_weight,
             )
+            hits = await self._index.search(query)
+            if has_copies(hits):
+                more = await self._index.search(replace(query, k=max(k, _CLOSER_LOOK)))
+                hits = originals_first(more)[:count]
             if self._reranker:
                 hits = (await self._reranker.rerank(text, hits))[:k]
         _log.info(
