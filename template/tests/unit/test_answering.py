@@ -144,7 +144,6 @@ async def test_without_evidence_the_model_is_not_asked(make_settings: MakeSettin
         (f"{NOT_FOUND} But [1] says more.", False),
         ("It is 72 hours.", True),
         ("It is 72 hours [7].", True),
-        ("", True),
     ],
 )
 async def test_what_is_not_cited_is_not_found(

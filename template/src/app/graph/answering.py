@@ -144,6 +144,7 @@ class Answerer:
             found=answer.found,
             cached=outcome == "cached",
             citations=len(answer.citations),
+            finish_reason=answer.finish_reason,
             model=answer.model,
             prompt_hash=answer.prompt_hash,
             latency_ms=round((perf_counter() - started) * 1000, 1),
