@@ -121,7 +121,7 @@ async def test_tokens_that_are_not_told_are_estimated(
         ({"message": "maximum context length is 9 tokens"}, TokenLimitError, None),
     ],
 )
-@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("streamed", "as_event"), [(False, False), (True, True), (True, False)])
 async def test_an_error_within_a_reply_is_one(
     provider: FaultyProvider,
     error: object,
@@ -129,10 +129,11 @@ async def test_an_error_within_a_reply_is_one(
     status: int | None,
     *,
     streamed: bool,
+    as_event: bool,
 ) -> None:
     """Although the status was 200; the operator is told what the server says."""
     provider.follow(
-        Step(raw=stream({"error": error}) if streamed else json.dumps({"error": error}))
+        Step(raw=stream({"error": error}) if as_event else json.dumps({"error": error}))
     )
     async with make(provider) as model:
         with pytest.raises(LLMError) as caught:

@@ -9,7 +9,7 @@ import anthropic
 import httpx2
 
 from app.exceptions import InvalidResponseError, ProviderError, RefusalError
-from app.llm.events import read_events
+from app.llm.streams import read_events
 from app.llm.thoughts import Thoughts
 from app.options.anthropic.settings import VENDOR_URL
 from app.options.anthropic.wire import Event, Reply
@@ -114,7 +114,7 @@ class AnthropicChatModel:
         with self._mapped(request):
             async with (
                 messages.create(**self._parameters(request), stream=True) as response,
-                aclosing(read_events(response.iter_bytes())) as events,
+                aclosing(read_events(response.http_response)) as events,
             ):
                 async for data in events:
                     piece = ""

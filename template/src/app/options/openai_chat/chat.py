@@ -9,7 +9,7 @@ from openai import omit
 from pydantic import AliasChoices, BaseModel, Field
 
 from app.exceptions import InvalidResponseError, RefusalError
-from app.llm.events import read_events
+from app.llm.streams import read_events
 from app.llm.thoughts import Thoughts
 from gwkit.models.messages import Delta
 from gwkit.models.replies import Lenient, Text, Tokens, WireModel, estimated_usage, parse_reply
@@ -34,14 +34,14 @@ class _Message(WireModel):
     """A message, or a piece of one."""
 
     content: Text = ""
-    refusal: str | None = None
+    refusal: object = None
 
 
 class _Choice(WireModel):
     """What a model writes; chunks with the verdict of a filter only have no message."""
 
     message: _Message | None = Field(None, validation_alias=AliasChoices("message", "delta"))
-    finish_reason: str | None = None
+    finish_reason: Annotated[str | None, Lenient] = None
     error: object = None
 
 
@@ -137,7 +137,7 @@ class OpenAIChatModel:
                         )
                     )
                 )
-                events = read_events(response.iter_bytes())
+                events = read_events(response.http_response)
                 async for data in await stack.enter_async_context(aclosing(events)):
                     if ended := data == _END:
                         break

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    import httpx2
+
 __all__ = ["read_events"]
 
 
-async def read_events(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def read_events(response: httpx2.Response) -> AsyncGenerator[bytes]:
     """Yield the data of each event, and `b""` for a comment, which shows that the server works.
 
-    The SDKs skip comments, so a stream that only sends these would look like a silent one.
+    The SDKs skip comments, so a stream that only sends these would look like a silent one. A body
+    of JSON, such as an error or a whole reply, is yielded as one event.
     """
     data: list[bytes] = []
-    async for line in _lines(body):
+    if "json" in response.headers.get("content-type", ""):
+        yield await response.aread()
+        return
+    async for line in _lines(response.aiter_bytes()):
         if line.startswith(b"data:"):
             data.append(line.removeprefix(b"data:").strip())
         elif line.startswith(b":"):
