@@ -17,6 +17,7 @@ from gwkit.errors import ProviderError
 from gwkit.models.messages import Delta
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fixtures.configuration import MakeSettings
@@ -57,7 +58,7 @@ async def test_a_service_answers_with_it(
     assert any(SECRET in value for value in received.headers.values())
 
 
-def _stream(*events: dict[str, object]) -> str:
+def _stream(*events: Mapping[str, object]) -> str:
     return "".join(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in events)
 
 
@@ -88,7 +89,7 @@ ANSWERS: Final = (
 
 @pytest.mark.parametrize("answer", ANSWERS)
 async def test_thoughts_are_no_part_of_an_answer(
-    provider: FaultyProvider, answer: dict[str, object] | tuple[dict[str, object], ...]
+    provider: FaultyProvider, answer: Mapping[str, object] | tuple[Mapping[str, object], ...]
 ) -> None:
     """In blocks of their own or within the text, whole or streamed; usage may be missing."""
     is_stream = isinstance(answer, tuple)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from pydantic import SecretStr
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 TEXT = "72 hours [1]."
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
 STOP = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
-FILTER = {"choices": [{"index": 0, "finish_reason": None, "content_filter_results": {}}]}
+FILTER: Final[dict[str, object]] = {
+    "choices": [{"index": 0, "finish_reason": None, "content_filter_results": {}}]
+}
 THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "999 hours?"}]}
 
 
@@ -83,10 +85,11 @@ async def test_an_answer_is_read_in_every_form(provider: FaultyProvider, raw: st
     provider.follow(Step(raw=raw))
     async with make(provider) as model:
         if raw.startswith("{"):
-            reply = await model.complete(REQUEST)
+            pieces: list[Delta | ChatReply] = [await model.complete(REQUEST)]
         else:
-            *pieces, reply = [piece async for piece in model.stream(REQUEST)]
+            pieces = [piece async for piece in model.stream(REQUEST)]
             assert TEXT == "".join(each.text for each in pieces if isinstance(each, Delta))
+    reply = pieces[-1]
     assert isinstance(reply, ChatReply)
     assert (TEXT, "stop") == (reply.text, reply.finish_reason)
     assert reply.usage.completion_tokens > 0

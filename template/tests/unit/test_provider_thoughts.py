@@ -1,4 +1,4 @@
-"""Thoughts within a reply's text are no part of the answer (`app.llm.thoughts`)."""
+"""Thoughts within a reply's text are no part of the answer (`app.options.providers.thoughts`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.llm.thoughts import Thoughts
+from app.options.providers.thoughts import Thoughts
 
 ANSWER = "A parcel waits [1]."
 _FRAGMENTS = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.ingestion.splitting import sentences
-from app.llm.sentences import is_inner_stop
 from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
+from gwkit.text.sentences import is_inner_stop
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from app.llm.sentences import is_inner_stop
 from gwkit.documents import BlockKind
+from gwkit.text.sentences import is_inner_stop
 from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ fields that hold secrets, and the shapes of well-known credentials in any text.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -17,15 +16,9 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import SecretBytes, SecretStr
 
-__all__ = [
-    "MASK",
-    "Plain",
-    "Redactor",
-    "escape_controls",
-    "escape_json",
-    "mask_parts",
-    "secret_values",
-]
+from gwkit.logging.base64_forms import in_base64
+
+__all__ = ["MASK", "Plain", "Redactor", "escape_controls", "escape_json", "secret_values"]
 
 MASK: Final = "**********"
 """What stands in the place of a secret; the same that `SecretStr` shows."""
@@ -35,7 +28,7 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 
 # A shorter literal would be found in innocent text everywhere.
 _SHORTEST_SECRET = 4
-_SHORTEST_PART = 8
+_SHORTEST_BASE64 = 8
 _SHORT = 64
 _DEEPEST = 8
 _WIDEST = 2**63 - 1
@@ -59,8 +52,6 @@ _SECRET_ENDS = tuple(f" {end}" for end in (
 _MEASURES = frozenset({
     "bytes", "count", "found", "length", "limit", "ms", "seconds", "size", "total", "used",
 })  # fmt: skip
-
-_URL_SAFE = str.maketrans("+/", "-_")
 
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 # What stands between a name and its value in `name=value`, `"name": "value"`, `('name', 'value')`.
@@ -182,37 +173,6 @@ def _secrets(value: object) -> Iterator[str]:
             yield from _secrets(item)
 
 
-def mask_parts(text: str, secret: str) -> str:
-    """Return a text without the secret, its base64, and parts of them: the last 4 characters, or 8.
-
-    It is for what a server says who was sent the secret; it takes long for a long text.
-    """
-    for whole in (secret, *_in_base64(secret)):
-        start, parts = 0, []
-        while start < len(text):
-            end = start
-            while end < len(text) and text[start : end + 1] in whole:
-                end += 1
-            part = text[start:end]
-            is_tail = len(part) >= _SHORTEST_SECRET and whole.endswith(part)
-            masked = is_tail or len(part) >= _SHORTEST_PART
-            parts.append(MASK if masked else text[start])
-            start = end if masked else start + 1
-        text = "".join(parts)
-    return text
-
-
-def _in_base64(secret: str) -> Iterator[str]:
-    """Yield what is certain of the base64 of any text that has the secret in it."""
-    data = secret.encode()
-    for before in range(3):
-        encoded = b64encode(bytes(before) + data).decode().rstrip("=")
-        # The first and the last character may have bits of what stands beside the secret.
-        inner = encoded[(0, 2, 3)[before] : len(encoded) - ((before + len(data)) % 3 > 0)]
-        yield inner
-        yield inner.translate(_URL_SAFE)
-
-
 class Redactor:
     """Replaces secrets by `MASK`.
 
@@ -234,7 +194,7 @@ class Redactor:
                 dumps(secret)[1:-1],
                 dumps(secret, ensure_ascii=False)[1:-1],
                 repr(secret)[1:-1],
-                *(text for text in _in_base64(secret) if len(text) >= _SHORTEST_PART),
+                *(text for text in in_base64(secret) if len(text) >= _SHORTEST_BASE64),
             )
         }
         # A secret that contains another goes first, or the rest of it would remain.

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
-from app.llm.sentences import is_inner_stop
+from gwkit.text.sentences import is_inner_stop
 from gwkit.text.words import vocabulary
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from gwkit.logging.base64_forms import in_base64
 from gwkit.errors import ProviderError, ProviderTimeoutError, RateLimitError, TokenLimitError
-from gwkit.logging.redaction import mask_parts
+from gwkit.logging.redaction import MASK
 from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "broken",
     "failed",
+    "mask_parts",
     "message_of",
     "retry_after",
     "status_of",
@@ -50,6 +52,7 @@ _NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _FIRST_ERROR, _FIRST_SERVER_ERROR, _LAST_ERROR = 400, 500, 599
 _MOST_CHARACTERS = 300
 _MOST_SEARCHED = 2_000
+_SHORTEST_TAIL, _SHORTEST_PART = 4, 8
 _PATH = re.compile(r"(?:(?!/v1/).)*/v1/(?:chat/completions|embeddings|messages)")
 
 # How vendors, and the servers that speak their protocols, put it: Anthropic's two texts, OpenAI's
@@ -109,6 +112,26 @@ def failed(
         text += f"; the path was {path}, so check that {url} ends {once}"
     passing = status is None or status in _PASSING or status >= _FIRST_SERVER_ERROR
     return ProviderError(text, status=status, passing=passing, retry_after=wait)
+
+
+def mask_parts(text: str, secret: str) -> str:
+    """Return a text without the secret, its base64, and parts of them: the last 4 characters, or 8.
+
+    It is for what a server says who was sent the secret; it takes long for a long text.
+    """
+    for whole in (secret, *in_base64(secret)):
+        start, parts = 0, []
+        while start < len(text):
+            end = start
+            while end < len(text) and text[start : end + 1] in whole:
+                end += 1
+            part = text[start:end]
+            is_tail = len(part) >= _SHORTEST_TAIL and whole.endswith(part)
+            masked = is_tail or len(part) >= _SHORTEST_PART
+            parts.append(MASK if masked else text[start])
+            start = end if masked else start + 1
+        text = "".join(parts)
+    return text
 
 
 def message_of(error: object) -> str:

@@ -9,10 +9,10 @@ import anthropic
 import httpx2
 
 from app.exceptions import InvalidResponseError, ProviderError, RefusalError
-from app.llm.streams import read_events
-from app.llm.thoughts import Thoughts
 from app.options.anthropic.settings import VENDOR_URL
 from app.options.anthropic.wire import Event, Reply
+from app.options.providers.streams import read_events
+from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
 from gwkit.models.replies import estimated_usage, parse_reply
 from gwkit.resilience.failures import broken, failed, message_of, status_of, too_late, too_long

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-import openai
 import httpx2
+import openai
 import structlog
 from pydantic import ValidationError
 
 from app.exceptions import InvalidResponseError, ProviderError
-from app.options.openai.settings import OpenAISettings, VENDOR_URL
+from app.options.openai.settings import VENDOR_URL, OpenAISettings
 from app.options.providers.settings import CallSettings
 from gwkit.resilience.failures import broken, failed, message_of, status_of, too_late, too_long
 

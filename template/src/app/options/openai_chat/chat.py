@@ -9,8 +9,8 @@ from openai import omit
 from pydantic import AliasChoices, BaseModel, Field
 
 from app.exceptions import InvalidResponseError, RefusalError
-from app.llm.streams import read_events
-from app.llm.thoughts import Thoughts
+from app.options.providers.streams import read_events
+from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
 from gwkit.models.replies import Lenient, Text, Tokens, WireModel, estimated_usage, parse_reply
 
@@ -80,7 +80,7 @@ class OpenAIChatModel:
     def __init__(self, model: str, session: Session) -> None:
         self._model = model
         self._session = session
-        # Whether a reply was seen whose thoughts had no opening tag: then streams are held back.
+        # Whether the last reply had a thought without an opening tag: then the next stream is held.
         self._begins_inside_thoughts = False
 
     @property
@@ -166,7 +166,7 @@ class OpenAIChatModel:
     def _reply(self, reading: _Reading) -> ChatReply:
         thoughts = Thoughts(held=True)
         text = thoughts.feed(reading.text) + thoughts.finish()
-        self._begins_inside_thoughts |= thoughts.began_inside
+        self._begins_inside_thoughts = thoughts.began_inside
         raw: RawReply = {"text": text, "model": self.name, "usage": reading.usage()}
         if reading.finish_reason.lower() in _CUT_OFF:
             raw["finish_reason"] = "length"
@@ -195,7 +195,8 @@ class _Reading:
 
         Raises:
             InvalidResponseError: it is not what the API promises.
-            LLMError: it is an error of the provider's, or a refusal.
+            LLMError: it is an error of the provider's.
+            RefusalError: the model or a filter refused.
         """
         body = self._session.parse(data, _Completion)
         if body.usage is not None:

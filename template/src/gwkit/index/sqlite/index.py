@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from app.retrieval.fusion import fuse
-from app.retrieval.query import match_expression, query_terms
 from gwkit.errors import IndexMismatchError, IngestError, RetrievalError
 from gwkit.index.ledger import Failure, FailureKind
 from gwkit.index.ports import SearchMode
