@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from gwkit.logging.base64_forms import in_base64
 from gwkit.errors import ProviderError, ProviderTimeoutError, RateLimitError, TokenLimitError
+from gwkit.logging.base64_forms import in_base64
 from gwkit.logging.redaction import MASK
 from gwkit.text.tokens import count_tokens
 
