@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gwkit.models.messages import Passage
+from gwkit.models.messages import SEARCHED_CHARACTERS, Passage
 from gwkit.offline.passages import HEADING_SEPARATOR
 from gwkit.text.tokens import count_tokens
 from gwkit.text.words import content_words, near_words, vocabulary
@@ -55,8 +55,10 @@ def ground(
     `min_grounding` of 0 every hit is evidence, as suits a search by meaning, in which words need
     not agree.
 
-    Stemming a few thousand words takes milliseconds, so call it off the event loop.
+    Of the question the first 10,000 characters count. Stemming a few thousand words takes
+    milliseconds, so call it off the event loop.
     """
+    question = question[:SEARCHED_CHARACTERS]
     vocabularies = [_words_of(hit) for hit in hits]
     known = frozenset[str]().union(*vocabularies)
     asked = frozenset(near_words(content_words(question), known))

@@ -10,8 +10,12 @@ __all__ = ["MOST_TERMS", "query_terms"]
 MOST_TERMS = 64
 """Terms of a query that are searched for: each costs time, and a question has far fewer."""
 
-_WORD = re.compile(r"[^\W_]+")
-_COMPOUND = re.compile(r"[^\W_]+(?:[-_.][^\W_]+)+")
+_LONGEST_TERM = 100
+_MOST_PARTS = 8
+# Each begins where a run of letters begins and gives nothing back, so that the time is linear.
+_WORD = re.compile(r"[^\W_]++")
+_COMPOUND = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_.][^\W_]++)++")
+_JOINT = re.compile(r"[-_.]")
 
 
 def query_terms(text: str) -> list[str]:
@@ -20,8 +24,12 @@ def query_terms(text: str) -> list[str]:
     A term is a word, or a name of several parts such as `response_model`, which comes besides its
     parts: a chunk that has the parts in a row ranks above one that has them apart. Nothing is left
     out as a stop word here: which words are too frequent to be worth their cost is the index's
-    to say, in any language.
+    to say, in any language. What is longer than 100 characters or has more than 8 parts is no term.
     """
     folded = text.casefold()
-    found = chain(_WORD.findall(folded), _COMPOUND.findall(folded))
-    return list(islice(dict.fromkeys(found), MOST_TERMS))
+    compounds = (
+        name for name in _COMPOUND.findall(folded) if len(_JOINT.findall(name)) < _MOST_PARTS
+    )
+    found = chain(_WORD.findall(folded), compounds)
+    terms = dict.fromkeys(term for term in found if len(term) <= _LONGEST_TERM)
+    return list(islice(terms, MOST_TERMS))

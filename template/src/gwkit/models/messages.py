@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 __all__ = [
     "NOT_FOUND",
+    "SEARCHED_CHARACTERS",
     "ChatReply",
     "ChatRequest",
     "Delta",
@@ -32,6 +33,9 @@ Prompt = Annotated[
     str, StringConstraints(min_length=1, max_length=100_000), BeforeValidator(_stripped)
 ]
 """A text that a person wrote: 1 to 100,000 characters without the space around it."""
+
+SEARCHED_CHARACTERS = 10_000
+"""Characters of a question or query that are looked for in documents; a model gets all of them."""
 
 
 class Strict(BaseModel):

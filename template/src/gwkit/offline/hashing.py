@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import unicodedata
 from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b
@@ -17,6 +16,8 @@ from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from app.utils.normalization import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +118,11 @@ def _embed(texts: Sequence[str]) -> Vectors:
     is the same to the bit.
     """
     counts = [Counter(filterfalse(_STOP_WORDS.__contains__, _words(text))) for text in texts]
-    places = [_places(word) for count in counts for word in count]
+    places = [
+        (_places if len(word) <= _LONGEST_WORD else _places.__wrapped__)(word)  # kept, or too long
+        for count in counts
+        for word in count
+    ]
     sizes = np.fromiter(map(len, places), dtype=np.intp, count=len(places)) // _PLACE.itemsize
     occurrences = chain.from_iterable(count.values() for count in counts)
     weights = 1 + np.log(np.fromiter(occurrences, dtype=np.float64, count=len(places)))
@@ -165,4 +170,4 @@ def _words(text: str) -> list[str]:
     if text.isascii():
         # The same words in half of the time.
         return text.translate(_ASCII_FOLDED).split()
-    return _WORD.findall(_ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())))
+    return _WORD.findall(_ACCENTS.sub("", normalize("NFKD", text.casefold())))

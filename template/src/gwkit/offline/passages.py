@@ -49,7 +49,7 @@ _LIKE_CODE = re.compile(
           |public|python3?|return|select|sudo|uv|var|with)\b.*[\w"')}\];:(\\,]\s*\Z
       | ["'\w.\[\]-]+\s*(?:=|:=|\+=)\s*\S           # an assignment
       | ["'][\w-]+["']\s*:                          # a member of an object
-      | [\w.]+\([^)]*\)?;?\s*\Z                     # a call
+      | [\w.]+\([^)]*+\)?;?\s*\Z                     # a call
       | [)}\]]+[,;]?\s*\Z                           # the end of one
       | [a-z][\w./-]*(?:\s+\S+)*\s--?\w             # a command with options
     )
