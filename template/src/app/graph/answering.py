@@ -16,6 +16,8 @@ from app.graph.fitting import fitted, shortened
 from app.graph.grounding import ground, passages
 from app.graph.replies import ReplyText
 from app.graph.state import Answer
+from app.utils.once import AsyncOnce
+from app.utils.workers import Workers
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Answerer:
         self._window_tokens = settings.context_tokens or window_tokens
         self._prompt = prompt
         self._cache = AnswerCache(settings.answer_cache_size)
+        self._workers = Workers(2, name="grounding")
 
     @property
     def known_models(self) -> frozenset[str]:
@@ -86,6 +89,7 @@ class Answerer:
         Raises:
             UnknownModelError: the question asks for a model that is not set up.
             LLMError: the model could not answer.
+            OverloadError: too many questions are being answered already.
             RetrievalError: the index could not answer.
         """
         pieces = self._observed(question, self._complete)
@@ -180,7 +184,7 @@ class Answerer:
         hits = await self._retriever.search(
             question.question, k=question.top_k or settings.top_k, filters=question.filters
         )
-        evidence = await asyncio.to_thread(
+        evidence = await self._workers.run(
             ground,
             question.question,
             hits,

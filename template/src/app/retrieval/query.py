@@ -11,7 +11,8 @@ MOST_TERMS = 64
 """Terms of a query that are searched for: each costs time, and a question has far fewer."""
 
 _LONGEST_TERM = 100
-_MOST_PARTS = 8
+_MOST_COMPOUNDS = 4
+_MOST_PARTS = 6
 # Each begins where a run of letters begins and gives nothing back, so that the time is linear.
 _WORD = re.compile(r"[^\W_]++")
 _COMPOUND = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_.][^\W_]++)++")
@@ -24,12 +25,16 @@ def query_terms(text: str) -> list[str]:
     A term is a word, or a name of several parts such as `response_model`, which comes besides its
     parts: a chunk that has the parts in a row ranks above one that has them apart. Nothing is left
     out as a stop word here: which words are too frequent to be worth their cost is the index's
-    to say, in any language. What is longer than 100 characters or has more than 8 parts is no term.
+    to say, in any language.
+
+    What is longer than 100 characters is no term, nor is a name of more than 6 parts, nor the fifth
+    of such names: to look for one takes time in proportion to its parts.
     """
     folded = text.casefold()
-    compounds = (
-        name for name in _COMPOUND.findall(folded) if len(_JOINT.findall(name)) < _MOST_PARTS
+    words = dict.fromkeys(word for word in _WORD.findall(folded) if len(word) <= _LONGEST_TERM)
+    names = dict.fromkeys(
+        name
+        for name in _COMPOUND.findall(folded)
+        if len(name) <= _LONGEST_TERM and len(_JOINT.findall(name)) < _MOST_PARTS
     )
-    found = chain(_WORD.findall(folded), compounds)
-    terms = dict.fromkeys(term for term in found if len(term) <= _LONGEST_TERM)
-    return list(islice(terms, MOST_TERMS))
+    return list(islice(chain(words, islice(names, _MOST_COMPOUNDS)), MOST_TERMS))

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from gwkit.errors import AppError, RateLimitError
+from gwkit.errors import AppError, OverloadError, RateLimitError
 from gwkit.http.problems import PROBLEM_RULES, Problem, ProblemResponse, problem_of
 from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
@@ -147,7 +147,7 @@ def _log_error(error: Exception, problem: Problem) -> None:
     on_purpose = isinstance(error, HTTPException) and "Retry-After" in (error.headers or ())
     if problem.status < _SERVER_ERROR or on_purpose:
         _log.debug("request_refused", code=problem.code, detail=problem.detail)
-    elif isinstance(error, RateLimitError | TimeoutError | HTTPException):
+    elif isinstance(error, OverloadError | RateLimitError | TimeoutError | HTTPException):
         _log.warning("request_failed", code=problem.code, error=str(error))
     else:
         known = isinstance(error, AppError)

@@ -7,7 +7,6 @@ exact words miss; a real embedding model is one setting away.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
 from functools import lru_cache
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.utils.normalization import normalize
+from app.utils.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,6 +68,9 @@ class HashingEmbedder:
     et al.: "Enriching Word Vectors with Subword Information", TACL 2017, for the pieces.
     """
 
+    def __init__(self) -> None:
+        self._workers = Workers(2, name="embedder")
+
     @property
     def name(self) -> str:
         """The embedder's name in the manifest of an index."""
@@ -89,8 +92,16 @@ class HashingEmbedder:
         return 0.4
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """Return one row per text, in the order of the texts; computed in a thread."""
-        return await asyncio.to_thread(_embed_all, texts)
+        """Return one row per text, in the order of the texts; computed in a thread, by and by.
+
+        Raises:
+            OverloadError: too much of this is to be done already.
+        """
+        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            some = slice(start, start + _TEXTS_AT_ONCE)
+            vectors[some] = await self._workers.run(_embed, texts[some])
+        return vectors
 
     async def embed_query(self, text: str) -> Vector:
         """Return the vector to search with, which is the text's as a document."""
@@ -101,14 +112,6 @@ class HashingEmbedder:
             vectors = _embed([text])
         vector: Vector = vectors[0]
         return vector
-
-
-def _embed_all(texts: Sequence[str]) -> Vectors:
-    vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
-    for start in range(0, len(texts), _TEXTS_AT_ONCE):
-        some = slice(start, start + _TEXTS_AT_ONCE)
-        vectors[some] = _embed(texts[some])
-    return vectors
 
 
 def _embed(texts: Sequence[str]) -> Vectors:

@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.utils.workers import checkpoint
 from gwkit.errors import IngestError, ParseLimitError
 from gwkit.parsing.environment import bare_environment
 from gwkit.parsing.transport import decode_reply, read_frame, write_frame
@@ -86,6 +87,7 @@ class ParserPool:
         if not self._loaders.is_risky(document, len(data)):
             return self._loaders.load(document, data)
         with self._slots:
+            checkpoint()  # it may have waited for longer than its caller
             process = self._take(document)
             try:
                 return decode_reply(document, process.parse(document, data))

@@ -47,7 +47,7 @@ _MODULES = {
 }
 """The built-in loaders, imported at their first document: the parsers take long to import."""
 
-_RISKY = {"markdown": 200_000, "pdf": 0, "plaintext": sys.maxsize, "webpage": 0, "word": 0}
+_RISKY = {"markdown": 10_000, "pdf": 0, "plaintext": 100_000, "webpage": 0, "word": 0}
 """Bytes up to which each of them takes no more than a second or so, whatever the bytes are."""
 
 
