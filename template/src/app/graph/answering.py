@@ -76,7 +76,7 @@ class Answerer:
         self._window_tokens = settings.context_tokens or window_tokens
         self._prompt = prompt
         self._cache = AnswerCache(settings.answer_cache_size)
-        self._workers = Workers(2, name="grounding")
+        self._workers = Workers(1, name="grounding")
 
     @property
     def known_models(self) -> frozenset[str]:

@@ -35,7 +35,7 @@ class ExtractiveChatModel:
 
     def __init__(self, *, window_tokens: int = 128_000) -> None:
         self._window_tokens = window_tokens
-        self._workers = Workers(2, name="extraction")
+        self._workers = Workers(1, name="extraction")
 
     @property
     def name(self) -> str:

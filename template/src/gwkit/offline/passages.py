@@ -60,6 +60,7 @@ _LIKE_CODE = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])")
 _SHORTEST_SENTENCE = 3
+_CONTEXT_CHARACTERS = 500
 _LONGEST_TITLE = 12
 
 
@@ -115,13 +116,13 @@ def quotes(passage: Passage) -> list[Quote]:
     A paragraph that ends with a question is no quote, but the next paragraph answers it.
     """
     found: list[Quote] = []
-    path = tuple(vocabulary(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
+    path = tuple(_context(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
     asked = path[-1] if passage.heading.endswith("?") else frozenset[str]()
     title: tuple[frozenset[str], ...] = ()
     lead = frozenset[str]()
     for block, (kind, texts) in enumerate(_blocks(passage.text)):
         if kind is QuoteKind.SENTENCE and texts[-1].endswith("?"):
-            asked, title, lead = vocabulary(" ".join(texts)), (), frozenset()
+            asked, title, lead = _context(" ".join(texts)), (), frozenset()
             continue
         if kind is QuoteKind.TITLE:
             asked, title, lead = frozenset(), (), frozenset()
@@ -142,10 +143,15 @@ def quotes(passage: Passage) -> list[Quote]:
             )
             if kind is QuoteKind.SENTENCE:
                 # It leads to the next sentence, or to the list, table or code after it.
-                lead = words
+                lead = words if len(text) <= _CONTEXT_CHARACTERS else _context(text)
         if kind is QuoteKind.TITLE:
-            title = (vocabulary(" ".join(texts)),)
+            title = (_context(" ".join(texts)),)
     return found
+
+
+def _context(text: str) -> frozenset[str]:
+    """Return the words of what other quotes stand under: of its end, for each of them has these."""
+    return vocabulary(text[-_CONTEXT_CHARACTERS:])
 
 
 _Block = tuple[QuoteKind, list[str]]
@@ -215,13 +221,13 @@ def _is_title(line: str) -> bool:
 
 
 def _items(lines: Iterable[str]) -> list[str]:
-    items: list[str] = []
+    items: list[list[str]] = []
     for line in lines:
         if _ITEM.match(line):
-            items.append(line.rstrip())
+            items.append([line.rstrip()])
         else:
-            items[-1] += f" {line.strip()}"
-    return items
+            items[-1].append(line.strip())
+    return [" ".join(item) for item in items]
 
 
 def _rows(lines: Sequence[str]) -> Iterator[str]:

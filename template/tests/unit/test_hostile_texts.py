@@ -1,0 +1,111 @@
+"""Work on a caller's text grows with its length and no faster, whatever the text is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.api import schemas
+from app.graph.grounding import ground
+from app.graph.replies import ReplyText
+from app.ingestion.chunking import chunk_blocks
+from app.ingestion.cleaning import clean
+from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
+from app.llm import hashing
+from app.retrieval.query import match_expression, query_terms
+from fixtures.models import make_hit
+from fixtures.work import Work
+from gwkit.documents import Block, BlockKind
+from gwkit.logging.redaction import Redactor, escape_controls
+from gwkit.models.messages import Passage
+from gwkit.offline.extraction import extract, set_out
+from gwkit.text.tokens import count_tokens
+from gwkit.text.words import near_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Each is repeated to the length that is asked for.
+HOSTILE = [
+    "a", "A", "aB", "1", "1,", "1.", "a.", "a-", "a_", "a'", "ab ", "a. ", '."', ".)", "Q: a? ",
+    " ", "\t", "\n", " \n", "a\n", "a\n\n", "-", "_", "|", "`", "``a", "~", "*a ", "_a*", "**", "#",
+    "[", "]", "![", "[a](", "[a]: b\n", "[1", "[1]", "<", "<a ", "<div>\n\n", "<!--", "&", "\\", "{",
+    "> ", "- ", "1. ", "- a\n", "# a\n", "a\n=\n", "    a\n", "```\n", "|a|b|\n", "|a|b|\n|-|-|\n",
+    "---\n", "a: b\n", "how much ", "what can ", "eyJ-", "sk-", "://a:", "token=",
+    "\u0301\u0323", "a\u0301\u0323", "\u0301\uff9e", "\u0308\u0301\u0344", "\u0f73\u0301",
+    "\U0001e944\u0301", "\u1100\u1161", "\u0e01\ufe0f", "\ufe0f\U000e0101", "\u200d", "\U0001f468\u200d",
+    "\u0928\u093f", "\u0643\u064e\u0651", "\u691c\u7d22", "\u691c\u7d22\u3002", "\u0130", "\ufb03",
+    "\u202e", "\x00\r",
+]  # fmt: skip
+ENDED = [
+    ("def ", " ", "x"),
+    ("f(", " ", ")x"),
+    ("# a", " ", "b"),
+    ("a@", "a", ""),
+    ("$ a", " -", ""),
+]
+TEXTS = [("", unit, "") for unit in HOSTILE] + ENDED
+LIMIT = 1.3
+"""Times what linear growth would be."""
+
+
+def embed(text: str) -> None:
+    """Embed a text that is remembered from nowhere."""
+    hashing._places.cache_clear()
+    hashing._embed([text])
+
+
+def read(load: Callable[[str, bytes], object]) -> Callable[[str], None]:
+    """Return what loads a text."""
+    return lambda text: load("a.x", text.replace("\x00", "").encode()) and None
+
+
+def answer(text: str) -> None:
+    """Have a question and the passages that were found for it be such a text."""
+    passages = [Passage(number=1, document="a", text=text, heading=text[:100])]
+    set_out(extract(text, passages))
+    set_out(extract("Which a b is it?", passages))
+
+
+def fuzzy(text: str) -> None:
+    """Look for many unknown words among as many that resemble them."""
+    words = [f"{text[:1]}{number:06}".translate(LETTERS) for number in range(len(text) // 8)]
+    near_words(words, frozenset(word + "x" for word in words))
+
+
+LETTERS = {ord("0") + digit: "abcdefghij"[digit] for digit in range(10)}
+ENTRY_POINTS: dict[str, Callable[[str], object]] = {
+    "cleaning": clean,
+    "plain text": read(plaintext.load),
+    "Markdown": read(markdown.load),
+    "HTML": read(webpage.load),
+    "prose chunks": lambda text: chunk_blocks([Block(BlockKind.TEXT, text)], budget=64, overlap=16),
+    "code chunks": lambda text: chunk_blocks([Block(BlockKind.CODE, text)], budget=64, overlap=16),
+    "heading chunks": lambda text: chunk_blocks(
+        [Block(BlockKind.HEADING, line, 1) for line in text.split("\n")], budget=64, overlap=16
+    ),
+    "query terms": lambda text: match_expression(query_terms(text)),
+    "embedding": embed,
+    "grounding": lambda text: ground(text, [make_hit(text)], min_grounding=0.5, max_tokens=9_999),
+    "offline answer": answer,
+    "fuzzy matching": fuzzy,
+    "reply": lambda text: (shown := ReplyText({1})).feed(text) + shown.finish(),
+    "redaction": lambda text: Redactor().text(escape_controls(text)),
+    "tokens": count_tokens,
+    "validation": lambda text: schemas.SearchRequest(query=f"a{text}b"),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRY_POINTS)
+def test_work_grows_no_faster_than_the_text(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For texts of doubling sizes the counted work at most doubles, times 1.3."""
+    work, job = Work(monkeypatch), ENTRY_POINTS[entry]
+    job("warm-up")
+    for start, unit, end in TEXTS:
+        counts = [
+            work.of(lambda size=size: job(start + unit * (size // len(unit)) + end))
+            for size in (1_000, 2_000, 4_000)
+        ]
+        for before, after in zip(counts, counts[1:], strict=False):
+            assert after <= LIMIT * 2 * before, (start, unit, end, counts)
