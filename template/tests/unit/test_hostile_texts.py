@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import islice, product
+from random import sample
 from typing import TYPE_CHECKING
 
 import pytest
+from lxml import etree
 
 from app.api import schemas
 from app.graph.grounding import ground
@@ -12,14 +16,17 @@ from app.graph.replies import ReplyText
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.cleaning import clean
 from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
+from app.ingestion.loaders.visibility import is_unseen
 from app.llm import hashing
 from app.retrieval.query import match_expression, query_terms
+from fixtures.effort import THOROUGH
 from fixtures.models import make_hit
 from fixtures.work import Work
 from gwkit.documents import Block, BlockKind
 from gwkit.logging.redaction import Redactor, escape_controls
 from gwkit.models.messages import Passage
 from gwkit.offline.extraction import extract, set_out
+from gwkit.offline.passages import quotes
 from gwkit.text.tokens import count_tokens
 from gwkit.text.words import near_words
 
@@ -63,18 +70,15 @@ def read(load: Callable[[str, bytes], object]) -> Callable[[str], None]:
 
 def answer(text: str) -> None:
     """Have a question and the passages that were found for it be such a text."""
-    passages = [Passage(number=1, document="a", text=text, heading=text[:100])]
-    set_out(extract(text, passages))
-    set_out(extract("Which a b is it?", passages))
+    for question in (text, "Which a b is it?"):
+        set_out(extract(question, [passage(text)]))
 
 
-def fuzzy(text: str) -> None:
-    """Look for many unknown words among as many that resemble them."""
-    words = [f"{text[:1]}{number:06}".translate(LETTERS) for number in range(len(text) // 8)]
-    near_words(words, frozenset(word + "x" for word in words))
+def passage(text: str) -> Passage:
+    """Return a passage with this text."""
+    return Passage(number=1, document="a", text=text, heading=text[:100])
 
 
-LETTERS = {ord("0") + digit: "abcdefghij"[digit] for digit in range(10)}
 ENTRY_POINTS: dict[str, Callable[[str], object]] = {
     "cleaning": clean,
     "plain text": read(plaintext.load),
@@ -89,7 +93,6 @@ ENTRY_POINTS: dict[str, Callable[[str], object]] = {
     "embedding": embed,
     "grounding": lambda text: ground(text, [make_hit(text)], min_grounding=0.5, max_tokens=9_999),
     "offline answer": answer,
-    "fuzzy matching": fuzzy,
     "reply": lambda text: (shown := ReplyText({1})).feed(text) + shown.finish(),
     "redaction": lambda text: Redactor().text(escape_controls(text)),
     "tokens": count_tokens,
@@ -102,10 +105,58 @@ def test_work_grows_no_faster_than_the_text(entry: str, monkeypatch: pytest.Monk
     """For texts of doubling sizes the counted work at most doubles, times 1.3."""
     work, job = Work(monkeypatch), ENTRY_POINTS[entry]
     job("warm-up")
-    for start, unit, end in TEXTS:
+    for start, unit, end in TEXTS if THOROUGH else sample(TEXTS, 20):
         counts = [
             work.of(lambda size=size: job(start + unit * (size // len(unit)) + end))
             for size in (1_000, 2_000, 4_000)
         ]
         for before, after in zip(counts, counts[1:], strict=False):
             assert after <= LIMIT * 2 * before, (start, unit, end, counts)
+
+
+@pytest.mark.parametrize("count", [500, 1_000, 2_000])
+def test_fuzzy_matching_compares_a_bounded_number_of_words(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many unknown words beside many that resemble them: most pairs are not compared."""
+    unknown = ["q" + "".join(end) for end in islice(product("abcdefghij", repeat=6), count)]
+    known = frozenset(f"{word}x" for word in unknown)
+
+    assert 100_000 + 20 * count > Work(monkeypatch).of(lambda: near_words(unknown, known))
+
+
+# Each would take hours if its expression looked at every pair of characters: such a run is ended as
+# hanging. What an expression does within its text cannot be counted from outside.
+MILLION = {
+    "words of a query": lambda: query_terms("x" * 1_000_000),
+    "names in a query": lambda: query_terms("x." * 500_000),
+    "marks to clean": lambda: clean("a" + "\u0301\u0323" * 500_000),
+    "blanks to clean": lambda: clean("a" + " " * 1_000_000 + "b"),
+    "marks to embed": lambda: embed("a" + "\u0301\uff9e" * 500_000),
+    "blanks in a heading": lambda: markdown.load("a.md", b"# a" + b" " * 1_000_000 + b"b"),
+    "blanks in a call": lambda: quotes(passage("f(" + " " * 1_000_000 + ")x")),
+    "digits in a style": lambda: is_unseen(
+        etree.fromstring(f"<p style='left:-{'1' * 1_000_000}?'/>", etree.XMLParser(huge_tree=True))
+    ),
+    "beginnings of a token": lambda: Redactor().text("eyJ-" * 250_000),
+}
+
+
+@pytest.mark.parametrize("job", MILLION.values(), ids=MILLION)
+def test_a_million_characters_are_looked_at_once(job: Callable[[], object]) -> None:
+    """No expression begins again at each character, nor tries each way to divide them."""
+    job()
+
+
+def test_only_one_module_normalizes() -> None:
+    """There the marks are bounded, for whoever wants a normalization form."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("app.")]
+    assert ["app.utils.normalization"] == [
+        module.__name__ for module in modules if "unicodedata" in vars(module)
+    ]
+
+
+@pytest.mark.parametrize("suffix", sorted(LoaderRegistry().suffixes))
+def test_large_documents_are_for_the_parser_processes(suffix: str) -> None:
+    """Whatever their type: what the service itself parses has a bound."""
+    assert LoaderRegistry().is_risky(f"a{suffix}", 100_001)
