@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sqlite3
 from itertools import islice, product
 from threading import Event
 from typing import TYPE_CHECKING, Final
-from urllib.request import Request, urlopen
 
+import httpx2
 import pytest
 
 from app.graph import answering
@@ -115,16 +114,15 @@ def test_crafted_questions_do_not_outlive_the_stop(tmp_path: Path) -> None:
     question = words[0] + " " + " ".join(f"{word}z" for word in words)
     with serving(tmp_path, "--with-samples", APP_SAMPLES_PATH=str(document.parent)) as served:
 
-        async def ask() -> None:
-            body = json.dumps({"question": question, "top_k": 100}).encode()
-            request = Request(f"{served.url}/v1/answer", body, {"Content-Type": "application/json"})
-            await asyncio.to_thread(lambda: urlopen(request).read())
-
         async def attack() -> int:
-            asked = [asyncio.create_task(ask()) for _ in range(8)]
-            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-            served.process.send_signal(signal.SIGTERM)
-            await asyncio.gather(*asked, return_exceptions=True)
+            async with httpx2.AsyncClient(base_url=served.url, timeout=60) as client:
+                body = {"question": question, "top_k": 100}
+                asked = [
+                    asyncio.create_task(client.post("/v1/answer", json=body)) for _ in range(8)
+                ]
+                await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                served.process.send_signal(signal.SIGTERM)
+                await asyncio.gather(*asked, return_exceptions=True)
             return await asyncio.to_thread(served.process.wait, 90)
 
         assert 0 == asyncio.run(attack())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.utils.normalization import MOST_MARKS, _patterns, normalize
 
-FORMS = ("NFC", "NFKD")
+FORMS: tuple[Literal["NFC"], Literal["NFKD"]] = ("NFC", "NFKD")
 MARKS = "\u0301\u0323\uff9e\U0001e944\u0f73\u0344"
 
 

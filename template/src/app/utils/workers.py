@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
+from functools import partial
 from threading import BoundedSemaphore, Event
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -47,7 +48,7 @@ class Workers:
             raise OverloadError
         context, abandoned = copy_context(), Event()
         context.run(_abandoned.set, abandoned)
-        future = self._threads.submit(context.run, job, *args, **kwargs)
+        future = self._threads.submit(partial(context.run, job, *args, **kwargs))
         future.add_done_callback(lambda _: self._room.release())
         try:
             return await asyncio.wrap_future(future)
