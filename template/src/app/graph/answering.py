@@ -16,8 +16,8 @@ from app.graph.fitting import fitted, shortened
 from app.graph.grounding import ground, passages
 from app.graph.replies import ReplyText
 from app.graph.state import Answer
+from app.utils.executor import BoundedExecutor
 from app.utils.once import AsyncOnce
-from app.utils.workers import Workers
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Answerer:
         self._window_tokens = settings.context_tokens or window_tokens
         self._prompt = prompt
         self._cache = AnswerCache(settings.answer_cache_size)
-        self._workers = Workers(1, name="grounding")
+        self._executor = BoundedExecutor(1, name="grounding")
 
     @property
     def known_models(self) -> frozenset[str]:
@@ -184,7 +184,7 @@ class Answerer:
         hits = await self._retriever.search(
             question.question, k=question.top_k or settings.top_k, filters=question.filters
         )
-        evidence = await self._workers.run(
+        evidence = await self._executor.run(
             ground,
             question.question,
             hits,

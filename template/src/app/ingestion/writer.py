@@ -13,7 +13,7 @@ import structlog
 from app.exceptions import IngestError
 from app.ingestion.preparation import GivenUp, Kept, Prepared
 from app.ingestion.summary import Outcome
-from app.utils.workers import Workers
+from app.utils.executor import BoundedExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,7 +55,7 @@ class DocumentWriter:
         self._embedder = embedder
         self._metrics = metrics
         self._slots = asyncio.Semaphore(ahead)
-        self._workers = Workers(ahead, name="preparation")
+        self._executor = BoundedExecutor(ahead, name="preparation")
 
     async def prepare(
         self, prepare: Callable[[], Prepared | Kept | GivenUp]
@@ -67,7 +67,7 @@ class DocumentWriter:
         """
         async with self._slots:
             started = perf_counter()
-            prepared = await self._workers.run(prepare)
+            prepared = await self._executor.run(prepare)
             if not isinstance(prepared, Prepared):
                 return prepared
             vectors = await self._embed(prepared)

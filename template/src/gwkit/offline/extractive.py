@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from app.utils.workers import Workers
+from app.utils.executor import BoundedExecutor
 from gwkit.errors import TokenLimitError
 from gwkit.models.messages import NOT_FOUND, ChatReply, Delta
 from gwkit.models.replies import RawReply, parse_reply
@@ -35,7 +35,7 @@ class ExtractiveChatModel:
 
     def __init__(self, *, window_tokens: int = 128_000) -> None:
         self._window_tokens = window_tokens
-        self._workers = Workers(1, name="extraction")
+        self._executor = BoundedExecutor(1, name="extraction")
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class ExtractiveChatModel:
         prompt_tokens = sum(count_tokens(message.content) for message in request.messages)
         if prompt_tokens > self._window_tokens:
             raise TokenLimitError(tokens_used=prompt_tokens, limit=self._window_tokens)
-        text = await self._workers.run(_reply_text, request)
+        text = await self._executor.run(_reply_text, request)
         raw: RawReply = {
             "model": self.name,
             "text": text,

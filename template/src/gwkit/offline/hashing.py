@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.utils.executor import BoundedExecutor
 from app.utils.normalization import normalize
-from app.utils.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ class HashingEmbedder:
     """
 
     def __init__(self) -> None:
-        self._workers = Workers(2, name="embedder")
+        self._executor = BoundedExecutor(2, name="embedder")
 
     @property
     def name(self) -> str:
@@ -100,7 +100,7 @@ class HashingEmbedder:
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             some = slice(start, start + _TEXTS_AT_ONCE)
-            vectors[some] = await self._workers.run(_embed, texts[some])
+            vectors[some] = await self._executor.run(_embed, texts[some])
         return vectors
 
     async def embed_query(self, text: str) -> Vector:

@@ -17,7 +17,7 @@ from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
-from app.utils.workers import Workers, is_abandoned
+from app.utils.executor import BoundedExecutor, is_abandoned
 from gwkit.errors import RetrievalError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Connections:
         self.path = path
         self._access = access
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
-        self._readers = Workers(READERS, name="index-reader")
+        self._readers = BoundedExecutor(READERS, name="index-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._file: os.stat_result | None = None

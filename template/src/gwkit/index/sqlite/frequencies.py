@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.retrieval.query import match_expression
-from app.utils.workers import checkpoint
+from app.utils.executor import checkpoint
 from gwkit.index.sqlite import reading
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Threads of their own for work that takes the processor, and an end to it when nobody waits."""
+"""Runs a caller's work in a few threads with a bounded queue, until the caller has gone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.exceptions import OverloadError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Workers", "checkpoint", "is_abandoned"]
+__all__ = ["BoundedExecutor", "checkpoint", "is_abandoned"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -22,7 +22,7 @@ _R = TypeVar("_R")
 _abandoned: ContextVar[Event | None] = ContextVar("abandoned", default=None)
 
 
-class Workers:
+class BoundedExecutor:
     """A few threads with a bounded queue, apart from those that the event loop itself needs.
 
     Args:
@@ -42,6 +42,7 @@ class Workers:
         next `checkpoint`.
 
         Raises:
+            CancelledError: the caller was cancelled.
             OverloadError: too many jobs wait.
         """
         if not self._room.acquire(blocking=False):

@@ -8,7 +8,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from app.utils.workers import Workers, checkpoint, is_abandoned
+from app.utils.executor import BoundedExecutor, checkpoint, is_abandoned
 from gwkit.errors import OverloadError
 
 NAME: ContextVar[str] = ContextVar("name", default="")
@@ -32,46 +32,46 @@ class Job:
 
 async def test_a_job_runs_in_a_thread_with_the_caller_s_context() -> None:
     """So its log lines carry the request's id, and its result or error is the caller's."""
-    workers = Workers(1, name="test")
+    executor = BoundedExecutor(1, name="test")
     NAME.set("mine")
 
-    assert ("mine", "test_0") == await workers.run(lambda: (NAME.get(), current_thread().name))
+    assert ("mine", "test_0") == await executor.run(lambda: (NAME.get(), current_thread().name))
     with pytest.raises(ZeroDivisionError):
-        await workers.run(lambda: 1 // 0)
-    workers.close()
+        await executor.run(lambda: 1 // 0)
+    executor.close()
 
 
 async def test_more_than_the_queue_holds_is_refused() -> None:
     """One job runs, one waits, and the third is refused until there is room again."""
-    workers, job = Workers(1, name="test", most_waiting=1), Job()
-    running = asyncio.create_task(workers.run(job))
+    executor, job = BoundedExecutor(1, name="test", most_waiting=1), Job()
+    running = asyncio.create_task(executor.run(job))
     await asyncio.to_thread(job.started.wait)
-    waiting = asyncio.create_task(workers.run(len, "abc"))
+    waiting = asyncio.create_task(executor.run(len, "abc"))
     await asyncio.sleep(0)
     with pytest.raises(OverloadError):
-        await workers.run(len, "")
+        await executor.run(len, "")
 
     job.released.set()
     assert ("released", 3) == (await running, await waiting)
-    assert 0 == await workers.run(len, "")
-    workers.close()
+    assert 0 == await executor.run(len, "")
+    executor.close()
 
 
 async def test_work_ends_when_its_caller_has_gone() -> None:
     """A job that runs ends at its next checkpoint, one that waits never begins."""
-    workers, job, never = Workers(1, name="test"), Job(), Job()
-    calls = [asyncio.create_task(workers.run(each)) for each in (job, never)]
+    executor, job, never = BoundedExecutor(1, name="test"), Job(), Job()
+    calls = [asyncio.create_task(executor.run(each)) for each in (job, never)]
     await asyncio.to_thread(job.started.wait)
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
 
-    await asyncio.to_thread(workers.close)
+    await asyncio.to_thread(executor.close)
     assert "abandoned" == job.ended
     assert not never.started.is_set()
 
 
-def test_outside_of_workers_nothing_is_abandoned() -> None:
+def test_outside_of_executors_nothing_is_abandoned() -> None:
     """The same code runs in a command or a parser process, where nobody cancels it."""
     checkpoint()
     assert not is_abandoned()
