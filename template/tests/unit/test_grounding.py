@@ -77,3 +77,8 @@ def test_passages_are_numbered_hits() -> None:
     first, second = passages([HITS[0], make_hit("text")])
     assert (1, "guide.md", "Lockers > Hold time") == (first.number, first.document, first.heading)
     assert (2, "text", "") == (second.number, second.text, second.heading)
+
+
+def test_of_a_long_question_the_beginning_counts() -> None:
+    """As in the search for it."""
+    assert 1.0 == coverage("How long does a parcel wait? " + " " * 10_000 + "And where is Mars?")

@@ -105,6 +105,11 @@ def test_a_busy_model_says_when_to_come_back(retry_after: float | None, header: 
     assert {"Retry-After": header} == headers
 
 
+def test_an_overloaded_service_says_when_to_come_back() -> None:
+    """As where it has too many requests."""
+    assert {"Retry-After": "1"} == problem_of(OverloadError())[1]
+
+
 def test_a_provider_s_own_time_to_come_back_is_passed_on() -> None:
     """Where a failed call says when to come back the caller is told, and else is not."""
     told = ProviderError("away", status=503, passing=True, retry_after=1.2)

@@ -129,3 +129,11 @@ async def test_the_fake_embedder_embeds_words() -> None:
     assert np.array_equal(batch[0], batch[1])
     assert [1, 1, 0] == pytest.approx(np.linalg.norm(batch, axis=1).tolist())
     assert ["a b", "b a", ""] == embedder.embedded
+
+
+async def test_of_a_long_query_the_beginning_is_searched_for() -> None:
+    """What a search costs has a bound, whatever somebody pastes."""
+    index = FakeIndex()
+    await make(index).search("a b " * 25_000, k=1)
+
+    assert "a b " * 2_500 == index.queries[0].text

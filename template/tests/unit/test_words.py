@@ -63,3 +63,10 @@ def test_other_scripts_are_matched_as_they_are_written(text: str) -> None:
     assert text.casefold().split() == content_words(text)
     assert frozenset(content_words(text)) == vocabulary(text)
     assert content_words(text) == near_words(content_words(text), vocabulary(text))
+
+
+def test_what_is_longer_than_words_are_is_neither_stemmed_nor_corrected() -> None:
+    """It costs no more than it has to, and is not remembered."""
+    long = "waits" * 8
+    assert [long] == content_words(long)
+    assert [long + "x"] == near_words([long + "x"], {long})

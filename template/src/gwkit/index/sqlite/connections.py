@@ -49,7 +49,7 @@ _LOG_PAGES = 4_000
 """Pages in the log before they are brought into the file: 16 MB, four times SQLite's default, as
 most of them are written several times in the course of an ingestion."""
 
-_STEPS_UNASKED = 10_000
+_STEPS_UNASKED = 50_000
 """Steps of SQLite's virtual machine after which a read looks whether its caller is still there."""
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
