@@ -14,12 +14,12 @@ import pytest
 
 from app.graph import answering
 from app.ingestion.preparation import Preparer
-from app.llm import hashing, offline
 from app.wiring import create_app
 from fixtures.asgi import open_client
 from fixtures.serving import serving
 from gwkit.errors import RetrievalError
 from gwkit.index.sqlite.connections import Connections
+from gwkit.offline import extractive, hashing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ LONG: Final = ("/v1/search", {"json": {"query": "parcel " * 1_000}})
         (hashing, "_embed", UPLOAD),
         (hashing, "_embed", LONG),
         (answering, "ground", ASK),
-        (offline, "_reply_text", ASK),
+        (extractive, "_reply_text", ASK),
     ],
 )
 async def test_the_loop_answers_meanwhile(

@@ -8,8 +8,8 @@ from threading import Event, current_thread
 
 import pytest
 
-from app.utils.executor import BoundedExecutor, checkpoint, is_abandoned
 from gwkit.errors import OverloadError
+from gwkit.executor import BoundedExecutor, checkpoint, is_abandoned
 
 NAME: ContextVar[str] = ContextVar("name", default="")
 

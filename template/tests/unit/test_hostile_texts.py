@@ -18,14 +18,15 @@ from app.ingestion.chunking import chunk_blocks
 from app.ingestion.cleaning import clean
 from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
 from app.ingestion.loaders.visibility import is_unseen
-from app.llm import hashing
-from app.retrieval.query import match_expression, query_terms
+from app.retrieval.query import query_terms
 from fixtures.effort import THOROUGH
 from fixtures.models import make_hit
 from fixtures.work import Work
 from gwkit.documents import Block, BlockKind
+from gwkit.index.sqlite.reading import match_expression
 from gwkit.logging.redaction import Redactor, escape_controls
 from gwkit.models.messages import Passage
+from gwkit.offline import hashing
 from gwkit.offline.extraction import extract, set_out
 from gwkit.offline.passages import quotes
 from gwkit.text.tokens import count_tokens
@@ -150,7 +151,7 @@ def test_a_million_characters_are_looked_at_once(job: Callable[[], object]) -> N
 def test_only_one_module_normalizes() -> None:
     """There the marks are bounded, for whoever wants a normalization form."""
     modules = [module for name, module in sys.modules.items() if name.startswith("app.")]
-    assert ["app.utils.normalization"] == [
+    assert ["gwkit.text.normalization"] == [
         module.__name__ for module in modules if "unicodedata" in vars(module)
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,8 +15,7 @@ from app.graph.fitting import fitted, shortened
 from app.graph.grounding import ground, passages
 from app.graph.replies import ReplyText
 from app.graph.state import Answer
-from app.utils.executor import BoundedExecutor
-from app.utils.once import AsyncOnce
+from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from app.ingestion.packing import pack
 from app.ingestion.splitting import first_words
-from app.utils.executor import checkpoint
 from gwkit.documents import Block, BlockKind, Chunk
+from gwkit.executor import checkpoint
 from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.utils.normalization import normalize
+from gwkit.text.normalization import normalize
 
 __all__ = ["clean"]
 

@@ -13,7 +13,7 @@ import structlog
 from app.exceptions import IngestError
 from app.ingestion.preparation import GivenUp, Kept, Prepared
 from app.ingestion.summary import Outcome
-from app.utils.executor import BoundedExecutor
+from gwkit.executor import BoundedExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from app.utils.executor import BoundedExecutor
 from gwkit.errors import TokenLimitError
+from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import NOT_FOUND, ChatReply, Delta
 from gwkit.models.replies import RawReply, parse_reply
 from gwkit.offline.extraction import extract, set_out

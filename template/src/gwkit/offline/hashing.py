@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.utils.executor import BoundedExecutor
-from app.utils.normalization import normalize
+from gwkit.executor import BoundedExecutor
+from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.utils.executor import checkpoint
 from gwkit.errors import IngestError, ParseLimitError
+from gwkit.executor import checkpoint
 from gwkit.parsing.environment import bare_environment
 from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 from gwkit.parsing.worker import READY

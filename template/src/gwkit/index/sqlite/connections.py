@@ -17,8 +17,8 @@ from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
-from app.utils.executor import BoundedExecutor, is_abandoned
 from gwkit.errors import RetrievalError
+from gwkit.executor import BoundedExecutor, is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.retrieval.query import match_expression
-from app.utils.executor import checkpoint
+from gwkit.executor import checkpoint
 from gwkit.index.sqlite import reading
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import partial
 from threading import BoundedSemaphore, Event
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from app.exceptions import OverloadError
+from gwkit.errors import OverloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
