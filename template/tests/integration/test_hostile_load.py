@@ -39,7 +39,7 @@ LONG: Final = ("/v1/search", {"json": {"query": "parcel " * 1_000}})
         (Preparer, "prepare_upload", UPLOAD),
         (hashing, "_embed", UPLOAD),
         (hashing, "_embed", LONG),
-        (answering, "ground", ASK),
+        (answering, "check_evidence", ASK),
         (extractive, "_reply_text", ASK),
     ],
 )

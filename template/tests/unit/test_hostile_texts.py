@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from app.api import schemas
-from app.graph.grounding import ground
+from app.graph.evidence import check_evidence
 from app.graph.replies import ReplyText
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.cleaning import clean
@@ -93,7 +93,9 @@ ENTRY_POINTS: dict[str, Callable[[str], object]] = {
     ),
     "query terms": lambda text: match_expression(query_terms(text)),
     "embedding": embed,
-    "grounding": lambda text: ground(text, [make_hit(text)], min_grounding=0.5, max_tokens=9_999),
+    "grounding": lambda text: check_evidence(
+        text, [make_hit(text)], min_grounding=0.5, max_tokens=9_999
+    ),
     "offline answer": answer,
     "reply": lambda text: (shown := ReplyText({1})).feed(text) + shown.finish(),
     "redaction": lambda text: Redactor().text(escape_controls(text)),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gwkit.index.ports import Hit
     from gwkit.models.messages import ChatRequest
 
-__all__ = ["fitted", "shortened"]
+__all__ = ["fewer", "fitted"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -56,11 +56,16 @@ def fitted(
     return hits[:kept]
 
 
-def shortened(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
+def fewer(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
     """Return fewer hits, for a model that has refused them as too long.
 
     At most half of their text, and less where the model allows less; the best one always stays.
+
+    Raises:
+        TokenLimitError: there is only one hit.
     """
+    if len(hits) == 1:
+        raise error
     share = min(0.5, _SAFETY * error.limit / error.tokens_used) if error.limit else 0.5
     left = share * sum(count_tokens(hit.text) for hit in hits)
     kept = 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gwkit.index.ports import Hit
 
-__all__ = ["Evidence", "ground", "passages"]
+__all__ = ["Evidence", "check_evidence", "passages"]
 
 
 # A capital or a digit, but not in the first word, which has a capital anyway.
@@ -39,7 +39,7 @@ class Evidence:
     coverage: float
 
 
-def ground(
+def check_evidence(
     question: str, hits: Sequence[Hit], *, min_grounding: float, max_tokens: int
 ) -> Evidence:
     """Return the hits that are evidence for the question.
