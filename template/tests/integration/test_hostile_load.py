@@ -51,7 +51,7 @@ async def test_the_loop_answers_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While work on a caller's text goes on, others are answered: it holds no event loop."""
-    async with open_client(create_app(make_settings())) as client:
+    async with open_client(create_app(make_settings(), REGISTRY)) as client:
         await client.post("/v1/documents", files={"file": ("b.txt", TEXT)})
         started, release = Event(), Event()
         work = getattr(where, name)
