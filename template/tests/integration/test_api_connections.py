@@ -83,7 +83,7 @@ class Server:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Server]:
     """Serve within this process, on a free port."""
-    fakes = Fakes(settings)
+    fakes = Fakes(settings.model_copy(update={"allowed_hosts": ("s",)}))
     with listen(settings) as listener:
         running = asyncio.create_task(run(fakes.app(), settings, listener))
         await asyncio.sleep(0.05)

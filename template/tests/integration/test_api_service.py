@@ -35,7 +35,7 @@ async def test_the_probes_follow_the_life_of_the_service(fakes: Fakes) -> None:
     seen: list[tuple[int, int, str]] = []
 
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app), base_url="http://service"
+        transport=httpx2.ASGITransport(app), base_url="http://localhost"
     ) as client:
 
         async def look() -> None:
@@ -99,7 +99,7 @@ async def test_what_keeps_it_from_warming_is_told(
     with capture_logs() as lines:
         async with (
             app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://service") as client,
+            httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
             asyncio.timeout(10),
         ):
             while len(attempts) < 3:  # noqa: ASYNC110 - as a probe does it

@@ -187,6 +187,7 @@ def test_configuring_twice_doubles_no_line(
     before = len(logging.getLogger().handlers)
     first = tmp_path / "first.log"
     configure_logging(make_settings(log_format="json", log_file=first))
+    assert 0o600 == first.stat().st_mode & 0o777
     log.info("one")
     configure_logging(make_settings(log_format="json"))
     configure_logging(make_settings(log_format="json"))

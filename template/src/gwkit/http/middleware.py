@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from gwkit.errors import AppError, OverloadError, RateLimitError
+from gwkit.http.limits import client_address
 from gwkit.http.problems import PROBLEM_RULES, Problem, ProblemResponse, problem_of
 from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
@@ -89,7 +90,9 @@ class RequestLog:
             status=status,
             latency_ms=round(latency_ms, 3),
             bytes=answer.bytes,
+            address=client_address(scope),
             **({"client": user.display_name} if user else {}),
+            **({"code": scope["problem"]} if "problem" in scope else {}),
         )
         if (metrics := self._lifecycle.metrics) is not None:
             # Paths and methods are the caller's text: as labels they would have no bound.
@@ -135,6 +138,7 @@ async def _answer_problem(
     Before the first byte that is a problem response, in an event stream an `error` event, and
     else the server closes the connection on an answer that has no end.
     """
+    scope["problem"] = problem.code
     if not answer.status:
         await ProblemResponse(problem, headers=headers)(scope, receive, answer.send)
     elif answer.is_event_stream:

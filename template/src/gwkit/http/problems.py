@@ -151,11 +151,13 @@ PROBLEM_RULES: Final = (
 _CODES: Final[Mapping[int, str]] = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_incomplete",
     413: "too_large",
     415: "unsupported_type",
+    421: "foreign_host",
     422: "invalid_request",
     429: "too_many_requests",
     431: "headers_too_large",

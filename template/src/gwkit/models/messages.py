@@ -38,6 +38,10 @@ SEARCHED_CHARACTERS = 10_000
 """Characters of a question or query that are looked for in documents; a model gets all of them."""
 
 
+# Pydantic refuses lone surrogates, which no caller can be sent, only in a text with a constraint.
+_Written = Annotated[str, StringConstraints(min_length=0)]
+
+
 class Strict(BaseModel):
     """A model that refuses unknown fields and does not change once made.
 
@@ -104,7 +108,7 @@ FinishReason = Literal["stop", "length"]
 class ChatReply(Strict):
     """A model's whole reply: a text whose citations have the form `[n]`, and what it took."""
 
-    text: str
+    text: _Written
     model: str
     usage: Usage
     finish_reason: FinishReason = "stop"
@@ -113,4 +117,4 @@ class ChatReply(Strict):
 class Delta(Strict):
     """A piece of a reply that is still being written; empty while the model is still thinking."""
 
-    text: str
+    text: _Written

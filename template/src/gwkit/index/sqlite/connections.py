@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
@@ -216,7 +216,13 @@ class Connections:
 
 
 def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
-    """Return a connection in autocommit mode, which any thread may use, one at a time."""
+    """Return a connection in autocommit mode, which any thread may use, one at a time.
+
+    Nobody else may read a file that is new; SQLite gives the files beside it the same permissions.
+    """
+    if access is Access.WRITE:
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            path.touch(0o600, exist_ok=False)
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{access.value}",
         uri=True,
