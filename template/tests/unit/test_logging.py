@@ -187,7 +187,6 @@ def test_configuring_twice_doubles_no_line(
     before = len(logging.getLogger().handlers)
     first = tmp_path / "first.log"
     configure_logging(make_settings(log_format="json", log_file=first))
-    assert 0o600 == first.stat().st_mode & 0o777
     log.info("one")
     configure_logging(make_settings(log_format="json"))
     configure_logging(make_settings(log_format="json"))
@@ -588,7 +587,10 @@ def test_the_stream_is_the_present_one(
 def test_the_file_holds_json_and_rotates(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """In a folder that is made, whatever standard error shows; old files are kept as set."""
+    """In a folder that is made, whatever standard error shows; old files are kept as set.
+
+    Nobody but the owner can read any of them.
+    """
     path = tmp_path / "logs" / "service.log"
     settings = make_settings(
         log_format="console", log_file=path, log_file_max_bytes=10_000, log_file_backups=2
@@ -599,6 +601,7 @@ def test_the_file_holds_json_and_rotates(
     assert {"service.log", "service.log.1", "service.log.2"} == {
         file.name for file in path.parent.iterdir()
     }
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert 10_000 <= path.with_suffix(".log.1").stat().st_size < 10_250
     assert 299 == events(path.read_text(encoding="utf-8"))[-1]["number"]
     assert not capsys.readouterr().err.startswith("{")
