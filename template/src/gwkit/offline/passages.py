@@ -58,7 +58,12 @@ _LIKE_CODE = re.compile(
     """,
     re.VERBOSE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])"
+    # No space follows the full stops of Chinese and Japanese.
+    r"|(?<=[\u3002\uff01\uff1f])(?P<quoted>[\u201d\u300d\u300f\uff09]*)\s*"
+)
+_ASKING = ("?", "\uff1f")
 _SHORTEST_SENTENCE = 3
 _CONTEXT_CHARACTERS = 500
 _LONGEST_TITLE = 12
@@ -117,11 +122,11 @@ def quotes(passage: Passage) -> list[Quote]:
     """
     found: list[Quote] = []
     path = tuple(_context(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
-    asked = path[-1] if passage.heading.endswith("?") else frozenset[str]()
+    asked = path[-1] if passage.heading.endswith(_ASKING) else frozenset[str]()
     title: tuple[frozenset[str], ...] = ()
     lead = frozenset[str]()
     for block, (kind, texts) in enumerate(_blocks(passage.text)):
-        if kind is QuoteKind.SENTENCE and texts[-1].endswith("?"):
+        if kind is QuoteKind.SENTENCE and texts[-1].endswith(_ASKING):
             asked, title, lead = _context(" ".join(texts)), (), frozenset()
             continue
         if kind is QuoteKind.TITLE:
@@ -250,10 +255,13 @@ def _sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        stop = end.end("closing")
+        stop = end.end("quoted" if end["closing"] is None else "closing")
         # What is as short as `Yes.` says nothing without the sentence after it. Looking only at
         # both ends of a sentence keeps the time linear in the text.
-        is_long = len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
+        is_long = (
+            end["closing"] is None
+            or len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
+        )
         if is_long and not is_inner_stop(text, stop):
             found.append(text[start:stop])
             start = end.end()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
+
+from app.llm.scripts import WORD, word_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,7 +25,7 @@ _LONGEST_WORD = 30
 _MOST_COMPARISONS = 1_000
 """Pairs of words that are compared for one text, at some 30 microseconds each."""
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:['\u2019][^\W_]+)*")
+_WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _FUNCTION_WORDS = """
@@ -67,7 +69,8 @@ def content_words(text: str) -> list[str]:
     """Return the stems of a text's words in their order, without function words.
 
     Stems are those of the Snowball stemmer for English (Porter 2001), which leaves words of other
-    languages mostly alone. Thousands separators go, so that `1,000` equals `1000`.
+    languages mostly alone; where a script has no spaces, the pairs of its characters are the words.
+    Thousands separators go, so that `1,000` equals `1000`.
     """
     return [_stem(_BASE_FORMS.get(word, word)) for word in _words(text) if word not in _STOP_WORDS]
 
@@ -129,7 +132,8 @@ def _nearest(word: str, candidates: Iterable[str]) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return [word.replace(",", "").replace("\u2019", "'").casefold() for word in _WORD.findall(text)]
+    words = chain.from_iterable(map(word_parts, _WORD.findall(text)))
+    return [word.replace(",", "").replace("\u2019", "'").casefold() for word in words]
 
 
 def _stem(word: str) -> str:
