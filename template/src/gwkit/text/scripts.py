@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import chain, pairwise
+from itertools import chain, pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,19 +40,22 @@ WORD = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
 """Expression of a word: letters and digits with the marks that combine with them."""
 
 _WORD = re.compile(WORD)
-_CHARACTER = re.compile(f"[{_UNSPACED}][{_MARKS}]*")
-_RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*)+)|[^{_UNSPACED}]+")
+_CHARACTER = re.compile(f"([{_UNSPACED}][{_MARKS}]*)")
 
 
 def word_parts(word: str) -> list[str]:
     """Return a word, or the pairs of its characters where its script has no spaces."""
-    if word.isascii() or not _CHARACTER.search(word):
+    if word.isascii():
         return [word]
     parts: list[str] = []
-    for run in _RUN.finditer(word):
-        characters = _CHARACTER.findall(run[1] or "")
-        pairs = [first + second for first, second in pairwise(characters)]
-        parts += pairs or characters or [run[0]]
+    run: list[str] = []
+    others, characters = (pieces := _CHARACTER.split(word))[::2], pieces[1::2]
+    for other, character in zip_longest(others, characters):
+        if other or character is None:
+            parts += [first + second for first, second in pairwise(run)] or run
+            parts += [other] if other else []
+            run = []
+        run.append(character)
     return parts
 
 
