@@ -23,6 +23,7 @@ __all__ = ["read_page"]
 _SHOWING = {b"Tj": b"n", b"TJ": b"n", b"'": b"T*", b'"': b"T*"}
 """The operators that show text, and those that only do the rest of it."""
 
+_FARTHEST = 1e6
 _FEWEST_ROWS = 3
 _LEAST_SHARE = 0.4
 """How many rows begin in a column, of all on the page."""
@@ -39,7 +40,8 @@ def read_page(page: PageObject) -> str:
         if operator in _SHOWING:
             x = text[4] * page[0] + text[5] * page[2] + page[4]
             y = text[4] * page[1] + text[5] * page[3] + page[5]
-            places.append((round(y), round(x)))
+            is_on_page = abs(x) + abs(y) < _FARTHEST  # false for what is no number
+            places.append((round(y), round(x)) if is_on_page else (0, 0))
 
     whole = page.extract_text(visitor_operand_before=place)
     starts = _column_starts(places)

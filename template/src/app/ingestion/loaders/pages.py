@@ -13,8 +13,9 @@ __all__ = ["join_pages"]
 
 _EDGE_LINES = 6
 _EDGE_LENGTH = 200
-_NEIGHBOURS = (-2, -1, 1, 2)
-"""Pages whose headers and footers are compared: those of facing pages differ."""
+_NEAR = 4
+"""Pages before and after one that are compared with it. Half of them must agree, for facing pages
+have different headers."""
 
 _NUMBER = re.compile(r"\d{1,9}")
 _MOST_NUMBERS = 5
@@ -47,16 +48,17 @@ _SUSPENDED = frozenset({"and", "or", "und", "oder", "bzw"})
 def join_pages(pages: Sequence[str], filled_in: Sequence[str]) -> tuple[list[str], list[int]]:
     """Return the parts of a text, and the numbers of the pages that have no text of their own.
 
-    A header or footer is a line at the top or bottom of a page that a near page has there, too, but
-    for the number of the page. They come first, each once, without mere page numbers.
+    A header or footer is a line at the top or bottom of a page that half of the near pages have in
+    the same place, but for the number of the page. They come first, each once, without mere page
+    numbers.
 
     Args:
         pages: the text of each page.
         filled_in: what was filled in on each of them.
     """
     split = [_LINE_START.split(page.strip()) for page in pages]
-    tops = [_Edge(lines, number) for number, lines in enumerate(split)]
-    bottoms = [_Edge(lines[::-1], number) for number, lines in enumerate(split)]
+    tops = [_edge(lines, number) for number, lines in enumerate(split)]
+    bottoms = [_edge(lines[::-1], number) for number, lines in enumerate(split)]
     margins: dict[str, str] = {}
     texts = [""]
     empty = []
@@ -74,17 +76,15 @@ def join_pages(pages: Sequence[str], filled_in: Sequence[str]) -> tuple[list[str
             texts += ["\n\n", filled_in[number], "\n\n"]
         elif not own:
             empty.append(number + 1)
+    if len(empty) == len(pages):  # the same text on all pages
+        empty = [number for number in empty if not pages[number - 1].strip()]
     text = _LINE_END.sub(_unhyphenated(texts), "".join(texts))
     parts = ["\n".join(margins.values()), *_BLANK_LINE.split(text)]
     return [part.strip() for part in parts if part.strip()], empty
 
 
-class _Edge:
-    """The first lines of a page, or the last ones, each as all that it could be a header by."""
-
-    def __init__(self, lines: Sequence[str], page: int) -> None:
-        self.keys = [frozenset(_keys(line.strip(), page)) for line in lines[:_EDGE_LINES]]
-        self.all = frozenset[str]().union(*self.keys)
+def _edge(lines: Sequence[str], page: int) -> list[frozenset[str]]:
+    return [frozenset(_keys(line.strip(), page)) for line in lines[:_EDGE_LINES]]
 
 
 def _keys(line: str, page: int) -> Iterator[str]:
@@ -102,15 +102,14 @@ def _keys(line: str, page: int) -> Iterator[str]:
                 yield f"{line[: match.start()]}\0{before}{line[match.end() :]}"
 
 
-def _repeated(edges: Sequence[_Edge], number: int) -> int:
-    """Return how many lines from the edge of a page stand at that of a near page, too."""
-    near = [edges[at].all for at in (number + by for by in _NEIGHBOURS) if 0 <= at < len(edges)]
-    count = 0
-    for keys in edges[number].keys:
-        if not any(keys & others for others in near):
-            break
-        count += 1
-    return count
+def _repeated(edges: Sequence[Sequence[frozenset[str]]], number: int) -> int:
+    """Return how many lines from the edge of a page half of the near pages have there, too."""
+    near = edges[max(0, number - _NEAR) : number + _NEAR + 1]
+    for count, keys in enumerate(edges[number]):
+        same = sum(len(edge) > count and not keys.isdisjoint(edge[count]) for edge in near)
+        if same < max(2, len(near) / 2):
+            return count
+    return len(edges[number])
 
 
 def _goes_on(text: str, following: str) -> bool:
