@@ -213,6 +213,20 @@ def test_lists_code_and_contents() -> None:
     assert ["- a\n  - b\n- c\n- d", "e", "if x:\n    y"] == _texts(docx_of(body, styles=styles))
 
 
+def test_numbers_of_lists_and_headings() -> None:
+    """Texts refer to `section 2`, and Word counts such numbers without writing them down."""
+    properties = "<w:numPr><w:numId w:val='1'/></w:numPr>"
+    numbering = (
+        "<w:abstractNum w:abstractNumId='7'><w:lvl><w:lvlText w:val='%1.'/></w:lvl></w:abstractNum>"
+        "<w:num w:numId='1'><w:abstractNumId w:val='7'/></w:num>"
+    )
+    cell = f"<w:tbl><w:tr>{_tc(_p('b', properties))}</w:tr></w:tbl>"
+    heading = _p("T", f"<w:outlineLvl w:val='0'/>{properties}")
+    body = _p("a", properties) + cell + heading
+
+    assert ["1. a", "2. b", "3. T"] == _texts(docx_of(body, numbering=numbering))
+
+
 def test_a_paragraph_whose_end_is_deleted_goes_on_in_the_next() -> None:
     """Tracked changes delete the ends of paragraphs, too."""
     body = _p("It lasts ", "<w:rPr><w:del/></w:rPr>") + _p("36 months") + _p("more")

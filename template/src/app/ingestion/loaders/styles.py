@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.ingestion.loaders.wordml import attribute, find
+from app.ingestion.loaders.wordml import attribute, find, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,14 +66,14 @@ class Style:
         return 0
 
     @property
-    def item_depth(self) -> int | None:
-        """How many lists a list item is inside of, from 0; `None` for other paragraphs."""
+    def numbering(self) -> tuple[str, int] | None:
+        """The list that a list item or numbered heading is in, and its depth there, from 0."""
         for layer in self.layers:
             if (numbering := find(layer.paragraph, "numPr")) is not None:
-                depth = attribute(find(numbering, "ilvl"), "val")
-                is_item = attribute(find(numbering, "numId"), "val") != "0"
-                return int(depth if depth.isdecimal() else 0) if is_item else None
-        return 0 if any(layer.name.startswith("list") for layer in self.layers) else None
+                id_ = attribute(find(numbering, "numId"), "val")
+                return None if id_ == "0" else (id_, number(numbering, "ilvl", 0))
+        is_item = any(layer.name.startswith("list") for layer in self.layers)
+        return ("", 0) if is_item else None
 
     @property
     def is_hidden(self) -> bool:

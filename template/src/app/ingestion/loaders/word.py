@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
+from app.ingestion.loaders.numbering import Numbering
 from app.ingestion.loaders.package import Package
 from app.ingestion.loaders.signatures import expect
 from app.ingestion.loaders.styles import Style, Styles
@@ -91,9 +92,12 @@ class _Reader(BlockBuilder):
         self._asides: dict[tuple[str, str], _Element] = {}  # by what refers to them
         self._margins: dict[str, _Element] = {}  # by their text
         self._styles = Styles(None)
+        self._numbering = Numbering(None)
         for id_, (kind, part) in package.relations(main).items():
             if kind == "styles":
                 self._styles = Styles(package.read(part))
+            elif kind == "numbering":
+                self._numbering = Numbering(package.read(part))
             elif kind in {"header", "footer"}:
                 margin = package.read(part)
                 self._margins["".join(str(text) for text in margin.itertext())] = margin
@@ -149,18 +153,19 @@ class _Reader(BlockBuilder):
         if style.is_title:
             self.title = self.title or " ".join(text.split())
         level = style.level if has_sections else 0
-        depth = style.item_depth
+        list_, depth = style.numbering or ("", -1)
+        label = self._numbering.label(list_, depth)
         if (not text.strip() and not self._code) or style.is_contents:
             return
         if level:
             self._end_run()
-            self.heading(text, level)
+            self.heading(f"{label} {text}", level)
         elif style.is_code:
             self.end_text()
             self._code.append(text)
-        elif depth is not None:
+        elif depth >= 0:
             self._end_code()
-            self.marker("  " * min(depth, _DEEPEST_ITEM) + "- ")
+            self.marker(f"{'  ' * min(depth, _DEEPEST_ITEM)}{label or '-'} ")
             self.write(text)
         else:
             self._end_run()
@@ -205,7 +210,11 @@ class _Reader(BlockBuilder):
             if local_name(item.tag) == "tbl":
                 texts.extend(self._rows(item))
             else:
-                texts.append(self._shown(item, self._styles.of_paragraph(find(item, "pPr"))))
+                style = self._styles.of_paragraph(find(item, "pPr"))
+                texts += [
+                    self._numbering.label(*style.numbering or ("", 0)),
+                    self._shown(item, style),
+                ]
         return " ".join(" ".join(texts).split())
 
     def _shown(self, paragraph: _Element, style: Style) -> str:
