@@ -49,17 +49,15 @@ def _texts(data: bytes) -> list[str]:
 @pytest.mark.parametrize(
     ("inline", "expected"),
     [
-        (f"<w:ins>{_run('36')}</w:ins>", "lasts 36 months"),
         (f"<w:del><w:r><w:delText>12</w:delText></w:r></w:del>{_run('36')}", "lasts 36 months"),
         (f"<w:del>{_run('12')}</w:del><w:ins>{_run('36')}</w:ins>", "lasts 36 months"),
         (f"<w:ins><w:del>{_run('12')}</w:del></w:ins>{_run('36')}", "lasts 36 months"),
-        (f"<w:moveTo>{_run('36')}</w:moveTo>", "lasts 36 months"),
         (f"<w:moveFrom>{_run('12')}</w:moveFrom>{_run('36')}", "lasts 36 months"),
         (f"<w:sdt><w:sdtContent>{_run('36')}</w:sdtContent></w:sdt>", "lasts 36 months"),
-        (f"<w:smartTag>{_run('36')}</w:smartTag>", "lasts 36 months"),
-        (f"<w:customXml>{_run('36')}</w:customXml>", "lasts 36 months"),
-        (f"<w:hyperlink>{_run('36')}</w:hyperlink>", "lasts 36 months"),
-        (f"<w:bdo>{_run('36')}</w:bdo>", "lasts 36 months"),
+        *(
+            (f"<w:{wrapper}>{_run('36')}</w:{wrapper}>", "lasts 36 months")
+            for wrapper in ("bdo", "customXml", "hyperlink", "ins", "moveTo", "smartTag")
+        ),
         (f"<w:fldSimple w:instr='REF x'>{_run('36')}</w:fldSimple>", "lasts 36 months"),
         (
             _field("begin")
@@ -83,6 +81,7 @@ def _texts(data: bytes) -> list[str]:
             "<w:r><w:t>3</w:t><w:noBreakHyphen/><w:t>6</w:t><w:br/><w:softHyphen/></w:r>",
             "lasts 3-6\n months",
         ),
+        ("<w:pict><v:shape><v:textpath string='36'/></v:shape></w:pict>", "lasts 36 months"),
         ("<w:r><w:tab/><w:t>36</w:t></w:r>", "lasts \t36 months"),
         ("<w:r><w:t>5 </w:t><w:sym w:font='Symbol' w:char='F06D'/></w:r>", "lasts 5 μ months"),
         ("<m:f><m:num><m:t>1</m:t></m:num><m:den><m:t>2</m:t></m:den></m:f>", "lasts 1/2 months"),
@@ -246,8 +245,13 @@ def test_the_title(title: str, expected: str) -> None:
 
 
 def test_an_archive_of_another_kind_is_refused() -> None:
-    """A workbook that is named like a Word file has no text of its own to lose."""
-    data = docx_of("").replace(b"document", b"workbook")
-
+    """A workbook can be named like a Word file."""
     with pytest.raises(IngestError, match="no Word file"):
-        _texts(data)
+        _texts(docx_of("").replace(b"document", b"workbook"))
+
+
+def test_a_file_that_word_would_merge_is_reported() -> None:
+    """Some programs write their whole text as a page that Word converts when it opens the file."""
+    loaded = LoaderRegistry().load("a.docx", docx_of(_p("text"), aFChunk=""))
+
+    assert "is not read" in loaded.metadata["incomplete"]

@@ -76,7 +76,10 @@ def load(document: str, data: bytes, /) -> Loaded:
     blocks = reader.finish()
     properties = package.read(parts["core-properties"]) if "core-properties" in parts else None
     title = properties.findtext("{*}title") if properties is not None else ""
-    return Loaded(own_title(title or "") or reader.title, blocks, {"type": "docx"})
+    metadata = {"type": "docx"}
+    if "aFChunk" in dict(package.relations(parts["officeDocument"]).values()):
+        metadata["incomplete"] = "has another file in it that is not read; save it again in Word"
+    return Loaded(own_title(title or "") or reader.title, blocks, metadata)
 
 
 class _Reader(BlockBuilder):
@@ -229,6 +232,8 @@ class _Reader(BlockBuilder):
                 yield _TEXTS[name]
             elif name == "sym":
                 yield symbol(attribute(child, "font"), attribute(child, "char"))
+            elif name == "textpath":  # WordArt
+                yield attribute(child, "string")
             elif name == "ddList":
                 entries = child.findall("{*}listEntry")
                 chosen = number(child, "result", number(child, "default", 0))
