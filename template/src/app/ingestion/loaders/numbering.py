@@ -22,6 +22,7 @@ _ROMAN = tuple(
 )
 _MOST_ROMAN = 3_999
 _LETTERS = 26
+_LONGEST_PATTERN = 100
 _MOST_LETTERS = 10 * _LETTERS
 _UNSEEN = frozenset({"bullet", "none"})
 
@@ -72,7 +73,8 @@ class Numbering:
 
         if attribute(find(levels[depth], "numFmt"), "val") in _UNSEEN:
             return ""
-        return _PLACE.sub(shown, attribute(find(levels[depth], "lvlText"), "val")).strip()
+        pattern = attribute(find(levels[depth], "lvlText"), "val")[:_LONGEST_PATTERN]
+        return _PLACE.sub(shown, pattern).strip()
 
 
 def _depth(level: _Element) -> int:

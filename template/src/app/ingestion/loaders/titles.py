@@ -6,6 +6,9 @@ import re
 
 __all__ = ["own_title"]
 
+_LONGEST = 250
+"""Characters in a name that a program gives."""
+
 _NO_TITLE = re.compile(
     r"""
     [\W\d_]*                                                       # nothing, or numbers alone
@@ -30,4 +33,4 @@ _NO_TITLE = re.compile(
 def own_title(title: str) -> str:
     """Return the title that an author gave, or an empty text where a program did."""
     title = " ".join(title.replace("\0", "").split())
-    return "" if _NO_TITLE.fullmatch(title) else title
+    return "" if len(title) <= _LONGEST and _NO_TITLE.fullmatch(title) else title
