@@ -5,7 +5,8 @@ answerer, with the same server settings. The service has all that it always has:
 access log and the events of its parts as JSON lines, metrics, limits of rate, size, time and
 number, validation of every field, spans without an exporter. The bare routes have none of it. Eight
 clients keep their connections and ask the questions of the golden set; server and clients have a
-core each.
+core each. Both sides parse HTTP with h11, which bounds the headers of a request. With httptools,
+which does not, both are about a tenth faster.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ if __name__ == "__main__":
         access_log=False,
         log_config=None,
         server_header=False,
-        http="httptools",
+        http="h11",
         ws="none",
         proxy_headers=False,
     )

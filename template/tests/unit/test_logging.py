@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -265,81 +264,6 @@ def test_a_field_cannot_pass_for_the_formatters_own(
         assert "forged" == event["service_"]
 
 
-class _Kept(logging.Handler):
-    """Keeps every record."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-
-def test_an_events_record_has_what_handlers_of_others_ask_for(make_settings: MakeSettings) -> None:
-    """Every attribute of a record of the standard library, and of the same kind, is there."""
-    configure_logging(make_settings(log_format="json"))
-    kept = _Kept()
-    logging.getLogger("kept").addHandler(kept)
-
-    structlog.stdlib.get_logger("kept").info("stored", chunks=3)
-    logging.getLogger("kept").warning("stored")
-
-    ours, theirs = (vars(record) for record in kept.records)
-    own = {"exc_text", "taskName"}  # of the formatter, and of newer Pythons
-    assert {type(value) for value in theirs.values()} >= {str, int, float}
-    assert {name: type(value) for name, value in theirs.items() if name not in own} == {
-        name: type(value) for name, value in ours.items() if name in theirs.keys() - own
-    }
-    assert (os.getpid(), theirs["thread"]) == (ours["process"], ours["thread"])
-    assert "%(process)d" not in logging.Formatter("%(process)d %(threadName)s").format(
-        kept.records[0]
-    )
-
-
-def test_a_forked_process_tells_its_own_number() -> None:
-    """The number of the process is remembered, and a child does not tell its parent's."""
-    program = """
-import logging, os, structlog
-from gwkit.logging.events import EventLogger
-
-class Told(logging.Handler):
-    def emit(self, record):
-        print(record.process == os.getpid(), flush=True)
-
-logging.getLogger().addHandler(Told())
-structlog.configure(wrapper_class=EventLogger, logger_factory=logging.getLogger, processors=[])
-log = structlog.stdlib.get_logger("forked")
-log.warning("before")
-if child := os.fork():
-    os.waitpid(child, 0)
-log.warning("after")
-"""
-    told = subprocess.run(  # noqa: S603 - the program above
-        [sys.executable, "-c", program], capture_output=True, check=True
-    )
-    assert [b"True"] * 3 == told.stdout.split()
-
-
-def test_a_teams_own_records_are_made(
-    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Where a factory for records is set, it makes those of events, too."""
-
-    class Own(logging.LogRecord):
-        pass
-
-    monkeypatch.setattr(logging, "_logRecordFactory", Own)
-    configure_logging(make_settings(log_format="json"))
-    kept = _Kept()
-    logging.getLogger("kept.own").addHandler(kept)
-
-    structlog.stdlib.get_logger("kept.own").info("stored", chunks=3)
-
-    assert [Own] == [type(record) for record in kept.records]
-    assert 3 == json.loads(capsys.readouterr().err)["chunks"]
-
-
 @pytest.mark.parametrize("name", ["anthropic._base_client", "httpcore2.http11", "httpx2", "openai"])
 def test_clients_do_not_log_what_they_send(
     name: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
@@ -379,7 +303,6 @@ def leak_in_wrong_args() -> None:
     """Log the canary where the message does not fit its arguments."""
     logging.getLogger("library").info("event %d", CANARY)
     logging.getLogger("library").info("event %s", CANARY, CANARY)  # noqa: PLE1205 - on purpose
-    log.info("event %d", CANARY)
 
 
 def leak_in_exception() -> None:
@@ -631,24 +554,6 @@ def test_what_is_no_regular_file_is_not_rotated(make_settings: MakeSettings) -> 
     for _ in range(100):
         log.info("event", text="x" * 200)
     assert Path(os.devnull).is_char_device()
-
-
-def test_a_logger_that_is_kept_follows_a_later_configuration(
-    capsys: pytest.CaptureFixture[str],
-    make_settings: MakeSettings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The process keeps a module's logger, and level, form and name still change with the call."""
-    monkeypatch.setattr("gwkit.logging.setup._KEEP_LOGGERS", True)
-    kept = structlog.stdlib.get_logger("app.kept")
-    configure_logging(make_settings(log_format="json", log_level="DEBUG", service_name="one"))
-    kept.debug("first")
-    assert kept.bind() is kept.bind()
-    configure_logging(make_settings(log_format="json", log_level="INFO", service_name="two"))
-    kept.debug("left_out")
-    kept.info("second")
-    found = [(event["event"], event["service"]) for event in events(capsys.readouterr().err)]
-    assert [("first", "one"), ("second", "two")] == found
 
 
 def test_a_file_that_cannot_be_opened_stops_the_start(

@@ -160,7 +160,6 @@ _CODES: Final[Mapping[int, str]] = {
     421: "foreign_host",
     422: "invalid_request",
     429: "too_many_requests",
-    431: "headers_too_large",
     503: "unavailable",
 }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Final, Protocol, TYPE_CHECKING
+from ipaddress import ip_address
 
 import structlog
 import uvicorn
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["ServerSettings", "listen", "run", "serve"]
 
 _log = structlog.stdlib.get_logger(__name__)
+
+_MAX_HEADER_BYTES: Final = 65_536
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class ServerSettings(Protocol):
@@ -115,15 +120,17 @@ async def run(app: FastAPI, settings: ServerSettings, listener: socket.socket) -
 
 
 class _Server(uvicorn.Server):
-    """Tells the application that it is draining, and ends without raising the signal again.
+    """Tells the application when it is draining, and returns after a signal.
 
-    uvicorn would raise it to end the process, before the services are closed.
+    uvicorn itself would raise the signal again and end the process before the services are closed.
     """
 
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
         config = uvicorn.Config(
             app,
-            http=BoundedProtocol,
+            # Unlike httptools, h11 bounds the headers of a request and what surrounds its chunks.
+            http="h11",
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             # Nothing here talks over WebSockets, and what does not ask for a key must not either.
             ws="none",
             proxy_headers=bool(settings.trusted_proxies),
@@ -139,9 +146,12 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        with super().capture_signals():
+        before = {each: signal.signal(each, self.handle_exit) for each in _STOPPING}
+        try:
             yield
-            self._captured_signals.clear()
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._lifecycle.draining = True

@@ -23,7 +23,6 @@ import structlog
 from structlog.contextvars import get_contextvars
 
 from gwkit.errors import ConfigError
-from gwkit.logging.events import EventLogger, event_fields
 from gwkit.logging.redaction import Redactor, secret_values
 from gwkit.logging.rendering import console_renderer, render_json
 from gwkit.logging.uncaught import log_uncaught
@@ -32,12 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import TextIOWrapper
 
+    from structlog.typing import EventDict
+    from app.config.settings import Settings
     from gwkit.logging.rendering import Event, Renderer
 
 __all__ = ["EventFormatter", "LogSettings", "configure_logging"]
 
 # Tests switch it off: they capture events by another configuration of structlog.
 _KEEP_LOGGERS = True
+# The attribute of a record that holds the fields of an event.
+_FIELDS: Final = "event_fields"
+_STANDARD: Final = ("exc_info", "stack_info")
 _FOREIGN_ATTRIBUTES: Final = frozenset(
     (
         *vars(logging.makeLogRecord({})),
@@ -132,14 +136,25 @@ def configure_logging(settings: LogSettings) -> None:
     log_uncaught()
     # What the standard library prints when a handler fails holds the raw record.
     logging.raiseExceptions = False
-    # A module's logger outlives a configuration. It may be kept all the same, for nothing in it
-    # depends on the settings: level and form are those of the standard library's loggers.
+    # structlog keeps the logger of a module with the level of the first call. A logger of the
+    # standard library may have a stricter one of its own.
     structlog.configure(
-        processors=[],
-        wrapper_class=EventLogger,
+        processors=[_arguments],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=logging.getLogger,
         cache_logger_on_first_use=_KEEP_LOGGERS,
     )
+
+
+def _arguments(
+    _logger: logging.Logger, _method: str, fields: EventDict
+) -> tuple[tuple[object], dict[str, object]]:
+    """Return an event as arguments of the standard library's logger, its fields under one name."""
+    arguments: dict[str, object] = {"extra": {_FIELDS: fields}}
+    for name in _STANDARD:
+        if name in fields:
+            arguments[name] = fields.pop(name)
+    return (fields.pop("event"),), arguments
 
 
 class EventFormatter(logging.Formatter):
@@ -178,11 +193,12 @@ class EventFormatter(logging.Formatter):
     def _event(self, record: logging.LogRecord) -> Event:
         redactor = self._redactor
         event = self._head(record)
-        if (fields := event_fields(record)) is None:
+        fields: Mapping[str, object] | None = getattr(record, _FIELDS, None)
+        if fields is None:
             event["event"] = redactor.text(_message(record))
             fields = _extra(record)
         else:
-            event["event"] = redactor.short(_message(record))
+            event["event"] = redactor.short(str(record.msg))
         context = get_contextvars()
         context.update(fields)
         if _OWN.isdisjoint(context):
