@@ -71,6 +71,11 @@ VIOLATIONS = {
     "DEP3": module(
         "transitive", "_NAME = annotated_types.__name__\n", imports="import annotated_types"
     ),
+    "DEP5": module(
+        "private",
+        "_LEVELS = logging._nameToLevel\n",
+        imports="import logging",
+    ),
     "LOG2": module("printing", 'def _say() -> None:\n    print("said")\n'),
     "LOG4": module(
         "prose",

@@ -89,6 +89,7 @@ PRACTICES = (
         ("pins", "deptry DEP001 DEP002 DEP003 DEP004 DEP005"),
     ),
     Practice("DEP4", "Always a virtual environment; the Python version is written down", ("pins",)),
+    Practice("DEP5", "No private interface of a library is built upon", ("standards",)),
     Practice("LOG1", "Logging is configured once, at the root", ("tests",)),
     Practice("LOG2", "Module-scoped loggers named after the module", ("ruff T20", "standards")),
     Practice("LOG3", "Levels say how much an event matters", ("tests", "reviewed")),

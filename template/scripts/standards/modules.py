@@ -19,11 +19,14 @@ __all__ = [
     "future_import",
     "mocks_in_unit_tests",
     "module_length",
+    "private_interfaces",
     "public_names",
 ]
 
 CATCH_ALL = frozenset({"common", "helper", "helpers", "misc", "miscellaneous", "shared", "stuff"})
 LONGEST = 300
+DOCUMENTED = frozenset({"os._exit", "sys._getframe"})
+OURS = frozenset({"app", "fixtures", "scripts", "tests"})
 TYPE_PARAMETERS = frozenset({"ParamSpec", "TypeVar", "TypeVarTuple"})
 
 
@@ -141,3 +144,28 @@ def mocks_in_unit_tests(module: Module) -> Iterator[tuple[int, str]]:
     for node in module.walk(ast.arg):
         if node.arg == "mocker":
             yield node.lineno, "the `mocker` fixture is used by a unit test"
+
+
+def private_interfaces(module: Module) -> Iterator[tuple[int, str]]:
+    """Use what the library documents: a name with a leading underscore may go with any release."""
+    libraries: set[str] = set()
+    for node in module.walk(ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            continue
+        start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names:
+            top, *inner = f"{start}{alias.name}".split(".")
+            if top in OURS:
+                continue
+            libraries.add(alias.asname or (alias.name if start else top))
+            if any(map(_private, (top, *inner))):
+                yield node.lineno, f"`{start}{alias.name}` is private to its library"
+    for node in module.walk(ast.Attribute):
+        name = ast.unparse(node)
+        known = name in DOCUMENTED or name.partition(".")[0] not in libraries
+        if _private(node.attr) and not known:
+            yield node.lineno, f"`{name}` is private to its library"
+
+
+def _private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")

@@ -20,6 +20,7 @@ RULES = (
     ModuleRule("CFG6", behaviour.plain_secrets, ("src", "scripts")),
     ProjectRule("CFG7", configuration.flags_and_limits),
     ProjectRule("DEP4", configuration.python_version),
+    ModuleRule("DEP5", modules.private_interfaces, EVERYWHERE),
     ModuleRule("LOG2", behaviour.module_loggers, ("src",)),
     ModuleRule("LOG4", behaviour.constant_events, ("src",)),
     ModuleRule("ERR5", behaviour.domain_errors, ("src",)),

@@ -38,6 +38,10 @@ PLANTED = [
     (modules.environment_reads, 'import os\nkey = os.environ["KEY"]\n', 2),
     (modules.environment_reads, 'import os\n\nkey = os.getenv("KEY")\n', 3),
     (modules.environment_reads, "from os import environ\n", 1),
+    (modules.private_interfaces, "from uvicorn._types import ASGI3Application\n", 1),
+    (modules.private_interfaces, "import os\nfrom lxml.etree import _Element\n", 2),
+    (modules.private_interfaces, "import opentelemetry.semconv._incubating\n", 1),
+    (modules.private_interfaces, "import logging as log\n\nlog.root._log()\n", 3),
     (modules.mocks_in_unit_tests, "from unittest.mock import Mock\n", 1),
     (modules.mocks_in_unit_tests, "from unittest import mock\n", 1),
     (modules.mocks_in_unit_tests, "import pytest_mock\n", 1),
@@ -84,6 +88,9 @@ PLANTED = [
 ]
 
 GOOD = [
+    (modules.private_interfaces, "from app.wiring import _pick\nfrom ._own import a\n"),
+    (modules.private_interfaces, "import os\nos._exit(self._code)\n"),
+    (modules.private_interfaces, f"{FUTURE}import a\na.__version__\n"),
     (modules.future_import, f'"""Docs."""\n\n{FUTURE}'),
     (modules.future_import, FUTURE),
     (modules.public_names, '__all__ = ["A", "b"]\nimport os\n_c = 1\nA = 1\n\ndef b(): ...\n'),

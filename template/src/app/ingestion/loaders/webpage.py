@@ -15,7 +15,7 @@ from app.ingestion.loaders.visibility import is_unseen
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
 __all__ = ["load", "read_markup"]
 
