@@ -4,10 +4,13 @@
 #   scripts/setup.sh          the environment to run, check and test the service
 #   scripts/setup.sh docs     adds a layer to it
 #
-# PYTHON chooses the interpreter. `.venv/ready` is written last, so an interrupted set-up starts anew.
+# PYTHON chooses the interpreter; `.venv` is made again if it has another one. Otherwise only what has
+# changed is installed. `.venv/ready` is written last, so an interrupted set-up starts again.
 set -eu
 cd "$(dirname "$0")/.."
 export UV_COMPILE_BYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# uv trusts the certificates of the system, as pip does, and not only its own.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 
 minimum=$(sed -n '/^[0-9]/{p;q;}' .python-version)
 
@@ -29,25 +32,47 @@ find_python() {
     uv python find --no-python-downloads ">=$minimum" 2>/dev/null
 }
 
+# The installation that an interpreter or an environment belongs to.
+origin() {
+    "$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix), sys.hexversion)' 2>/dev/null
+}
+
+# Let uv use the index and the certificates that pip is configured for.
+follow_pip() {
+    settings=$("$1" -m pip config list 2>/dev/null || python3 -m pip config list 2>/dev/null) || return 0
+    of_pip() { echo "$settings" | sed -n "s/^[a-z:]*\\.$1='\\(.*\\)'\$/\\1/p" | tail -n 1; }
+    index=$(of_pip index-url) authorities=$(of_pip cert)
+    [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
+    [ -z "$authorities" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$authorities}"
+}
+
+# uv also removes what is no longer pinned; pip leaves it.
 install() {
     for layer; do
         shift
-        set -- "$@" --requirement "requirements/$layer.txt"
+        set -- "$@" "requirements/$layer.txt"
     done
     if command -v uv >/dev/null; then
-        uv pip install --quiet --python .venv/bin/python --require-hashes "$@"
+        uv pip sync --quiet --python .venv/bin/python --require-hashes "$@"
     else
+        for file; do
+            shift
+            set -- "$@" --requirement "$file"
+        done
         .venv/bin/python -m pip install --quiet --no-input --require-hashes "$@"
     fi
 }
 
 if [ $# -gt 0 ]; then
     echo "Adding to .venv: $*"
+    follow_pip .venv/bin/python
     install base app dev "$@"
     exit
 fi
 
-if ! python=$(find_python); then
+if [ -z "${PYTHON:-}" ] && [ -e .venv/ready ] && new_enough .venv/bin/python; then
+    python=.venv/bin/python
+elif ! python=$(find_python); then
     echo "setup: no Python $minimum or newer${PYTHON:+ at $PYTHON}: install one, or name it with make PYTHON=/path/to/python3" >&2
     exit 1
 fi
@@ -61,6 +86,17 @@ if [ -e .venv/ready ] && .venv/bin/python -c 'import packaging' 2>/dev/null; the
 fi
 
 version=$("$python" -c 'import platform; print(platform.python_version())')
+follow_pip "$python"
+if [ -e .venv/ready ] && [ "$(origin .venv/bin/python)" = "$(origin "$python")" ] &&
+    { command -v uv >/dev/null || .venv/bin/python -c 'import pip' 2>/dev/null; }; then
+    echo "Updating .venv with Python $version to the pins"
+    rm .venv/ready
+    # shellcheck disable=SC2046 # no word, or one
+    install base app dev $([ ! -e .venv/docs ] || echo docs)
+    .venv/bin/python scripts/link.py
+    touch .venv/ready
+    exit
+fi
 rm -rf .venv
 if command -v uv >/dev/null; then
     echo "Setting up .venv with Python $version, by uv"
