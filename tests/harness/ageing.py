@@ -2,7 +2,7 @@
 
 Until there are releases to update from, and for files that no release has changed yet: in the
 older state files have remarks that the current ones lack, lack remarks that the current ones have,
-prose is worded otherwise, and a module is missing. So an update adds, removes and changes lines and
+prose is worded otherwise, and a file is missing. So an update adds, removes and changes lines and
 files, and the older service works. The places keep their distance from what the team edits, so
 that every update must end without a conflict.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = ["NEWCOMER", "age"]
 
-NEWCOMER: Final = "src/gwkit/telemetry/memory.py"
+NEWCOMER: Final = "deploy/nginx.conf"
 _REMARK: Final = "# An older release said so.\n"
 _DISTANCE: Final = 10
 _REMARKED: Final = frozenset({".in", ".py", ".sh", ".toml", ".txt", ".yml"})

@@ -197,7 +197,7 @@ async def test_metrics_are_labelled_by_template(fakes: Fakes) -> None:
         'http_requests_total{method="POST",route="/v1/search",status="200"} 1.0',
         'http_requests_total{method="GET",route="/docs",status="200"} 1.0',
         'http_requests_total{method="POST",route="/v1/search",status="422"} 1.0',
-        'http_request_ms_count{method="POST",route="/v1/search"} 2.0',
+        'http_request_seconds_count{method="POST",route="/v1/search"} 2.0',
     ):
         assert line in response.text
     assert "wp-login" not in response.text

@@ -78,6 +78,23 @@ def test_ingest_as_json_counts_every_document(cli: CommandLine) -> None:
     assert summary["chunks"] >= 4
 
 
+def test_ingest_tells_what_it_took_where_it_is_asked(cli: CommandLine) -> None:
+    """Each step's timings, and the memory at the end and at most; both for people and programs."""
+    asked = "--timings", "--profile-memory"
+    document = cli("ingest", DOCUMENTS, *asked, "--json").document
+    text = cli("ingest", DOCUMENTS, *asked, "--rebuild").out
+
+    steps = {
+        f'ingest_step_seconds{{step="{step}"}}' for step in ("parse", "chunk", "embed", "write")
+    }
+    assert {*steps, "ingest_document_seconds"} <= document["timings"].keys()
+    assert 4 == document["timings"]["ingest_document_seconds"]["count"]
+    assert document["memory"]["peak_bytes"] > max(0, document["memory"]["current_bytes"])
+    assert all(step in text for step in steps)
+    assert "memory: " in text
+    assert not {"timings", "memory"} & cli("ingest", DOCUMENTS, "--json").document.keys()
+
+
 def test_a_failed_document_is_named_and_the_rest_is_kept(cli: CommandLine, tmp_path: Path) -> None:
     """The exit code is 1, the reason is shown, and the sound documents can be searched."""
     folder = tmp_path / "documents"

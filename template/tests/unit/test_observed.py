@@ -89,7 +89,7 @@ async def test_calls_are_counted(metrics: Metrics) -> None:
     assert f'llm_calls_total{{{of_model},outcome="succeeded"}} 1.0' in text
     assert f'llm_calls_total{{{of_model},outcome="failed"}} 1.0' in text
     assert f'llm_tokens_total{{kind="completion",{of_model}}} {tokens}' in text
-    assert f"llm_call_ms_count{{{of_model}}} 2.0" in text
+    assert f"llm_call_seconds_count{{{of_model}}} 2.0" in text
 
 
 async def test_a_failure_is_logged_and_goes_on(metrics: Metrics) -> None:
@@ -189,7 +189,7 @@ async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
     text = metrics.exposition().decode()
     assert 'llm_attempts_total{model="fake:scripted"} 2.0' in text
     assert 'llm_cost_usd_total{model="fake:scripted"} 0.5' in text
-    assert 'llm_first_token_ms_count{model="fake:scripted"} 1.0' in text
+    assert 'llm_first_token_seconds_count{model="fake:scripted"} 1.0' in text
 
 
 async def test_an_unknown_cost_is_null(metrics: Metrics) -> None:

@@ -710,6 +710,8 @@ async def test_a_run_is_logged_and_measured(index: FakeIndexWriter, tmp_path: Pa
     with capture_logs() as logs:
         await _pipeline(index, metrics=metrics).ingest([tmp_path])
 
+    steps = [log for log in logs if log["event"] == "ingest_step_finished"]
+    logs = [log for log in logs if log not in steps]
     assert [
         ("info", "ingest_started"),
         ("debug", "document_ingested"),
@@ -723,7 +725,11 @@ async def test_a_run_is_logged_and_measured(index: FakeIndexWriter, tmp_path: Pa
     exposition = metrics.exposition()
     for outcome in ("added", "failed"):
         assert f'ingest_documents_total{{outcome="{outcome}"}} 1.0'.encode() in exposition
-    assert 1 == metrics.summary()["ingest_document_ms"].count
+    taken = metrics.summary()
+    assert 1 == taken["ingest_document_seconds"].count
+    for step, count in {"parse": 2, "chunk": 1, "embed": 1, "write": 1}.items():
+        assert count == taken[f'ingest_step_seconds{{step="{step}"}}'].count
+        assert count == [log["step"] for log in steps].count(step)
 
 
 def test_the_silent_progress_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

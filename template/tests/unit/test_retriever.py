@@ -82,8 +82,8 @@ async def test_each_search_is_timed_by_its_mode() -> None:
         await retriever.search("words", k=1, mode=mode)
 
     exposed = metrics.exposition().decode()
-    assert 'search_ms_count{mode="hybrid"} 2.0' in exposed
-    assert 'search_ms_count{mode="vector"} 1.0' in exposed
+    assert 'search_seconds_count{mode="hybrid"} 2.0' in exposed
+    assert 'search_seconds_count{mode="vector"} 1.0' in exposed
 
 
 async def test_a_search_is_one_event_without_the_text() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 from app.cli.session import AsJson, Verbose, load, run
 from gwkit.logging.redaction import escape_controls
+from gwkit.telemetry.memory import measure
 from gwkit.terminal.interruption import Interruption, interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
     from app.ingestion.summary import Summary
     from app.services import Services
+    from gwkit.telemetry.memory import MemoryProfile
+    from gwkit.telemetry.metrics import TimingSummary
 
-__all__ = ["ingest", "show_run"]
+__all__ = ["Profile", "ingest", "show_run"]
 
 _Paths = Annotated[
     list[Path] | None,
@@ -34,6 +37,13 @@ _Rebuild = Annotated[
     bool,
     typer.Option("--rebuild", help="Make the index anew; needed once its settings have changed."),
 ]
+_Timings = Annotated[
+    bool, typer.Option("--timings", help="Sum up how long documents and their steps took.")
+]
+_ProfileMemory = Annotated[
+    bool,
+    typer.Option("--profile-memory", help="Say how much memory Python objects took; slower."),
+]
 _OUTCOMES = ("added", "changed", "unchanged", "removed", "failed")
 
 
@@ -42,6 +52,8 @@ def ingest(
     *,
     source: _Source = None,
     rebuild: _Rebuild = False,
+    timings: _Timings = False,
+    profile_memory: _ProfileMemory = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
@@ -60,6 +72,7 @@ def ingest(
       python -m app ingest docs/
       python -m app ingest handbook.pdf notes/ --json
       python -m app ingest docs/ --rebuild
+      python -m app ingest docs/ --timings --profile-memory
       python -m app ingest --source wiki
 
     Exit codes: 0 done, 1 a document failed, 2 settings or arguments,
@@ -76,27 +89,49 @@ def ingest(
     settings = load(verbose=verbose)
     with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
-        async def work(services: Services) -> Summary:
+        async def work(services: Services) -> tuple[Summary, dict[str, TimingSummary]]:
             pipeline = services.pipeline
             if source is None:
-                return await pipeline.ingest(paths or [], progress=bar, stop=interruption)
-            open_source = build_registry().sources.find(source, "--source")
-            async with open_source(source, settings) as opened:
-                return await pipeline.ingest_source(source, opened, progress=bar, stop=interruption)
+                summary = await pipeline.ingest(paths or [], progress=bar, stop=interruption)
+            else:
+                open_source = build_registry().sources.find(source, "--source")
+                async with open_source(source, settings) as opened:
+                    summary = await pipeline.ingest_source(
+                        source, opened, progress=bar, stop=interruption
+                    )
+            return summary, services.metrics.summary()
 
-        summary = run(settings, work, rebuild=rebuild)
-    code = show_run(output, summary, interruption)
+        with measure(enabled=profile_memory) as memory:
+            summary, taken = run(settings, work, rebuild=rebuild)
+    profile = Profile(taken if timings else None, memory if profile_memory else None)
+    code = show_run(output, summary, interruption, profile)
     if rebuild and not summary.complete:
         output.remark("The index is as it was: run the same command again to go on.")
     return code
 
 
-def show_run(output: Output, summary: Summary, interruption: Interruption) -> int:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a run took, as far as it was asked for."""
+
+    timings: dict[str, TimingSummary] | None = None
+    memory: MemoryProfile | None = None
+
+
+def show_run(
+    output: Output, summary: Summary, interruption: Interruption, profile: Profile | None = None
+) -> int:
     """Write what came of a run, and return the exit code that goes with it."""
-    output.result(
-        _as_json(summary) | {"interrupted": interruption()},
-        lambda console: _print_summary(console, summary, interruption),
-    )
+    profiled = {
+        name: value for name, value in asdict(profile or Profile()).items() if value is not None
+    }
+
+    def draw(console: Console) -> None:
+        _print_summary(console, summary, interruption)
+        if profile:
+            _print_profile(console, profile)
+
+    output.result(_as_json(summary) | {"interrupted": interruption()} | profiled, draw)
     return interruption.exit_code or int(summary.failed > 0 or bool(summary.stopped))
 
 
@@ -125,3 +160,14 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
         console.print(
             f"failed  {escape_controls(failure.document)}: {visible(failure.reason)}", style="red"
         )
+
+
+def _print_profile(console: Console, profile: Profile) -> None:
+    for name, taken in (profile.timings or {}).items():
+        console.print(
+            f"{name}: {taken.count} times, mean {taken.mean:.3f}, median {taken.median:.3f}, "
+            f"p95 {taken.p95:.3f}, max {taken.max:.3f}"
+        )
+    if profile.memory is not None:
+        current, peak = profile.memory.current_bytes, profile.memory.peak_bytes
+        console.print(f"memory: {current / 1e6:,.1f} MB at the end, {peak / 1e6:,.1f} MB at most")

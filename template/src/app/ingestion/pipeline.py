@@ -75,6 +75,7 @@ class Pipeline:
         self._loaders = loaders or LoaderRegistry()
         self._preparer = Preparer(
             self._loaders,
+            metrics,
             chunk_tokens=chunk_tokens,
             chunk_overlap_tokens=chunk_overlap_tokens,
             max_document_bytes=max_document_bytes,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError, ParseLimitError
 from app.ingestion.chunking import chunk_blocks
+from app.ingestion.steps import timed_step
 from gwkit.documents import Chunk, Document
 from gwkit.index.ledger import UPLOAD
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
     from gwkit.index.ledger import Failure, LedgerEntry
+    from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id", "id_problem"]
 
@@ -74,6 +76,7 @@ class Preparer:
 
     Args:
         loaders: what can be read.
+        metrics: times parsing and chunking.
         chunk_tokens: most tokens in a chunk.
         chunk_overlap_tokens: most tokens that neighbouring chunks share.
         max_document_bytes: largest document that is read.
@@ -82,12 +85,14 @@ class Preparer:
     def __init__(
         self,
         loaders: DocumentLoader,
+        metrics: Metrics,
         *,
         chunk_tokens: int,
         chunk_overlap_tokens: int,
         max_document_bytes: int,
     ) -> None:
-        self._loaders = loaders
+        self._load = timed_step(metrics, "parse", loaders.load)
+        self._chunk = timed_step(metrics, "chunk", chunk_blocks)
         self._chunk_tokens = chunk_tokens
         self._chunk_overlap_tokens = chunk_overlap_tokens
         self._max_document_bytes = max_document_bytes
@@ -137,10 +142,10 @@ class Preparer:
 
     def _prepare(self, document: str, data: bytes, content_hash: str, source: str) -> Prepared:
         try:
-            loaded = self._loaders.load(document, data)
+            loaded = self._load(document, data)
         except ParseLimitError as exc:
             raise ParseLimitError(document, exc.reason, content_hash=content_hash) from exc
-        chunks = chunk_blocks(
+        chunks = self._chunk(
             loaded.blocks, budget=self._chunk_tokens, overlap=self._chunk_overlap_tokens
         )
         return Prepared(

@@ -12,6 +12,7 @@ import structlog
 
 from app.exceptions import IngestError
 from app.ingestion.preparation import GivenUp, Kept, Prepared
+from app.ingestion.steps import timed_step
 from app.ingestion.summary import Outcome
 from gwkit.executor import BoundedExecutor
 
@@ -56,6 +57,8 @@ class DocumentWriter:
         self._metrics = metrics
         self._slots = asyncio.Semaphore(ahead)
         self._executor = BoundedExecutor(ahead, name="preparation")
+        self._timed_embed = timed_step(metrics, "embed", self._embed)
+        self._timed_write = timed_step(metrics, "write", self._write)
 
     async def prepare(
         self, prepare: Callable[[], Prepared | Kept | GivenUp]
@@ -70,7 +73,7 @@ class DocumentWriter:
             prepared = await self._executor.run(prepare)
             if not isinstance(prepared, Prepared):
                 return prepared
-            vectors = await self._embed(prepared)
+            vectors = await self._timed_embed(prepared)
             return Ready(prepared, vectors, perf_counter() - started)
 
     async def _embed(self, prepared: Prepared) -> Vectors:
@@ -94,18 +97,22 @@ class DocumentWriter:
             return Outcome.UNCHANGED
         started = perf_counter()
         document, chunks = ready.prepared.document, ready.prepared.chunks
-        await uninterrupted(self._index.replace(document, chunks, ready.vectors))
-        latency_ms = (ready.seconds + perf_counter() - started) * 1_000
-        self._metrics.observe("ingest_document_ms", latency_ms)
+        await self._timed_write(ready)
+        seconds = ready.seconds + perf_counter() - started
+        self._metrics.observe("ingest_document_seconds", seconds)
         _log.debug(
             "document_ingested",
             document=document.id,
             chunks=len(chunks),
-            latency_ms=round(latency_ms, 1),
+            latency_ms=round(seconds * 1_000, 1),
         )
         if document.incomplete:
             _log.warning("document_incomplete", document=document.id, reason=document.incomplete)
         return Outcome.CHANGED if entry else Outcome.ADDED
+
+    async def _write(self, ready: Ready) -> None:
+        document, chunks = ready.prepared.document, ready.prepared.chunks
+        await uninterrupted(self._index.replace(document, chunks, ready.vectors))
 
 
 async def uninterrupted(work: Awaitable[_T]) -> _T:

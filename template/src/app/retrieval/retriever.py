@@ -50,7 +50,7 @@ class Retriever:
     Args:
         index: where to search.
         embedder: the one that the index was made with.
-        metrics: takes the time of each search as `search_ms`.
+        metrics: takes the time of each search as `search_seconds`.
         reranker: orders the hits again; by default nothing does.
     """
 
@@ -89,7 +89,7 @@ class Retriever:
         """
         started = time.perf_counter()
         text = text[:SEARCHED_CHARACTERS]
-        with self._metrics.timer("search_ms", mode=mode.value):
+        with self._metrics.timer("search_seconds", mode=mode.value):
             if mode is SearchMode.LEXICAL:
                 vector = np.zeros(self._embedder.dimension, dtype=np.float32)
             else:

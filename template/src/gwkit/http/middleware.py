@@ -99,7 +99,7 @@ class RequestLog:
             known = getattr(matched, "methods", None) or _METHODS
             label = method if method in known else "OTHER"
             metrics.count("http_requests_total", method=label, route=route, status=str(status))
-            metrics.observe("http_request_ms", latency_ms, method=label, route=route)
+            metrics.observe("http_request_seconds", latency_ms / 1000, method=label, route=route)
 
 
 class _Answer:

@@ -46,7 +46,7 @@ class Seen:
     attributes: dict[Attribute, AttributeValue | None]
     usage: Usage | None = None
     received: int = 0
-    first_ms: float | None = None
+    first_seconds: float | None = None
     text: str = ""
 
     async def next_of(self, pieces: AsyncGenerator[Delta | ChatReply]) -> Delta | ChatReply | None:
@@ -65,8 +65,8 @@ class Seen:
 
     def take_piece(self, piece: Delta) -> None:
         """Note a piece of a reply."""
-        if self.first_ms is None and piece.text:
-            self.first_ms = (perf_counter() - self.started) * 1000
+        if self.first_seconds is None and piece.text:
+            self.first_seconds = perf_counter() - self.started
         self.received += count_tokens(piece.text)
 
     def used(self, error: BaseException | None) -> Usage:
@@ -138,7 +138,9 @@ class Observer:
             completion_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
             latency_ms=round(latency_ms, 1),
-            first_token_ms=None if seen.first_ms is None else round(seen.first_ms, 1),
+            first_token_ms=None
+            if seen.first_seconds is None
+            else round(seen.first_seconds * 1000, 1),
             attempts=attempts,
             cost_usd=cost_usd,
             success=error is None,
@@ -147,9 +149,9 @@ class Observer:
             **seen.fields,
         )
         self._count(outcome, usage, cost_usd, attempts)
-        self._metrics.observe("llm_call_ms", latency_ms, model=self._model)
-        if seen.first_ms is not None:
-            self._metrics.observe("llm_first_token_ms", seen.first_ms, model=self._model)
+        self._metrics.observe("llm_call_seconds", latency_ms / 1000, model=self._model)
+        if seen.first_seconds is not None:
+            self._metrics.observe("llm_first_token_seconds", seen.first_seconds, model=self._model)
         end_span(
             seen.span,
             {
@@ -157,9 +159,7 @@ class Observer:
                 Attribute.OUTPUT_TOKENS: usage.completion_tokens,
                 Attribute.ATTEMPTS: attempts,
                 Attribute.COST_USD: cost_usd,
-                Attribute.FIRST_CHUNK_SECONDS: None
-                if seen.first_ms is None
-                else seen.first_ms / 1000,
+                Attribute.FIRST_CHUNK_SECONDS: seen.first_seconds,
                 **seen.attributes,
             },
             name,

@@ -31,12 +31,12 @@ OTHER: Final = "other"
 
 _MAX_LABEL_LENGTH = 100
 _WINDOW = 1_024
-_BUCKETS_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000)
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """A metric; one whose name ends in `_total` is a counter, any other a timing in ms."""
+    """A metric; one whose name ends in `_total` is a counter, any other a timing."""
 
     name: str
     help: str
@@ -50,10 +50,10 @@ class MetricSpec:
 
 METRICS: Final = (
     MetricSpec("http_requests_total", "HTTP requests answered.", ("method", "route", "status")),
-    MetricSpec("http_request_ms", "Time to answer an HTTP request, in ms.", ("method", "route")),
+    MetricSpec("http_request_seconds", "Time to answer an HTTP request.", ("method", "route")),
     MetricSpec("llm_calls_total", "Calls to a model.", ("model", "outcome")),
-    MetricSpec("llm_call_ms", "Time that a model takes to answer, in ms.", ("model",)),
-    MetricSpec("llm_first_token_ms", "Time until a stream's first piece, in ms.", ("model",)),
+    MetricSpec("llm_call_seconds", "Time that a model takes to answer.", ("model",)),
+    MetricSpec("llm_first_token_seconds", "Time until a stream's first piece.", ("model",)),
     MetricSpec("llm_tokens_total", "Tokens of prompts and completions.", ("model", "kind")),
     MetricSpec("llm_cost_usd_total", "Cost where the price is known, in US dollars.", ("model",)),
     MetricSpec("llm_attempts_total", "Attempts that calls to a model took.", ("model",)),
@@ -61,15 +61,16 @@ METRICS: Final = (
     MetricSpec("llm_circuit_changes_total", "Changes of a circuit breaker.", ("model", "state")),
     MetricSpec("embeddings_total", "Texts embedded, by where from.", ("model", "source")),
     MetricSpec("ingest_documents_total", "Documents submitted to ingestion.", ("outcome",)),
-    MetricSpec("ingest_document_ms", "Time to ingest one document, in ms."),
-    MetricSpec("search_ms", "Time to search the index, in ms.", ("mode",)),
+    MetricSpec("ingest_document_seconds", "Time to ingest one document."),
+    MetricSpec("ingest_step_seconds", "Time of one step of ingesting a document.", ("step",)),
+    MetricSpec("search_seconds", "Time to search the index.", ("mode",)),
     MetricSpec("answers_total", "Answers given.", ("outcome",)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TimingSummary:
-    """A timing in numbers, in milliseconds.
+    """A timing in numbers, in seconds.
 
     `count`, `mean`, `min` and `max` are of all observations; `median`, `p95` and `p99` of the
     latest 1,024, interpolated linearly between the two nearest (Hyndman and Fan 1996, type 7).
@@ -119,13 +120,13 @@ class Metrics:
             raise ValueError(f"{name} is a timing: observe it")  # noqa: TRY004 - a wrong name
         counter.inc(amount)
 
-    def observe(self, name: str, milliseconds: float, **labels: str) -> None:
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
         """Record how long something took.
 
         Raises:
             ValueError: no such timing is declared, or its labels are others.
         """
-        self._find_timing(name, labels).add(milliseconds)
+        self._find_timing(name, labels).add(seconds)
 
     @contextmanager
     def timer(self, name: str, **labels: str) -> Iterator[None]:
@@ -139,10 +140,10 @@ class Metrics:
         try:
             yield
         finally:
-            timing.add((perf_counter() - start) * 1_000)
+            timing.add(perf_counter() - start)
 
     def summary(self) -> dict[str, TimingSummary]:
-        """Return the summary of each timing by its name, as in `search_ms{mode="hybrid"}`."""
+        """Return the summary of each timing by its name, as in `search_seconds{mode="hybrid"}`."""
         with self._lock:
             found = [
                 (_title(self._specs[name], values), timing)
@@ -163,7 +164,7 @@ class Metrics:
         if spec.counter:
             return Counter(spec.name, spec.help, spec.labels, registry=self._registry)
         return Histogram(
-            spec.name, spec.help, spec.labels, registry=self._registry, buckets=_BUCKETS_MS
+            spec.name, spec.help, spec.labels, registry=self._registry, buckets=_BUCKETS
         )
 
     def _find_timing(self, name: str, labels: dict[str, str]) -> _Timing:
@@ -206,14 +207,14 @@ class _Timing:
         self._min = inf
         self._max = -inf
 
-    def add(self, milliseconds: float) -> None:
-        self._histogram.observe(milliseconds)
+    def add(self, seconds: float) -> None:
+        self._histogram.observe(seconds)
         with self._lock:
-            self._latest.append(milliseconds)
+            self._latest.append(seconds)
             self._count += 1
-            self._total += milliseconds
-            self._min = min(self._min, milliseconds)
-            self._max = max(self._max, milliseconds)
+            self._total += seconds
+            self._min = min(self._min, seconds)
+            self._max = max(self._max, seconds)
 
     def summary(self) -> TimingSummary | None:
         """Return the numbers so far, or `None` where nothing was observed yet."""
