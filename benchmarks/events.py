@@ -3,9 +3,9 @@
 An event of eight fields, one of them the request id, as the service logs it: through structlog's
 interface, with secrets taken out in three ways and control characters escaped, as a JSON line.
 Beside it standard logging with a formatter of a few lines, which takes nothing out and calls
-`json.dumps`. Then a call whose level is off. Both sides write to nowhere. An event of the service
-takes about as long as one of the other side: it was faster (0.65) with parts of structlog and of the
-standard library that are private, and those are given up.
+`json.dumps`. Then a call whose level is off. Both sides write to nowhere. Private parts of
+structlog and of standard logging made the service's event cheaper, 0.65 of the other's, and are
+given up.
 """
 
 from __future__ import annotations
