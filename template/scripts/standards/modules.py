@@ -26,7 +26,7 @@ __all__ = [
 CATCH_ALL = frozenset({"common", "helper", "helpers", "misc", "miscellaneous", "shared", "stuff"})
 LONGEST = 300
 DOCUMENTED = frozenset({"os._exit", "sys._getframe"})
-OURS = frozenset({"app", "fixtures", "scripts", "tests"})
+OURS = frozenset({"app", "fixtures", "gwkit", "scripts", "tests"})
 TYPE_PARAMETERS = frozenset({"ParamSpec", "TypeVar", "TypeVarTuple"})
 
 

@@ -16,6 +16,7 @@ from app.graph import answering
 from app.ingestion.preparation import Preparer
 from app.wiring import create_app
 from fixtures.asgi import open_client
+from fixtures.configuration import REGISTRY
 from fixtures.serving import serving
 from gwkit.errors import RetrievalError
 from gwkit.index.sqlite.connections import Connections

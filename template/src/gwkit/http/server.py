@@ -7,8 +7,7 @@ import math
 import signal
 import socket
 from contextlib import contextmanager
-from typing import Final, Protocol, TYPE_CHECKING
-from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 import uvicorn
@@ -16,7 +15,6 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from gwkit.errors import ConfigError
 from gwkit.http.origins import is_loopback
-from gwkit.http.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
 
     from structlog.typing import EventDict
-    from app.config.settings import Settings
+
     from gwkit.logging.rendering import Event, Renderer
 
 __all__ = ["EventFormatter", "LogSettings", "configure_logging"]
