@@ -17,7 +17,6 @@ pytest_plugins = [
     "fixtures.live",
     "fixtures.parsers",
     "fixtures.services",
-    "fixtures.spans",
 ]
 if find_spec("fixtures.provider"):  # only with a provider
     modules = ("server", "cassettes", "conformance")

@@ -17,9 +17,9 @@ import pytest
 
 from app.ingestion import preparation
 from fixtures.command_line import environment
-from fixtures.contents import contents
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import docx_with, entity_bomb, pdf_loop, zip_bomb
+from kit.fixtures.contents import contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,6 @@ import pytest
 from app.ingestion.pipeline import Pipeline
 from app.retrieval.ranking import HybridRanking
 from fixtures.command_line import command, environment
-from fixtures.contents import contents
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import RetrievalError
 from gwkit.index.ledger import UPLOAD
@@ -23,6 +22,7 @@ from gwkit.index.manifest import Manifest
 from gwkit.index.ports import SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex, rebuilding
 from gwkit.telemetry.metrics import Metrics
+from kit.fixtures.contents import contents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

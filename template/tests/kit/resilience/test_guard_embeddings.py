@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.attempts import make_attempts
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import ProviderError
 from gwkit.models.calls import Call
 from gwkit.resilience.embeddings import ResilientEmbedder
+from kit.fixtures.attempts import make_attempts
 
 if TYPE_CHECKING:
     from gwkit.models.ports import Vector

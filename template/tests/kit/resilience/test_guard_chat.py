@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.attempts import make_attempts
 from fixtures.models import FakeChatModel
 from gwkit.errors import (
     BudgetExceededError,
@@ -20,6 +19,7 @@ from gwkit.models.calls import Call
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message
 from gwkit.resilience.breaker import Circuit
 from gwkit.resilience.chat import ResilientChatModel
+from kit.fixtures.attempts import make_attempts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

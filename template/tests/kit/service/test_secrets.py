@@ -15,6 +15,7 @@ from app import exceptions
 from app.config.settings import Settings
 from fixtures.asgi import open_client
 from fixtures.models import FakeChatModel
+from fixtures.provider.cassettes import CASSETTES
 from fixtures.services import Fakes
 from gwkit.errors import AppError
 from gwkit.logging.redaction import MASK, Redactor, secret_values
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from fixtures.command_line import CommandLine
 
-CASSETTES = Path(__file__).parents[1] / "cassettes"
 TREE = [
     item
     for item in vars(exceptions).values()
@@ -216,7 +216,7 @@ def test_a_report_of_wrong_settings_shows_no_key(
 
 def test_no_recording_has_a_key() -> None:
     """Nothing that looks like one either."""
-    for cassette in CASSETTES.glob("**/*.yaml"):
+    for cassette in CASSETTES:
         text = cassette.read_text(encoding="utf-8")
         assert text == Redactor().text(text), cassette.name
         assert "authorization" not in text.lower()

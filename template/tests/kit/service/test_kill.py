@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from fixtures.contents import contents
-from fixtures.deaths import MOMENTS, STEP, ingest
 from fixtures.effort import THOROUGH
+from kit.fixtures.contents import contents
+from kit.fixtures.deaths import MOMENTS, STEP, ingest
 
-_TREE = Path(__file__).parents[2]
+_TREE = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def lives(folder: Path, mode: str) -> list[dict[str, Any]]:
     """Return what came of every death; the first of them is none."""
     done = subprocess.run(  # noqa: S603 - a program of these tests
         [
-            *(sys.executable, "-m", "fixtures.deaths"),
+            *(sys.executable, "-m", "kit.fixtures.deaths"),
             *(str(folder), str(folder.parent / "start.sqlite"), str(folder.parent / "work"), mode),
         ],
         capture_output=True,
