@@ -14,6 +14,7 @@ pytest_plugins = [
     "fixtures.command_line",
     "fixtures.configuration",
     "fixtures.guards",
+    "fixtures.ingesting",
     "fixtures.live",
     "fixtures.parsers",
     "fixtures.services",

@@ -13,35 +13,27 @@ import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 import uvicorn
-from pydantic import Field, SecretStr
 
-from app.config.settings import Settings
-from gwkit.errors import ConfigError
 from gwkit.logging.redaction import Redactor
 from gwkit.logging.rendering import render_json
 from gwkit.logging.setup import EventFormatter, configure_logging
 from gwkit.telemetry.context import bind_request_id, carry_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from fixtures.configuration import MakeSettings
 
+
 CANARY = "canary-4711/ä"
 
+
 log = structlog.stdlib.get_logger("app.somewhere")
-
-
-class SecretSettings(Settings):
-    """Settings that hold a secret."""
-
-    signing_key: SecretStr = Field(default=SecretStr(CANARY), description="Signs links.")
 
 
 class Terminal(io.StringIO):
@@ -50,15 +42,6 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         """Say so."""
         return True
-
-
-class Unprintable:
-    """An object that nobody can show."""
-
-    def __str__(self) -> str:
-        raise ValueError(CANARY)
-
-    __repr__ = __str__
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -353,190 +336,6 @@ def test_clients_do_not_log_what_they_send(
     assert ["something is wrong"] == [event["event"] for event in events(capsys.readouterr().err)]
 
 
-def leak_in_event() -> None:
-    """Log the canary as a message."""
-    log.warning(f"key {CANARY}")  # noqa: G004 - a mistake on purpose
-
-
-def leak_in_field() -> None:
-    """Log the canary as a value, as a key, and deep inside."""
-    log.info("event", value=CANARY, deep={"a": [{"b": (CANARY,)}], CANARY: {CANARY}})
-
-
-def leak_in_args() -> None:
-    """Log the canary as arguments of both kinds of loggers."""
-    log.info("event %s", CANARY)
-    logging.getLogger("library").info("event %s %r", CANARY, {"k": CANARY})
-    logging.getLogger("library").info("event %(key)s", {"key": CANARY})
-
-
-def leak_in_extra() -> None:
-    """Log the canary as a library's extra."""
-    logging.getLogger("library").info("event", extra={"header": CANARY})
-
-
-def leak_in_wrong_args() -> None:
-    """Log the canary where the message does not fit its arguments."""
-    logging.getLogger("library").info("event %d", CANARY)
-    logging.getLogger("library").info("event %s", CANARY, CANARY)  # noqa: PLE1205 - on purpose
-    log.info("event %d", CANARY)
-
-
-def leak_in_exception() -> None:
-    """Log the canary in an exception's text, cause, note, and in the frames' locals."""
-    try:
-        try:
-            fail(CANARY)
-        except ValueError as exc:
-            error = ExceptionGroup(CANARY, [exc])
-            error.add_note(CANARY)
-            raise error from exc
-    except ExceptionGroup:
-        log.exception("failed")
-        logging.getLogger("library").exception("failed")
-
-
-def leak_in_context() -> None:
-    """Log the canary as a bound variable."""
-    with structlog.contextvars.bound_contextvars(where=CANARY):
-        log.info("event")
-        logging.getLogger("library").info("event")
-    log.bind(where=CANARY).info("event")
-
-
-def leak_in_object() -> None:
-    """Log the canary in the text of an object, and of one whose text fails with it."""
-    log.info("event", value=ValueError(CANARY), other=Unprintable())
-    logging.getLogger("library").info(Unprintable())
-    logging.getLogger("library").info("event %s", Unprintable())
-
-
-def leak_in_url() -> None:
-    """Log the canary quoted, as in a URL or a JSON text."""
-    log.info("event", url="http://h/?x=canary-4711%2F%C3%A4", body=json.dumps({"x": CANARY}))
-
-
-def leak_in_warning() -> None:
-    """Log the canary as a warning."""
-    logging.getLogger("py.warnings").warning("%s", f"w.py:1: UserWarning: {CANARY}\n  f()\n")
-
-
-def leak_in_settings() -> None:
-    """Log the settings, their secret, and a dump of what is in it."""
-    settings = SecretSettings()
-    log.info("event", settings=settings, key=settings.signing_key, raw=settings.model_dump())
-
-
-LEAKS = [
-    leak_in_event,
-    leak_in_field,
-    leak_in_args,
-    leak_in_extra,
-    leak_in_wrong_args,
-    leak_in_exception,
-    leak_in_context,
-    leak_in_object,
-    leak_in_url,
-    leak_in_warning,
-    leak_in_settings,
-]
-
-
-@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
-@pytest.mark.parametrize("form", ["json", "console"])
-def test_a_planted_secret_reaches_no_output(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, leak: Callable[[], None], form: str
-) -> None:
-    """Wherever it stands in a record: not the console, not JSON, not the file."""
-    path = tmp_path / "service.log"
-    settings = {"log_format": form, "log_file": path, "log_level": "DEBUG"}
-    configure_logging(SecretSettings.model_validate(settings))
-    leak()
-    out, err = capsys.readouterr()
-    written = path.read_text(encoding="utf-8")
-    assert err.strip()
-    assert written.strip()
-    for text in (out, err, written):
-        assert "canary-4711" not in text
-
-
-def test_a_handler_that_fails_prints_no_record(
-    capsys: pytest.CaptureFixture[str],
-    make_settings: MakeSettings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A closed stream, or a full disk, neither raises nor spills the raw record elsewhere."""
-    configure_logging(make_settings(log_format="json"))
-    closed = io.StringIO()
-    closed.close()
-    real = sys.stderr
-    monkeypatch.setattr(sys, "stderr", closed)
-    log.info("event", password=CANARY)
-    monkeypatch.setattr(sys, "stderr", real)
-    assert ("", "") == capsys.readouterr()
-
-
-def test_a_formatter_never_raises(capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that cannot be rendered is said to be one."""
-
-    def render(event: dict[str, Any]) -> str:
-        if event["event"] != "record_not_loggable":
-            raise RecursionError(CANARY)
-        return render_json(event)
-
-    formatter = EventFormatter("s", Redactor(), render)
-    event = json.loads(formatter.format(logging.makeLogRecord({"msg": "m", "levelname": "INFO"})))
-    assert ("record_not_loggable", "RecursionError") == (event["event"], event["error"])
-    assert ("", "") == capsys.readouterr()
-
-
-@pytest.mark.parametrize("value", ["\ud800", 2**70, float("nan"), b"\xff", {1: 2}, {None}])
-def test_odd_values_are_still_one_line_of_json(
-    capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, value: object
-) -> None:
-    """What JSON or UTF-8 cannot say is said otherwise."""
-    configure_logging(make_settings(log_format="json"))
-    log.info("event", value=value)
-    [event] = events(capsys.readouterr().err)
-    assert "value" in event
-
-
-HOSTILE = (
-    "a\n2026-01-01T00:00:00.000Z error    forged [app]\r\x1b[2J\u202e\u2028\x9b\x00 level=error"
-)
-
-
-def test_nothing_can_forge_a_line_on_the_console(
-    capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
-) -> None:
-    """Whatever is in messages, names, values or exceptions, each event starts one line."""
-    configure_logging(make_settings(log_format="console"))
-    log.info("event", value=HOSTILE, deep={HOSTILE: [HOSTILE]}, **{HOSTILE: 1})
-    logging.getLogger(f"library{HOSTILE}").warning("message %s", HOSTILE)
-    try:
-        fail(HOSTILE)
-    except ValueError:
-        log.exception("failed")
-    err = capsys.readouterr().err
-    assert not set(err) & {"\r", "\x1b", "\u202e", "\u2028", "\x9b", "\x00"}
-    heads = [line for line in err.splitlines() if not line.startswith("    ")]
-    assert 3 == len(heads)
-    assert all(re.match(r"\d{4}-\d\d-\d\dT\S+Z (info|warning|error) ", head) for head in heads)
-    assert "\n    ValueError: a\n    2026-01-01" in err
-
-
-def test_a_value_with_spaces_cannot_look_like_a_field(
-    capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
-) -> None:
-    """Plain words stand bare; everything else is quoted, quotes in it escaped."""
-    configure_logging(make_settings(log_format="console"))
-    log.info("event", a="plain/word.md", b='x" level=error', c=None, d=[1, "é"], e=True, f="", g=2)
-    line = capsys.readouterr().err
-    assert (
-        'event a=plain/word.md b="x\\" level=error" c=null d=[1, "é"] e=true f="" g=2 [app.som'
-    ) in line
-
-
 @pytest.mark.parametrize(
     ("form", "terminal", "no_color", "coloured", "as_json"),
     [
@@ -584,51 +383,6 @@ def test_the_stream_is_the_present_one(
     assert "event" in stand_in.getvalue()
 
 
-def test_the_file_holds_json_and_rotates(
-    capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    """In a folder that is made, whatever standard error shows; old files are kept as set."""
-    path = tmp_path / "logs" / "service.log"
-    settings = make_settings(
-        log_format="console", log_file=path, log_file_max_bytes=10_000, log_file_backups=2
-    )
-    configure_logging(settings)
-    for number in range(300):
-        log.info("event", number=number, text="é" * 20)
-    assert {"service.log", "service.log.1", "service.log.2"} == {
-        file.name for file in path.parent.iterdir()
-    }
-    assert 10_000 <= path.with_suffix(".log.1").stat().st_size < 10_250
-    assert 299 == events(path.read_text(encoding="utf-8"))[-1]["number"]
-    assert not capsys.readouterr().err.startswith("{")
-
-
-def test_processes_that_share_a_file_rotate_it_once(
-    make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    """A process whose file another one has put aside goes on with the new one."""
-    path = tmp_path / "service.log"
-    configure_logging(make_settings(log_file=path, log_file_max_bytes=10_000))
-    while path.stat().st_size < 10_000:
-        log.info("before", text="x" * 200)
-    path.rename(aside := tmp_path / "service.log.1")
-    path.write_text("", encoding="utf-8")
-    full = aside.read_bytes()
-    log.info("after")
-
-    assert {path, aside} == set(tmp_path.iterdir())
-    assert full == aside.read_bytes()
-    assert ["after"] == [each["event"] for each in events(path.read_text(encoding="utf-8"))]
-
-
-def test_what_is_no_regular_file_is_not_rotated(make_settings: MakeSettings) -> None:
-    """A device or a pipe may be logged to, and nothing is renamed."""
-    configure_logging(make_settings(log_file=Path(os.devnull), log_file_max_bytes=10_000))
-    for _ in range(100):
-        log.info("event", text="x" * 200)
-    assert Path(os.devnull).is_char_device()
-
-
 def test_a_logger_that_is_kept_follows_a_later_configuration(
     capsys: pytest.CaptureFixture[str],
     make_settings: MakeSettings,
@@ -645,18 +399,6 @@ def test_a_logger_that_is_kept_follows_a_later_configuration(
     kept.info("second")
     found = [(event["event"], event["service"]) for event in events(capsys.readouterr().err)]
     assert [("first", "one"), ("second", "two")] == found
-
-
-def test_a_file_that_cannot_be_opened_stops_the_start(
-    make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    """The problem names the variable, and nothing is configured by halves."""
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    before = logging.getLogger().handlers[:]
-    with pytest.raises(ConfigError, match="APP_LOG_FILE: cannot write to") as caught:
-        configure_logging(make_settings(log_file=tmp_path / "file" / "service.log"))
-    assert 1 == len(caught.value.problems)
-    assert before == logging.getLogger().handlers
 
 
 async def test_concurrent_requests_keep_their_ids_on_every_line(
