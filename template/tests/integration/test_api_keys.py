@@ -181,18 +181,6 @@ def test_the_service_does_not_listen_beyond_this_machine_without_a_key(
     assert "APP_API_KEYS" in run.err
 
 
-@pytest.mark.parametrize(
-    "fields", [{"api_keys": KEYS}, {"allow_unauthenticated": True}, {"host": "127.0.0.2"}]
-)
-def test_it_does_with_one_or_when_told_so(
-    fields: dict[str, object], make_settings: MakeSettings
-) -> None:
-    """A key, the explicit permission, or an address of this machine only."""
-    host = {"host": "0.0.0.0"}  # noqa: S104 - what is tested
-    with listen(make_settings(**(host | {"port": 0} | fields))) as listener:
-        assert listener.getsockname()[1]
-
-
 @pytest.mark.parametrize("network", ["proxy", "10.0.0.1/8", "*", ""])
 def test_a_proxy_is_trusted_by_its_network(network: str, make_settings: MakeSettings) -> None:
     """A name, a wild card, or a network with bits beyond its mask is a mistake."""

@@ -11,7 +11,7 @@ import structlog
 from app import exceptions
 from app.config.settings import Settings
 from fixtures.asgi import open_client
-from fixtures.canary import Canaries, plant
+from fixtures.canary import Canaries, exposed, plant
 from fixtures.services import Fakes
 from gwkit.logging.setup import configure_logging
 from gwkit.settings.reader import load_settings
@@ -46,6 +46,11 @@ def planted(canaries: Canaries, monkeypatch: pytest.MonkeyPatch) -> Canaries:
 def key_of(canaries: Canaries) -> dict[str, str]:
     """Return the header of the planted API key."""
     return {"Authorization": f"Bearer {canaries.secrets['api_keys']}"}
+
+
+def test_no_secret_is_a_plain_text() -> None:
+    """What is named like a secret has a type that hides it, or it would escape these tests."""
+    assert set() == exposed()
 
 
 def test_the_planted_settings_are_valid(planted: Canaries) -> None:

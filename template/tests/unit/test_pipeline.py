@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from app.ingestion.loaders import Loaded, LoaderRegistry
 from app.ingestion.progress import SilentProgress
+from app.ingestion.summary import Summary
 from fixtures.embedder import FakeEmbedder
 from fixtures.index import FakeIndexWriter
 from fixtures.ingesting import ProgressLog, counts, make_pipeline, write_documents
@@ -212,3 +213,12 @@ def test_the_silent_progress_shows_nothing(capsys: pytest.CaptureFixture[str]) -
     progress.finish()
 
     assert ("", "") == capsys.readouterr()
+
+
+def test_submitted_is_the_sum_of_what_became_of_each_document() -> None:
+    """Removed and skipped files were not submitted."""
+    summary = Summary(
+        added=1, changed=2, unchanged=3, removed=10, failed=4, skipped=20, chunks=5, seconds=0.1
+    )
+
+    assert 10 == summary.submitted

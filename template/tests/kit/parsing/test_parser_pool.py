@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import pytest
 
 from app.ingestion.loaders import Loaded, LoaderRegistry
 from fixtures.files import make_docx, make_pdf
-from fixtures.hostile import pdf_bomb, pdf_loop
+from fixtures.hostile import pdf_loop, pdf_of
 from gwkit.documents import Block, BlockKind
 from gwkit.errors import IngestError, ParseLimitError
 from gwkit.parsing.pool import ParserPool
@@ -29,6 +30,22 @@ _ENDLESS = b"---\n" * 1_250_000
 LOADERS = "app.ingestion.loaders:LoaderRegistry"
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory, and /proc")
+
+
+def pdf_bomb(megabytes: int = 300) -> bytes:
+    """Return a PDF file whose page unpacks to so many megabytes."""
+    packer = zlib.compressobj(9)
+    stream = packer.compress(b"BT /F1 12 Tf ")
+    for _ in range(megabytes):
+        stream += packer.compress(b"(a) Tj " * (1_000_000 // 7))
+    stream += packer.compress(b"ET") + packer.flush()
+    return pdf_of(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    )
 
 
 def make_pool(*, seconds: float = 30, memory: int = 1_000_000_000) -> ParserPool:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,8 +25,6 @@ from fixtures.effort import THOROUGH
 from fixtures.serving import serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fixtures.serving import Served
 
 _log = structlog.stdlib.get_logger("soak")
@@ -36,6 +35,12 @@ SECTIONS: Final = 4
 MARK: Final = re.compile(r"owner(\d+)x version(\d+)x")
 MOST_GROWTH: Final = 0.10
 SAMPLE_SECONDS: Final = 0.1
+
+
+def resident_bytes(served: Served) -> int:
+    """Return the memory that the process has in RAM."""
+    pages = Path(f"/proc/{served.process.pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * 4_096
 
 
 @dataclass
@@ -162,7 +167,7 @@ class Soak:
 async def watch(served: Served, samples: list[int]) -> None:
     """Take the memory's size again and again."""
     while True:
-        samples.append(served.resident_bytes())
+        samples.append(resident_bytes(served))
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

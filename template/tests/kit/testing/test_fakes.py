@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from starlette.responses import JSONResponse
 
 from app.graph.state import Answer, Question
 from app.ingestion.summary import Outcome
 from fixtures.asgi import Call, Event, events
+from fixtures.embedder import FakeEmbedder
 from fixtures.services import ANSWER, HIT, FakeAnswerer, FakeIndex, FakePipeline, FakeRetriever
 from gwkit.errors import DocumentNotFoundError
 
@@ -93,3 +95,15 @@ def test_events_are_read_as_a_client_reads_them() -> None:
         'event: a\ndata: {"x":1}\n\nevent: b\ndata: {}\n\n'
     )
     assert [] == events("")
+
+
+async def test_the_fake_embedder_embeds_words() -> None:
+    """The fake is deterministic, ignores order, and has no direction for nothing."""
+    embedder = FakeEmbedder(dimension=8)
+
+    batch = await embedder.embed_documents(["a b", "b a", ""])
+
+    assert (3, 8) == batch.shape
+    assert np.array_equal(batch[0], batch[1])
+    assert [1, 1, 0] == pytest.approx(np.linalg.norm(batch, axis=1).tolist())
+    assert ["a b", "b a", ""] == embedder.embedded

@@ -1,13 +1,16 @@
-"""Whatever becomes of the index and its disk: a clear line, an exit code, nothing lost."""
+"""Whatever becomes of folders, the index and its disk: a clear line, an exit code, nothing lost."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +19,6 @@ from fixtures.command_line import environment
 from kit.fixtures.contents import contents
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fixtures.command_line import CommandLine
 
 
@@ -176,3 +177,68 @@ def test_a_foreign_database_is_not_touched(cli: CommandLine, folder: Path) -> No
         assert (1, True) == (run.code, "another program's database" in run.err)
     assert before == index.read_bytes()
     assert [index] == list(index.parent.iterdir())
+
+
+def test_a_name_that_is_no_text_is_refused(cli: CommandLine, folder: Path) -> None:
+    """It could be neither stored nor shown."""
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_bytes(_TEXT)
+
+    run = cli("ingest", folder)
+
+    assert 1 == run.code
+    assert "its name is not valid UTF-8; rename the file" in run.out
+    assert {"sound.md"} == set(indexed(folder))
+
+
+def test_what_is_no_file_is_passed_over(cli: CommandLine, folder: Path) -> None:
+    """Pipes, sockets and links in circles or out of the folder: nothing hangs, nothing leaks."""
+    os.mkfifo(folder / "pipe.md")
+    (folder / "circle.md").symlink_to("circle.md")
+    (folder / "up").symlink_to(folder)
+    (folder.parent / "secret.md").write_bytes(b"the secret")
+    (folder / "secret.md").symlink_to(folder.parent / "secret.md")
+    (folder / "zero.md").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        # A path for a socket is short.
+        listener.bind(os.path.relpath(folder / "socket.md"))
+
+        run = cli("ingest", folder, "--json")
+
+    assert (0, 1, 5) == (run.code, run.document["added"], run.document["skipped"])
+    named = cli("ingest", folder / "pipe.md", "/dev/zero", "--json")
+    assert 1 == named.code
+    assert {"is neither a file nor a folder"} == {
+        failure["reason"] for failure in named.document["failures"]
+    }
+
+
+def test_a_document_that_takes_too_long_is_given_up(
+    cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three attempts only a change, or a person, has it parsed again."""
+    monkeypatch.setenv("APP_PARSE_TIMEOUT_SECONDS", "0.2")
+    endless = folder / "endless.md"
+    endless.write_bytes(b"---\n" * 1_250_000)
+    runs = [cli("ingest", folder, "--json") for _ in range(4)]
+
+    assert [1] * 4 == [run.code for run in runs]
+    reasons = [run.document["failures"][0]["reason"] for run in runs]
+    assert {"takes more than 0.2 s to parse (APP_PARSE_TIMEOUT_SECONDS)"} == set(reasons[:3])
+    assert "given up after 3 attempts" in reasons[3]
+    assert "python -m app failed retry" in reasons[3]
+    assert runs[3].document["seconds"] < 0.2
+    assert 3 == cli("failed", "why", "endless.md", "--json").document["attempts"]
+
+    assert "more than 0.2 s" in cli("failed", "retry", "endless.md").out
+    assert 4 == cli("failed", "why", "endless.md", "--json").document["attempts"]
+    endless.write_bytes(_TEXT)
+    assert 0 == cli("ingest", folder).code
+
+
+def test_a_folder_that_vanishes_is_a_missing_path(cli: CommandLine, folder: Path) -> None:
+    """Its documents stay, for nobody has seen that they are gone."""
+    assert 0 == cli("ingest", folder).code
+    shutil.rmtree(folder)
+
+    assert 1 == cli("ingest", folder).code
+    assert {"sound.md"} == set(indexed(folder))

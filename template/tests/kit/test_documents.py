@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.ingestion.summary import Summary
 from gwkit.documents import Block, BlockKind, Chunk
 
 
@@ -20,12 +19,3 @@ def test_the_headings_are_indexed_with_the_text(headings: tuple[str, ...], expec
 def test_only_headings_have_a_level() -> None:
     """A block that is no heading has level 0 without saying so."""
     assert 0 == Block(BlockKind.TEXT, "text").level
-
-
-def test_submitted_is_the_sum_of_what_became_of_each_document() -> None:
-    """Removed and skipped files were not submitted."""
-    summary = Summary(
-        added=1, changed=2, unchanged=3, removed=10, failed=4, skipped=20, chunks=5, seconds=0.1
-    )
-
-    assert 10 == summary.submitted
