@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from fixtures.provider.cassettes import CASSETTES, NotRecordedError, Tape, scrubbed
+from fixtures.provider.cassettes import NotRecordedError, Tape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.provider.server import FaultyProvider
 
+
 ORGANISATION = "org-AbCdEf0123456789"
+
+
 KEY = "sk-proj-planted0123456789"
+
+
 BODY = {"message": f"rate limit of {ORGANISATION}, key {KEY}", "user": "user-planted99"}
 
 
@@ -67,12 +72,3 @@ async def test_what_was_not_recorded_fails(tmp_path: Path) -> None:
         pytest.raises(NotRecordedError),
     ):
         await _post("https://api.vendor.invalid")
-
-
-@pytest.mark.parametrize("file", CASSETTES, ids=lambda file: file.stem)
-def test_the_cassettes_say_where_they_are_from(file: Path) -> None:
-    """The first line does; and none has anything that would be scrubbed today."""
-    text = file.read_text(encoding="utf-8")
-    places = ("the faulty provider", "the vendor, api.", "another server than the vendor's")
-    assert text.startswith(tuple(f"# Recorded at {place}" for place in places))
-    assert text == scrubbed(text)
