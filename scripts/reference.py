@@ -3,8 +3,8 @@
     python scripts/reference.py            write
     python scripts/reference.py --check    say whether it was written
 
-`template/src/app/config/settings.py` says it, by the blocks around the bases of `Settings`. The
-same blocks go around their sections of `.env.example` and `docs/configuration.md`, which `make
+`copier.yml` says it: a group of settings has the condition of its option's folder. Blocks with that
+condition go around the group's section of `.env.example` and `docs/configuration.md`, which `make
 reference` has written in place. There the blocks are comments, or pass for headings.
 """
 
@@ -14,7 +14,10 @@ import ast
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["FILES", "main", "with_blocks"]
 
@@ -22,6 +25,7 @@ TEMPLATE: Final = Path(__file__).resolve().parents[1] / "template"
 FILES: Final = (".env.example", "docs/configuration.md")
 
 _BLOCK = re.compile(r"^# \[% (?:if (?P<condition>.+)|endif) %\]\n", re.MULTILINE)
+_OPTION = re.compile(r"'/src/app/options/(?P<name>\w+)' if (?P<condition>.+) else ''")
 # The blank lines before a heading belong to its section.
 _SECTION = re.compile(r"\n+(?:# --- (?P<comment>.+) ---|## (?P<heading>.+))\n")
 
@@ -55,25 +59,20 @@ def with_blocks(text: str) -> str:
 
 def _conditions() -> dict[str, str]:
     """Return the conditions of the groups of settings that have one, by the groups' titles."""
-    config = TEMPLATE / "src/app"
-    settings = (config / "config/settings.py").read_text(encoding="utf-8")
-    bases = settings.partition("\nclass Settings(\n")[2].partition("\n):")[0]
+    copier = (TEMPLATE.parent / "copier.yml").read_text(encoding="utf-8")
     found: dict[str, str] = {}
-    condition = ""
-    for line in bases.splitlines():
-        if block := _BLOCK.fullmatch(line.strip() + "\n"):
-            condition = block["condition"] or ""
-        elif condition:
-            found[line.strip(" ,")] = condition
-    return {_title(config, name): condition for name, condition in found.items()}
+    for option in _OPTION.finditer(copier):
+        for title in _titles(TEMPLATE / "src/app/options" / option["name"]):
+            found[title] = f"not ({option['condition']})"
+    return found
 
 
-def _title(config: Path, name: str) -> str:
-    for file in sorted(config.rglob("*.py")):
+def _titles(folder: Path) -> Iterator[str]:
+    """Yield the titles of the groups of settings in a folder."""
+    for file in sorted(folder.rglob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                return (ast.get_docstring(node) or name).splitlines()[0].rstrip(".")
-    raise LookupError(f"no module of {config} has the class {name}")
+            if isinstance(node, ast.ClassDef) and "SettingsGroup" in map(ast.unparse, node.bases):
+                yield (ast.get_docstring(node) or node.name).splitlines()[0].rstrip(".")
 
 
 if __name__ == "__main__":

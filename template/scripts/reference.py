@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from app.config.settings import Settings
+from app.config.settings import compose_settings
+from app.wiring import build_registry
 from gwkit.settings.reference import configuration_markdown, env_example
 from scripts.practices import FAMILIES, PRACTICES
 from scripts.standards.rules import RULES
@@ -28,6 +29,13 @@ unknown `APP_…` variables stop the start, all of them named in one message.
 
 """
 
+EXTENSIONS = """\
+# Configuration of extensions
+
+<!-- Written by `make reference` from the settings that `app.ext` registers; do not edit. -->
+
+"""
+
 STANDARDS = """\
 # Standards
 
@@ -39,10 +47,24 @@ What `make check` and `make test` hold, with the codes that their messages name.
 
 
 def generated(root: Path) -> dict[str, str]:
-    """Return each generated file's path in the checkout with the text it should have."""
-    texts = {".env.example": env_example(Settings)}
+    """Return each generated file's path in the checkout with the text it should have.
+
+    The settings of extensions have files of their own, which belong to the team.
+    """
+    groups = build_registry().settings
+    own = [
+        group for name, group in groups.parts.items() if groups.origins[name].startswith("app.ext")
+    ]
+    owned = [group for group in groups.parts.values() if group not in own]
+    settings, extensions = compose_settings(owned), compose_settings([*owned, *own])
+    texts = {".env.example": env_example(settings)}
+    if own:
+        texts[".env.ext.example"] = env_example(extensions, only=own)
     if (root / "docs").is_dir():
-        texts["docs/configuration.md"] = CONFIGURATION + configuration_markdown(Settings)
+        texts["docs/configuration.md"] = CONFIGURATION + configuration_markdown(settings)
+        if own:
+            page = configuration_markdown(extensions, only=own)
+            texts["docs/configuration.ext.md"] = EXTENSIONS + page
         texts["docs/standards.md"] = standards_markdown()
     return texts
 

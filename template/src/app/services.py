@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
-
     from app.config.settings import Settings
     from app.graph.answering import Answerer
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
+    from gwkit.http.keys import Authenticate
     from gwkit.index.ports import Index
+    from gwkit.models.ports import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Services"]
@@ -22,7 +22,11 @@ _WARMING_QUERY: Final = "warm"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of a running service; `routers` are those of the team's extensions."""
+    """The parts of a running service.
+
+    `model` and `embedder` are guarded: their calls are logged, counted, limited and paid for like
+    those of the service itself.
+    """
 
     settings: Settings
     index: Index
@@ -30,7 +34,9 @@ class Services:
     answerer: Answerer
     pipeline: Pipeline
     metrics: Metrics
-    routers: tuple[APIRouter, ...] = ()
+    model: ChatModel
+    embedder: Embedder
+    authenticate: Authenticate
 
     async def check(self) -> None:
         """Return if the index can be searched now; every readiness probe asks.

@@ -1,126 +1,126 @@
-"""The composition root: the one place where settings choose adapters and parts are put together.
+"""The composition root: settings choose parts from the registry, and they are put together here.
 
-Nothing is built when this module is imported, and an adapter is imported only where it is chosen.
+Nothing is built when this module is imported, and a part is imported only where it is chosen.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from app.exceptions import ConfigError
-from app.extensions import discover_extensions
+from app.registry import Registry
+from gwkit.seams import discover
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator
+    from types import ModuleType
 
     from fastapi import FastAPI
 
     from app.config.settings import Settings
-    from app.extensions import Extensions
     from app.ingestion.loaders import DocumentLoader
-
-    # [%- if "openai" in llm_providers or embeddings == "openai" +%]
-    from app.options.openai.session import Session
+    from app.registry import GuardsPart
     from app.services import Services
     from gwkit.index.ports import Index
+    from gwkit.models.ports import Embedder
+    from gwkit.seams import Seam
 
-    # [%- endif +%]
-    from gwkit.models.ports import ChatModel, Embedder
+__all__ = [
+    "build_registry",
+    "check_parts",
+    "create_app",
+    "load_settings",
+    "open_services",
+    "settings_type",
+]
 
-__all__ = ["create_app", "open_services"]
-
-_Part = TypeVar("_Part")
-
-
-def _offline_extractive(_model: str, _settings: Settings) -> ChatModel:
-    from gwkit.offline.extractive import ExtractiveChatModel
-
-    return ExtractiveChatModel()
-
-
-# [% if "anthropic" in llm_providers %]
-def _anthropic(name: str, settings: Settings) -> ChatModel:
-    from app.options.anthropic.chat import AnthropicChatModel
-
-    return AnthropicChatModel(
-        _model_of(name),
-        key=settings.anthropic_api_key,
-        base_url=settings.anthropic_base_url,
-        timeout_seconds=settings.llm_timeout_seconds,
-    )
+_NEXT_PROMPTS = "answer."
+"""What the names of the template's own prompts begin with, those of later releases as well."""
 
 
-# [% endif %]
-# [% if "openai" in llm_providers %]
-def _openai(name: str, settings: Settings) -> ChatModel:
-    from app.options.openai_chat.chat import OpenAIChatModel
+def build_registry(*packages: ModuleType) -> Registry:
+    """Return the parts of the service, of its options and of its extensions.
 
-    return OpenAIChatModel(_model_of(name), _openai_session(name, settings))
+    Args:
+        packages: where to look for further parts; by default in `app.options` and `app.ext`.
 
+    Raises:
+        ConfigError: a module cannot be loaded, or two parts have one name.
+    """
+    import app.ext
+    import app.options
+    from app import builtin
 
-# [% endif %]
-def _offline_hashing(_model: str, _settings: Settings) -> Embedder:
-    from gwkit.offline.hashing import HashingEmbedder
-
-    return HashingEmbedder()
-
-
-# [% if embeddings == "openai" %]
-def _openai_embedder(name: str, settings: Settings) -> Embedder:
-    from app.options.openai_embeddings.embeddings import OpenAIEmbedder
-    from app.options.openai_embeddings.settings import KNOWN_DIMENSIONS
-
-    # That one of them is there was checked with the settings.
-    dimension = settings.embedding_dimension or KNOWN_DIMENSIONS[name]
-    return OpenAIEmbedder(_model_of(name), _openai_session(name, settings), dimension=dimension)
+    registry = Registry()
+    builtin.register(registry)
+    discover(registry, *(packages or (app.options, app.ext)))
+    for name, origin in registry.prompts.origins.items():
+        if name.startswith(_NEXT_PROMPTS) and origin.startswith("app.ext"):
+            raise ConfigError(f"{origin}: names of prompts in {_NEXT_PROMPTS}* are the template's")
+    return registry
 
 
-# [% endif %]
-# [% if "openai" in llm_providers or embeddings == "openai" %]
-def _openai_session(name: str, settings: Settings) -> Session:
-    from app.options.openai.session import Session
+def settings_type(registry: Registry) -> type[Settings]:
+    """Return the settings of the service, its options and its extensions.
 
-    return Session(
-        name,
-        key=settings.openai_api_key,
-        base_url=settings.openai_base_url,
-        timeout_seconds=settings.llm_timeout_seconds,
-    )
+    Raises:
+        ConfigError: two groups have a setting of one name.
+    """
+    from app.config.settings import compose_settings
+
+    return compose_settings(registry.settings.parts.values())
 
 
-# [% endif %]
-# [% if llm_providers or embeddings != "offline" %]
-def _model_of(name: str) -> str:
-    return name.partition(":")[2]
+def load_settings(registry: Registry, *, env_file: Path | None = Path(".env")) -> Settings:
+    """Read the settings of the service, its options and its extensions; see that parts exist.
+
+    Raises:
+        ConfigError: the settings cannot work; it lists every problem.
+    """
+    from gwkit.settings import reader
+
+    settings = reader.load_settings(settings_type(registry), env_file=env_file)
+    check_parts(registry, settings)
+    return settings
 
 
-# [% endif %]
-# `provider:model` → what builds it; `provider:*` takes any model of that provider.
-_CHAT_MODELS: Mapping[str, Callable[[str, Settings], ChatModel]] = {
-    # [% if "anthropic" in llm_providers %]
-    "anthropic:*": _anthropic,
-    # [% endif %]
-    "offline:extractive": _offline_extractive,
-    # [% if "openai" in llm_providers %]
-    "openai:*": _openai,
-    # [% endif %]
-}
-_EMBEDDERS: Mapping[str, Callable[[str, Settings], Embedder]] = {
-    "offline:hashing": _offline_hashing,
-    # [% if embeddings == "openai" %]
-    "openai:*": _openai_embedder,
-    # [% endif %]
-}
+def check_parts(registry: Registry, settings: Settings) -> None:
+    """See that there is a part for every name in the settings.
+
+    Raises:
+        ConfigError: there is none; it lists every problem.
+    """
+    chosen: list[tuple[Seam[Any], str, str]] = [
+        (registry.chat_models, "DEFAULT_MODEL", settings.default_model),
+        (registry.embedders, "EMBEDDING_MODEL", settings.embedding_model),
+        (registry.stores, "VECTOR_STORE", settings.vector_store),
+        (registry.authentication, "AUTHENTICATION", settings.authentication),
+        (registry.prompts, "ANSWER_PROMPT", settings.answer_prompt),
+    ]
+    if settings.reranker is not None:
+        chosen.append((registry.rerankers, "RERANKER", settings.reranker))
+    fallbacks = _guards(registry).fallbacks(settings)
+    chosen += [(registry.chat_models, "FALLBACK_MODELS", name) for name in fallbacks]
+    problems: list[str] = []
+    for seam, variable, name in chosen:
+        if seam.get(name) is None:
+            problems.append(seam.problem(name, f"APP_{variable}"))
+    if problems:
+        raise ConfigError(*problems)
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, registry: Registry | None = None, *, rebuild: bool = False
+) -> AsyncIterator[Services]:
     """Open everything that the settings name; close all of it at the end, also after an error.
 
     Args:
-        settings: which adapters to use, and how.
+        settings: which parts to use, and how.
+        registry: the parts that there are; by default those of `build_registry`.
         rebuild: make a new index, which takes the place of the old one when it is published.
 
     Raises:
@@ -129,43 +129,41 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
         RetrievalError: the index cannot be opened.
     """
     from app.graph.answering import Answerer
+    from app.graph.prompting import load_prompt
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
     from app.services import Services
     from gwkit.logging.uncaught import log_uncaught_in_loop
-    from gwkit.models.observed import ObservedChatModel
-    from gwkit.telemetry.metrics import Metrics
+    from gwkit.telemetry.metrics import METRICS, Metrics
 
     asyncio.get_running_loop().set_exception_handler(log_uncaught_in_loop)
-    make_model, make_embedder = _chosen(settings)
-    extensions = await asyncio.to_thread(discover_extensions)
-    metrics = Metrics()
+    if registry is None:
+        registry = await asyncio.to_thread(build_registry)
+    check_parts(registry, settings)
+    metrics = Metrics((*METRICS, *registry.metrics.parts.values()))
     async with AsyncExitStack() as stack:
-        embedder = await _entered(stack, make_embedder(settings.embedding_model, settings))
-        chat_model = await _entered(stack, make_model(settings.default_model, settings))
-        model: ChatModel = ObservedChatModel(
-            chat_model, metrics=metrics, log_content=settings.log_content
-        )
-        # [% if llm_providers or embeddings != "offline" %]
-        from app.options.providers.guards import Guards
-
-        guards = await stack.enter_async_context(Guards.open(settings, metrics))
-        chat_models = [chat_model]
-        chat_models += [
-            await _entered(stack, make_fallback(name, settings))
-            for name in settings.fallback_models
-            if (make_fallback := _pick(_CHAT_MODELS, name))
+        entered = stack.enter_async_context
+        guard = _guards(registry)
+        guards = await entered(guard.open(settings, metrics))
+        names = [settings.default_model, *guard.fallbacks(settings)]
+        models = [
+            await entered(registry.chat_models.find(name, "")(name, settings)) for name in names
         ]
-        model = guards.chat_model(chat_models)
-        # [% endif %]
-        # [% if embeddings != "offline" %]
-        from app.options.providers.embedding_guards import guarded_embedder
-
-        embedder = guarded_embedder(embedder, guards, settings, metrics)
-        # [% endif %]
-        index = await _open_index(stack, settings, embedder, rebuild=rebuild)
-        retriever = Retriever(index=index, embedder=embedder, metrics=metrics)
-        yield Services(
+        model = guards.chat_model(models)
+        open_embedder = registry.embedders.find(settings.embedding_model, "")
+        embedder = guards.embedder(await entered(open_embedder(settings.embedding_model, settings)))
+        index = await _open_index(stack, registry, settings, embedder, rebuild=rebuild)
+        reranker = None
+        if settings.reranker is not None:
+            open_reranker = registry.rerankers.find(settings.reranker, "")
+            reranker = await entered(open_reranker(settings.reranker, settings))
+        open_authentication = registry.authentication.find(settings.authentication, "")
+        authenticate = await entered(open_authentication(settings.authentication, settings))
+        prompt = await asyncio.to_thread(
+            load_prompt, registry.prompts.find(settings.answer_prompt, "")
+        )
+        retriever = Retriever(index=index, embedder=embedder, metrics=metrics, reranker=reranker)
+        services = Services(
             settings=settings,
             index=index,
             retriever=retriever,
@@ -175,9 +173,8 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
                 index=index,
                 metrics=metrics,
                 settings=settings,
-                # [% if llm_providers or embeddings != "offline" %]
-                window_tokens=guards.window_tokens(chat_models),
-                # [% endif %]
+                prompt=prompt,
+                window_tokens=guards.window_tokens(models),
             ),
             pipeline=Pipeline(
                 index=index,
@@ -186,97 +183,76 @@ async def open_services(settings: Settings, *, rebuild: bool = False) -> AsyncIt
                 chunk_tokens=settings.chunk_tokens,
                 chunk_overlap_tokens=settings.chunk_overlap_tokens,
                 max_document_bytes=settings.max_document_bytes,
-                loaders=_open_parsers(stack, settings, extensions),
+                loaders=_open_parsers(stack, settings, registry),
             ),
             metrics=metrics,
-            routers=extensions.routers,
+            model=model,
+            embedder=embedder,
+            authenticate=authenticate,
         )
+        for lifespan in registry.lifespans.parts.values():
+            await entered(lifespan(services))
+        yield services
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, registry: Registry | None = None) -> FastAPI:
     """Return the web application, for `uvicorn --factory app.wiring:create_app`.
 
     The services are opened when the application starts and closed when it stops.
 
     Args:
         settings: `None` reads them from the environment, and sets up logging.
+        registry: the parts that there are; by default those of `build_registry`.
 
     Raises:
         ConfigError: the settings cannot work; it lists every problem.
     """
     from app.api.application import build_app
+    from gwkit.logging.setup import configure_logging
 
+    parts = registry or build_registry()
     if settings is None:
-        from app.config.settings import Settings
-        from gwkit.logging.setup import configure_logging
-        from gwkit.settings.reader import load_settings
+        current = load_settings(parts)
+        configure_logging(current)
+    else:
+        current = settings
+        check_parts(parts, current)
+    return build_app(current, parts, lambda: open_services(current, parts))
 
-        settings = load_settings(Settings)
-        configure_logging(settings)
-    in_force = settings
-    _chosen(in_force)
-    return build_app(in_force, lambda: open_services(in_force))
+
+def _guards(registry: Registry) -> GuardsPart:
+    """Return the guards that an option or extension registered, or those of every service."""
+    from app.builtin import PlainGuards
+
+    return next(iter(registry.guards.parts.values()), PlainGuards)
 
 
 async def _open_index(
-    stack: AsyncExitStack, settings: Settings, embedder: Embedder, *, rebuild: bool
+    stack: AsyncExitStack,
+    registry: Registry,
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    rebuild: bool,
 ) -> Index:
     from app.ingestion.chunking import CHUNKER_NAME
     from gwkit.index.manifest import Manifest
-    from gwkit.index.sqlite import SqliteIndex
 
     sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
     manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")
-    index = await SqliteIndex.open(settings.index_path, manifest, rebuild=rebuild)
-    return await stack.enter_async_context(index)
+    open_store = registry.stores.find(settings.vector_store, "")
+    return await stack.enter_async_context(open_store(settings, manifest, rebuild=rebuild))
 
 
-def _open_parsers(
-    stack: AsyncExitStack, settings: Settings, extensions: Extensions
-) -> DocumentLoader:
+def _open_parsers(stack: AsyncExitStack, settings: Settings, registry: Registry) -> DocumentLoader:
     from app.ingestion.loaders import LoaderRegistry
     from gwkit.parsing.pool import ParserPool
 
     pool = ParserPool(
-        LoaderRegistry(extensions.loaders),
-        worker_loaders="app.ingestion.loaders:LoaderRegistry",
+        LoaderRegistry(registry.loaders.parts),
         timeout_seconds=settings.parse_timeout_seconds,
         memory_bytes=settings.parse_memory_bytes,
         max_text_bytes=settings.max_document_bytes,
     )
     stack.push_async_callback(asyncio.to_thread, pool.close)
     return pool
-
-
-async def _entered(stack: AsyncExitStack, part: _Part) -> _Part:
-    """Enter a part that holds connections, so that the stack closes them."""
-    if isinstance(part, AbstractAsyncContextManager):
-        await stack.enter_async_context(part)
-    return part
-
-
-def _chosen(
-    settings: Settings,
-) -> tuple[Callable[[str, Settings], ChatModel], Callable[[str, Settings], Embedder]]:
-    make_model = _pick(_CHAT_MODELS, settings.default_model)
-    make_embedder = _pick(_EMBEDDERS, settings.embedding_model)
-    chosen: list[tuple[str, str, Mapping[str, object]]] = [
-        ("APP_DEFAULT_MODEL", settings.default_model, _CHAT_MODELS),
-        ("APP_EMBEDDING_MODEL", settings.embedding_model, _EMBEDDERS),
-    ]
-    # [% if llm_providers or embeddings != "offline" %]
-    chosen += [("APP_FALLBACK_MODELS", name, _CHAT_MODELS) for name in settings.fallback_models]
-    # [% endif %]
-    problems = [
-        f"{variable}: there is no {name!r}; known: {', '.join(sorted(known))}"
-        for variable, name, known in chosen
-        if _pick(known, name) is None
-    ]
-    if problems or make_model is None or make_embedder is None:
-        raise ConfigError(*problems)
-    return make_model, make_embedder
-
-
-def _pick(known: Mapping[str, _Part], name: str) -> _Part | None:
-    provider, _, _ = name.partition(":")
-    return known.get(name) or known.get(f"{provider}:*")

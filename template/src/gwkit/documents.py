@@ -44,6 +44,11 @@ class Document:
     metadata: dict[str, str] = field(default_factory=dict)
     source: str = ""
 
+    @property
+    def incomplete(self) -> str:
+        """What of the document could not be read; empty if all could."""
+        return self.metadata.get("incomplete", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

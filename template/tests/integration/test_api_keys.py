@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from pydantic import ValidationError
 
-from app.config.settings import Settings
 from fixtures.asgi import Call, open_client
+from fixtures.configuration import WholeSettings
 from fixtures.services import Fakes
 from gwkit.errors import ConfigError
 from gwkit.http.server import listen
@@ -152,7 +152,7 @@ def test_a_weak_key_stops_the_start_and_is_not_told(
     """What is wrong is told by its place; names may have been swapped with keys."""
     monkeypatch.setenv("APP_API_KEYS", json.dumps(keys))
     with pytest.raises(ConfigError) as caught:
-        load_settings(Settings)
+        load_settings(WholeSettings)
 
     assert problem in str(caught.value)
     told = str(caught.value)
@@ -164,7 +164,7 @@ def test_keys_in_another_form_stop_the_start(monkeypatch: pytest.MonkeyPatch) ->
     for text in (f"reader:{OLD}", f'["{OLD}"]', f'{{"reader": ["{OLD}"]}}', OLD):
         monkeypatch.setenv("APP_API_KEYS", text)
         with pytest.raises(ConfigError, match="APP_API_KEYS") as caught:
-            load_settings(Settings)
+            load_settings(WholeSettings)
         assert OLD not in str(caught.value)
 
 

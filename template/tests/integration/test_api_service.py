@@ -142,7 +142,8 @@ async def test_the_team_s_routers_are_part_of_the_application(fakes: Fakes) -> N
 
     nested = APIRouter(prefix="/v2")
     nested.include_router(router)
-    fakes.routers = (router, nested)
+    fakes.registry.routes.add("team", router)
+    fakes.registry.routes.add("nested", nested)
     async with open_client(fakes.app()) as client:
         greeted = await client.get("/v1/team/anna")
         refused = await client.get("/v1/team/nobody")

@@ -9,9 +9,9 @@ import pytest
 import structlog
 
 from app import exceptions
-from app.config.settings import Settings
 from fixtures.asgi import open_client
 from fixtures.canary import Canaries, exposed, plant
+from fixtures.configuration import WholeSettings
 from fixtures.services import Fakes
 from gwkit.logging.setup import configure_logging
 from gwkit.settings.reader import load_settings
@@ -55,7 +55,7 @@ def test_no_secret_is_a_plain_text() -> None:
 
 def test_the_planted_settings_are_valid(planted: Canaries) -> None:
     """Each secret is in force, and in no rendition of the settings."""
-    settings = load_settings(Settings)
+    settings = load_settings(WholeSettings)
 
     assert planted.secrets.keys() <= settings.model_fields_set
     renditions = (repr(settings), str(settings), settings.model_dump_json(), f"{vars(settings)}")

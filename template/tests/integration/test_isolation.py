@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from app.wiring import create_app
 from fixtures.asgi import open_client
+from fixtures.configuration import REGISTRY
 from fixtures.injections import FACT, KINDS, QUESTION, injections
 from gwkit.offline import extractive as offline
 
@@ -128,7 +129,7 @@ async def test_over_http(
     cases: dict[str, Injection], settings: Settings, requests: list[ChatRequest]
 ) -> None:
     """From the upload to the answer, whole and streamed, a document is text and only text."""
-    async with open_client(create_app(settings)) as client:
+    async with open_client(create_app(settings, REGISTRY)) as client:
         for name, case in cases.items():
             requests.clear()
             files = {"file": (name, case.text.encode())}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fixtures.configuration import MakeSettings
 
 
-_HEAVY = ("docx", "fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
+_HEAVY = ("fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
 
 
 _PATIENCE_SECONDS = 30
@@ -68,10 +68,9 @@ _READY = """
 import asyncio, sys
 from app.cli import application, server
 from gwkit.http import server
-from app.config.settings import Settings
-from app.wiring import create_app
+from app.wiring import build_registry, create_app, settings_type
 async def main():
-    app = create_app(Settings(index_path=sys.argv[1] + "/i.sqlite"))
+    app = create_app(settings_type(build_registry())(index_path=sys.argv[1] + "/i.sqlite"))
     async with app.router.lifespan_context(app):
         while app.state.lifecycle.obstacle:
             await asyncio.sleep(0.01)
@@ -84,7 +83,7 @@ asyncio.run(main())
 _NOT_FOR_SERVING = frozenset(
     {
         *("anthropic", "genai_prices", "httpx2", "openai"),
-        *("docx", "lxml", "markdown_it", "pypdf"),
+        *("lxml", "markdown_it", "pypdf"),
         *("blockbuster", "hypothesis", "mypy", "pytest", "schemathesis", "vcr"),
     }
 )

@@ -12,8 +12,9 @@ import pytest
 import app.ext
 from app import wiring
 from app.graph.state import Question
-from app.wiring import create_app, open_services
+from app.wiring import build_registry, create_app, open_services
 from fixtures.command_line import DOCUMENTS
+from fixtures.configuration import REGISTRY
 from gwkit.errors import ConfigError, IndexMismatchError, RetrievalError
 from gwkit.offline.extractive import ExtractiveChatModel
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from app.config.settings import Settings
+    from app.registry import Registry
     from fixtures.configuration import MakeSettings
 
 
@@ -51,8 +53,13 @@ def pooled(monkeypatch: pytest.MonkeyPatch) -> type[PooledChatModel]:
     """Make `pool:*` a provider whose models hold a connection; return their class."""
     monkeypatch.setattr(PooledChatModel, "opened", 0)
     monkeypatch.setattr(PooledChatModel, "closed", 0)
-    models = {**wiring._CHAT_MODELS, "pool:*": lambda _model, _settings: PooledChatModel()}
-    monkeypatch.setattr(wiring, "_CHAT_MODELS", models)
+
+    def build() -> Registry:
+        registry = build_registry()
+        registry.chat_models.add("pool:*", lambda _name, _settings: PooledChatModel())
+        return registry
+
+    monkeypatch.setattr(wiring, "build_registry", build)
     return PooledChatModel
 
 
@@ -140,11 +147,13 @@ async def test_unknown_models_are_named_together(make_settings: MakeSettings) ->
         async with open_services(settings):
             pytest.fail("there are no such models")
 
-    chat, embeddings = (", ".join(sorted(m)) for m in (wiring._CHAT_MODELS, wiring._EMBEDDERS))
+    chat, embeddings = (
+        ", ".join(sorted(seam.parts)) for seam in (REGISTRY.chat_models, REGISTRY.embedders)
+    )
     assert "offline:extractive" in chat
     assert caught.value.problems == (
-        f"APP_DEFAULT_MODEL: there is no 'oracle:delphi'; known: {chat}",
-        f"APP_EMBEDDING_MODEL: there is no 'offline:magic'; known: {embeddings}",
+        f"APP_DEFAULT_MODEL: there is no chat model 'oracle:delphi'; known: {chat}",
+        f"APP_EMBEDDING_MODEL: there is no embedder 'offline:magic'; known: {embeddings}",
     )
     assert not await asyncio.to_thread(settings.index_path.exists)
 
@@ -154,20 +163,21 @@ async def test_extensions_serve_and_load(extension_folder: Path, settings: Setti
     (extension_folder / "team.py").write_text(
         "from fastapi import APIRouter\n"
         "from gwkit.documents import Block, BlockKind\n"
-        "from app.ingestion.loaders import Loaded\n"
+        "from app.ingestion.loaders import Loaded, LoaderPart\n"
         "router = APIRouter()\n"
         "@router.get('/team')\n"
         "def team() -> str:\n"
         "    return 'ours'\n"
-        "routers = (router,)\n"
         "def load(document, data):\n"
         "    blocks = (Block(BlockKind.TEXT, data.decode()[::-1]),)\n"
         "    return Loaded('', blocks, {'type': 'mirror'})\n"
-        "loaders = {'.mirror': load}\n",
+        "def register(registry):\n"
+        "    registry.routes.add('team', router)\n"
+        "    registry.loaders.add('.mirror', LoaderPart(load))\n",
         encoding="utf-8",
     )
     (extension_folder.parent / "sign.mirror").write_text("esaeler elttek", encoding="utf-8")
-    application = create_app(settings)
+    application = await asyncio.to_thread(create_app, settings)
 
     async with application.router.lifespan_context(application):
         services = application.state.lifecycle.services

@@ -56,6 +56,13 @@ def test_the_one_not_used_for_longest_leaves() -> None:
     assert [key.question for key in (first, second, third) if cache.get(key)] == ["1", "3"]
 
 
+def test_an_answer_that_was_cut_off_is_not_kept() -> None:
+    """The next one may be complete."""
+    cache = AnswerCache()
+    cache.put(KEY, answer("mi").model_copy(update={"finish_reason": "length"}))
+    assert cache.get(KEY) is None
+
+
 def test_a_newer_answer_takes_the_place() -> None:
     """The same key holds one answer."""
     cache = AnswerCache(size=2)

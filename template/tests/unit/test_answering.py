@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from app.graph.answering import Answerer
+from app.graph.prompting import load_prompt
 from app.graph.state import Answer, Question
+from fixtures.configuration import REGISTRY
 from fixtures.models import FakeChatModel, FixedRetriever, make_hit
 from gwkit.errors import (
     InvalidResponseError,
@@ -26,6 +28,7 @@ from gwkit.text.tokens import count_tokens
 if TYPE_CHECKING:
     from fixtures.configuration import MakeSettings
     from gwkit.index.ports import Index
+    from gwkit.models.messages import FinishReason
 
 HITS = (
     make_hit("A parcel waits for 72 hours.", document="hold.md"),
@@ -33,6 +36,7 @@ HITS = (
     make_hit("A parcel costs 3.50 euros.", document="prices.md", score=0.8),
     make_hit("A parcel must be packed well.", document="packing.md", score=0.7),
 )
+PROMPT = load_prompt(REGISTRY.prompts.parts["answer.v1"])
 QUESTION = Question(question="How long does a parcel wait?")
 
 
@@ -62,6 +66,7 @@ class Bench:
             index=cast("Index", self.index),
             metrics=self.metrics,
             settings=make_settings(**settings),
+            prompt=PROMPT,
         )
 
     async def stream(self, question: Question = QUESTION) -> tuple[str, Answer]:
@@ -140,7 +145,6 @@ async def test_without_evidence_the_model_is_not_asked(make_settings: MakeSettin
         (f"{NOT_FOUND} But [1] says more.", False),
         ("It is 72 hours.", True),
         ("It is 72 hours [7].", True),
-        ("", True),
     ],
 )
 async def test_what_is_not_cited_is_not_found(
@@ -153,6 +157,41 @@ async def test_what_is_not_cited_is_not_found(
     assert (answer.answer, answer.found, answer.citations) == (NOT_FOUND, False, ())
     assert warned == any(event["event"] == "answer_without_citation" for event in logs)
     assert bench.count("not_found")
+
+
+async def test_an_answer_that_was_cut_off_says_so(make_settings: MakeSettings) -> None:
+    """To its caller and in the log; it is not kept, for the next one may be complete."""
+    model = FakeChatModel("72 hours [1]. Except", "72 hours [1].")
+    bench = Bench(make_settings, model, enable_caching=True)
+    model.finish_reason = "length"
+    with capture_logs() as logs:
+        cut_off = await bench.answerer.answer(QUESTION)
+    model.finish_reason = "stop"
+    complete = await bench.answerer.answer(QUESTION)
+    assert (True, "length", "stop") == (
+        cut_off.found,
+        cut_off.finish_reason,
+        complete.finish_reason,
+    )
+    assert {"answer_cut_off", "question_answered"} <= {each["event"] for each in logs}
+    assert ["length"] == [each["finish_reason"] for each in logs if "finish_reason" in each]
+
+
+@pytest.mark.parametrize(
+    ("reply", "finish_reason"),
+    [("", "stop"), (" \n", "stop"), ("It is 72", "length"), (NOT_FOUND[:15], "length")],
+)
+async def test_a_model_that_did_not_answer_has_failed(
+    make_settings: MakeSettings, reply: str, finish_reason: FinishReason
+) -> None:
+    """It is not said that the documents do not have the answer; nobody knows whether they do."""
+    for stream in (False, True):
+        model = FakeChatModel(reply)
+        model.finish_reason = finish_reason
+        bench = Bench(make_settings, model)
+        with pytest.raises(InvalidResponseError, match="citation"):
+            await (bench.stream() if stream else bench.answerer.answer(QUESTION))
+        assert bench.count("failed")
 
 
 async def test_a_stream_makes_up_the_answer(make_settings: MakeSettings) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.ingestion.loaders import Loaded, LoaderRegistry
+from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
 from app.ingestion.progress import SilentProgress
 from app.ingestion.summary import Summary
 from fixtures.embedder import FakeEmbedder
@@ -61,7 +61,7 @@ async def test_an_unchanged_document_costs_one_hash(index: FakeIndexWriter, tmp_
         parsed.append(document)
         return Loaded("", (Block(BlockKind.TEXT, data.decode()),))
 
-    pipeline = make_pipeline(index, embedder, loaders=LoaderRegistry({".md": load}))
+    pipeline = make_pipeline(index, embedder, loaders=LoaderRegistry({".md": LoaderPart(load)}))
     await pipeline.ingest([tmp_path])
     write_documents(tmp_path, b="Two and a half.")
     summary = await pipeline.ingest([tmp_path])
@@ -175,7 +175,7 @@ async def test_few_documents_are_in_memory_at_a_time(
             most = max(most, prepared - index.writes)
         return Loaded("", (Block(BlockKind.TEXT, data.decode()),))
 
-    await make_pipeline(index, loaders=LoaderRegistry({".md": load})).ingest([tmp_path])
+    await make_pipeline(index, loaders=LoaderRegistry({".md": LoaderPart(load)})).ingest([tmp_path])
 
     assert 20 == prepared
     assert most <= 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.ingestion.loaders import Loaded, LoaderRegistry
+from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
 from fixtures.embedder import FakeEmbedder
 from fixtures.index import FakeIndexWriter
 from fixtures.ingesting import ProgressLog, counts, make_pipeline, write_documents
@@ -181,7 +181,7 @@ async def test_what_exceeds_a_limit_is_given_up(index: FakeIndexWriter, tmp_path
         parsed.append(data)
         raise ParseLimitError(document, "takes too long")
 
-    pipeline = make_pipeline(index, loaders=LoaderRegistry({".md": load}))
+    pipeline = make_pipeline(index, loaders=LoaderRegistry({".md": LoaderPart(load)}))
     summaries = [await pipeline.ingest([tmp_path]) for _ in range(5)]
 
     assert [b"Endless."] * 3 == parsed

@@ -21,16 +21,18 @@ from app.services import Services
 from gwkit.http.lifecycle import Lifecycle
 from gwkit.http.limits import RequestLimits
 from gwkit.http.middleware import RequestLog
-from gwkit.http.problems import ProblemResponse, problem_of
+from gwkit.http.problems import PROBLEM_RULES, ProblemResponse, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from fastapi import FastAPI
+    from starlette.datastructures import Headers
     from starlette.requests import Request
 
     from app.config.settings import Settings
+    from app.registry import Registry
 
 __all__ = ["build_app"]
 
@@ -41,21 +43,22 @@ _UPLOAD_OVERHEAD_BYTES: Final = 100_000
 
 
 def build_app(
-    settings: Settings, open_services: Callable[[], AbstractAsyncContextManager[Services]]
+    settings: Settings,
+    registry: Registry,
+    open_services: Callable[[], AbstractAsyncContextManager[Services]],
 ) -> FastAPI:
     """Return the application; nothing is opened before it starts.
 
     Args:
         settings: the limits and names.
+        registry: routes and problems beside those of the service.
         open_services: opens what the routes work with, for as long as the application runs.
     """
     lifecycle = Lifecycle[Services]()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with open_services() as services:
-            for router in services.routers:
-                app.router.routes.extend(router.routes)
             lifecycle.services = services
             warming = asyncio.create_task(lifecycle.warm_up(services))
             try:
@@ -66,6 +69,12 @@ def build_app(
                 warming.cancel()
                 await asyncio.gather(warming, return_exceptions=True)
 
+    async def authenticate(headers: Headers) -> str | None:
+        if lifecycle.services is None:
+            raise HTTPException(503, lifecycle.obstacle)
+        return await lifecycle.services.authenticate(headers)
+
+    rules = (*PROBLEM_RULES, *registry.problems.parts.values())
     upload_limit = settings.max_document_bytes + _UPLOAD_OVERHEAD_BYTES
     app = DocumentedApp(
         title=settings.service_name,
@@ -78,9 +87,12 @@ def build_app(
         lifespan=lifespan,
         exception_handlers={HTTPException: _answer, RequestValidationError: _answer},
         middleware=[
-            Middleware(RequestLog, lifecycle=lifecycle),
+            Middleware(RequestLog, lifecycle=lifecycle, rules=rules),
             Middleware(
-                RequestLimits, settings=settings, body_limits={documents.PATH: upload_limit}
+                RequestLimits,
+                settings=settings,
+                body_limits={documents.PATH: upload_limit},
+                authenticate=authenticate if settings.asks_who_calls else None,
             ),
         ],
         # One span for each request, where an SDK is set up. Exporters are not configured from the
@@ -93,13 +105,14 @@ def build_app(
             "logs": False,
         },
     )
-    app.asks_for_keys = bool(settings.api_keys)
+    app.asks_for_keys = settings.asks_who_calls
     app.public_metrics = settings.public_metrics
     app.state.lifecycle = lifecycle
     # `include_router` would nest them, and matching a path through nested routers takes longer
     # than both layers of middleware together.
-    for module in (answer, search, documents, health, metrics):
-        app.router.routes.extend(module.router.routes)
+    routers = [module.router for module in (answer, search, documents, health, metrics)]
+    for router in (*routers, *registry.routes.parts.values()):
+        app.router.routes.extend(router.routes)
     return app
 
 

@@ -14,10 +14,13 @@ from app.cli.failures import build_failed
 from app.cli.questions import ask, search
 from app.cli.server import serve
 from app.exceptions import AppError, ConfigError, IndexMismatchError
+from app.wiring import build_registry
 from gwkit.terminal.output import Output, prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from app.registry import Registry
 
 __all__ = ["build_cli", "main"]
 
@@ -28,8 +31,15 @@ _UNEXPECTED = "something went wrong here; the log on standard error says where"
 _SETTINGS_ERRORS = (ConfigError, IndexMismatchError)
 
 
-def build_cli() -> typer.Typer:
-    """Return the command line: each command returns its exit code, and raises for an error."""
+def build_cli(registry: Registry) -> typer.Typer:
+    """Return the command line: each command returns its exit code, and raises for an error.
+
+    Args:
+        registry: commands beside those of the service.
+
+    Raises:
+        ConfigError: one of them has the name of another.
+    """
     cli = typer.Typer(
         callback=_root,
         invoke_without_command=True,
@@ -44,6 +54,11 @@ def build_cli() -> typer.Typer:
     cli.command("config")(config)
     cli.command("eval")(evaluate)
     cli.add_typer(build_failed(), name="failed")
+    for name, command in registry.commands.parts.items():
+        if isinstance(command, typer.Typer):
+            cli.add_typer(command, name=name)
+        else:
+            cli.command(name)(command)
     return cli
 
 
@@ -53,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     output = Output(as_json=_asks_for_json(arguments))
     try:
-        code = build_cli()(args=arguments, prog_name=_PROGRAM, standalone_mode=False)
+        code = build_cli(build_registry())(
+            args=arguments, prog_name=_PROGRAM, standalone_mode=False
+        )
     except typer.TyperException as exc:
         output.error(exc.format_message(), kind="UsageError", code=exc.exit_code, hint=_hint(exc))
         return exc.exit_code

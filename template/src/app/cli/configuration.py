@@ -16,10 +16,12 @@ __all__ = ["config"]
 
 
 def config(*, as_json: AsJson = False) -> int:
-    """Show the settings in force, by variable; secrets are masked.
+    """Show the current settings, by variable, and the parts to choose from.
 
     The environment goes before `.env`, and `.env` before the defaults. A star
-    marks what is set in one of them.
+    marks what is set in one of them. Secrets are masked. After the settings
+    come the parts that the service, its options and its extensions register,
+    each with the module that it is from.
 
     Examples:
       python -m app config
@@ -27,6 +29,7 @@ def config(*, as_json: AsJson = False) -> int:
 
     Exit codes: 0 shown, 2 the settings cannot work; all problems are listed.
     """
+    from app.wiring import build_registry
     from gwkit.settings.description import variable_name
     from gwkit.settings.reference import masked_settings
 
@@ -34,7 +37,13 @@ def config(*, as_json: AsJson = False) -> int:
     settings = load(verbose=False)
     values = masked_settings(settings)
     given = {variable_name(type(settings), name) for name in settings.model_fields_set}
-    output.result(values, lambda console: _print_settings(console, values, given))
+    parts = {name: seam.origins for name, seam in build_registry().seams() if seam.origins}
+
+    def show(console: Console) -> None:
+        _print_settings(console, values, given)
+        _print_parts(console, parts)
+
+    output.result({**values, "parts": parts}, show)
     return 0
 
 
@@ -47,6 +56,14 @@ def _print_settings(console: Console, values: Mapping[str, object], given: Colle
         star = "*" if variable in given else " "
         line = Text(f"{star} {variable:<{width}}  {shown}", style="bold" if star == "*" else "")
         console.print(line, soft_wrap=True)
+
+
+def _print_parts(console: Console, parts: Mapping[str, Mapping[str, str]]) -> None:
+    for kind, origins in parts.items():
+        console.print(f"\n{kind.replace('_', ' ')}", style="bold")
+        width = max(map(len, origins))
+        for name, origin in sorted(origins.items()):
+            console.print(f"  {name:<{width}}  {origin}", soft_wrap=True, highlight=False)
 
 
 def _written(value: object) -> str:

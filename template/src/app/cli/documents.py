@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["ingest", "show_run"]
 
 _Paths = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(metavar="PATH", help="Files and folders to ingest."),
+]
+_Source = Annotated[
+    str | None,
+    typer.Option("--source", help="Ingest a registered source; `config` lists them."),
 ]
 _Rebuild = Annotated[
     bool,
@@ -34,7 +38,12 @@ _OUTCOMES = ("added", "changed", "unchanged", "removed", "failed")
 
 
 def ingest(
-    paths: _Paths, *, rebuild: _Rebuild = False, as_json: AsJson = False, verbose: Verbose = False
+    paths: _Paths = None,
+    *,
+    source: _Source = None,
+    rebuild: _Rebuild = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> int:
     """Bring files and folders into the index.
 
@@ -51,16 +60,29 @@ def ingest(
       python -m app ingest docs/
       python -m app ingest handbook.pdf notes/ --json
       python -m app ingest docs/ --rebuild
+      python -m app ingest --source wiki
 
     Exit codes: 0 done, 1 a document failed, 2 settings or arguments,
     130 or 143 interrupted.
+
+    Raises:
+        typer.BadParameter: there is neither a path nor a source, or both.
     """
+    if bool(paths) is (source is not None):
+        raise typer.BadParameter("name files and folders, or one --source", param_hint="PATH")
+    from app.wiring import build_registry
+
     output = Output(as_json=as_json)
     settings = load(verbose=verbose)
     with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
         async def work(services: Services) -> Summary:
-            return await services.pipeline.ingest(paths, progress=bar, stop=interruption)
+            pipeline = services.pipeline
+            if source is None:
+                return await pipeline.ingest(paths or [], progress=bar, stop=interruption)
+            open_source = build_registry().sources.find(source, "--source")
+            async with open_source(source, settings) as opened:
+                return await pipeline.ingest_source(source, opened, progress=bar, stop=interruption)
 
         summary = run(settings, work, rebuild=rebuild)
     code = show_run(output, summary, interruption)
@@ -97,6 +119,8 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
     console.print(f"chunks written: {summary.chunks}, in {summary.seconds:.1f} s")
     if summary.skipped:
         console.print(f"files skipped: {summary.skipped}, hidden or of a type that no loader reads")
+    for document, reason in summary.incomplete.items():
+        console.print(f"partly  {escape_controls(document)}: {visible(reason)}", style="yellow")
     for failure in summary.failures:
         console.print(
             f"failed  {escape_controls(failure.document)}: {visible(failure.reason)}", style="red"

@@ -16,7 +16,7 @@ from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -31,6 +31,16 @@ _Documents = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The documents' ids.")
 ]
 _UNUSABLE = 2
+_NAMES = {
+    "document": "document",
+    "source": "folder",
+    "reason": "reason",
+    "kind": "kind",
+    "attempts": "attempts",
+    "first_failed_at": "first",
+    "failed_at": "last",
+    "indexed_at": "indexed",
+}
 _All = Annotated[bool, typer.Option("--all", help="Every document that has failed.")]
 
 
@@ -79,18 +89,29 @@ def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
 
 
 def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> int:
-    """Tell all that is known of one failure.
+    """Tell all that is known of one failure, or what of a document could not be read.
 
     Examples:
       python -m app failed why reports/2024.pdf
 
     Exit codes: 0 done, 1 it has not failed, 2 settings or arguments.
     """
-    failures = run(load(verbose=verbose), _failures)
-    (failure,) = _chosen(failures, [document])
-    Output(as_json=as_json).result(
-        _as_json(failure), lambda console: _print_failure(console, failure)
-    )
+
+    async def work(services: Services) -> dict[str, object]:
+        failures = await _failures(services)
+        entry = await services.index.entry(document)
+        if entry and entry.incomplete and all(one.document != document for one in failures):
+            return {
+                "document": document,
+                "source": entry.source,
+                "reason": entry.incomplete,
+                "kind": "incomplete",
+                "indexed_at": entry.indexed_at,
+            }
+        return _as_json(*_chosen(failures, [document]))
+
+    told = run(load(verbose=verbose), work)
+    Output(as_json=as_json).result(told, lambda console: _print_failure(console, told))
     return 0
 
 
@@ -188,15 +209,8 @@ def _print_list(console: Console, failures: Sequence[Failure]) -> None:
         console.print(f"  {visible(failure.reason)}")
 
 
-def _print_failure(console: Console, failure: Failure) -> None:
-    told = {
-        "document": escape_controls(failure.document),
-        "folder": escape_controls(failure.source),
-        "reason": visible(failure.reason),
-        "kind": failure.kind,
-        "attempts": failure.attempts,
-        "first": failure.first_failed_at,
-        "last": failure.failed_at,
-    }
-    for name, value in told.items():
-        console.print(f"{name:<9} {value}", soft_wrap=True)
+def _print_failure(console: Console, told: Mapping[str, object]) -> None:
+    for key, name in _NAMES.items():
+        if key in told:
+            escaped = visible if key == "reason" else escape_controls
+            console.print(f"{name:<9} {escaped(str(told[key]))}", soft_wrap=True)

@@ -23,6 +23,7 @@ __all__ = ["ask", "search"]
 
 _SNIPPET = 240
 _NOTHING_THERE = "No such document is in the index; `python -m app ingest PATH` brings some in."
+_CUT_OFF = "The answer was cut off at the limit of tokens; APP_MAX_TOKENS raises it."
 
 _Text = Annotated[str, typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")]
 _K = Annotated[
@@ -64,6 +65,8 @@ def ask(
 
     answer, documents = run(load(verbose=verbose), work)
     output.result(answer.model_dump(mode="json"), lambda console: _print_answer(console, answer))
+    if answer.finish_reason == "length":
+        output.remark(_CUT_OFF)
     if not documents:
         output.remark(_NOTHING_THERE)
     return 0

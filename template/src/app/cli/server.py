@@ -52,7 +52,7 @@ def serve(
 
     from app.api.application import build_app
     from app.cli.samples import ingest_samples
-    from app.wiring import open_services
+    from app.wiring import build_registry, open_services
     from gwkit.http import server
 
     output = Output(as_json=as_json)
@@ -73,5 +73,5 @@ def serve(
     ):
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        runner.run(server.run(build_app(settings, opened), settings, listener))
+        runner.run(server.run(build_app(settings, build_registry(), opened), settings, listener))
     return 0

@@ -36,11 +36,10 @@ def load(*, verbose: bool) -> Settings:
     Raises:
         ConfigError: the settings cannot work; it lists every problem.
     """
-    from app.config.settings import Settings
+    from app.wiring import build_registry, load_settings
     from gwkit.logging.setup import configure_logging
-    from gwkit.settings.reader import load_settings
 
-    settings = load_settings(Settings)
+    settings = load_settings(build_registry())
     quiet = not verbose and "log_level" not in settings.model_fields_set
     configure_logging(settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings)
     return settings

@@ -6,7 +6,8 @@ import re
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
-from pydantic_settings import BaseSettings
+
+from app.config.groups import SettingsGroup
 
 __all__ = ["AccessSettings"]
 
@@ -42,7 +43,7 @@ def _usable_keys(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return keys
 
 
-class AccessSettings(BaseSettings):
+class AccessSettings(SettingsGroup):
     """Access and overload."""
 
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(_usable_keys)] = Field(
@@ -50,6 +51,12 @@ class AccessSettings(BaseSettings):
         description="API keys by the names of those who use them, each of at least 16 characters. "
         "With one, every call but the probes' needs a key, as `Authorization: Bearer <key>`.",
         examples=['{"reader": "change-me-to-a-long-random-text"}'],
+    )
+    authentication: str = Field(
+        default="keys",
+        min_length=1,
+        max_length=40,
+        description="Who may call: `keys` asks for one of APP_API_KEYS, if there are any.",
     )
     allow_unauthenticated: bool = Field(
         default=False,
@@ -79,3 +86,8 @@ class AccessSettings(BaseSettings):
         description="Requests that are answered at a time, streams among them; further ones are "
         "refused at once.",
     )
+
+    @property
+    def asks_who_calls(self) -> bool:
+        """Whether callers have to say who they are."""
+        return bool(self.api_keys) or self.authentication != "keys"

@@ -1,38 +1,25 @@
 """Every setting of the service, with its type, range, default and meaning.
 
 `.env.example` and the configuration reference are made from these fields, one section per group.
-A further group is one more class and one more base of `Settings`.
+Options and extensions register groups of their own, which `compose_settings` adds to these.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from app.config.access import AccessSettings
+from app.config.groups import ENV_PREFIX, ModelName, SettingsGroup
+from app.exceptions import ConfigError
 
-# [%- if "anthropic" in llm_providers +%]
-from app.options.anthropic.settings import AnthropicSettings
-
-# [%- endif +%]
-# [%- if "openai" in llm_providers or embeddings == "openai" +%]
-from app.options.openai.settings import OpenAISettings
-
-# [%- endif +%]
-# [%- if embeddings != "offline" +%]
-from app.options.openai_embeddings.settings import EmbeddingSettings
-
-# [%- endif +%]
-# [%- if llm_providers or embeddings != "offline" +%]
-from app.options.providers.settings import CallSettings
-
-# [%- endif +%]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
-    "ENV_PREFIX",
     "AnswerSettings",
     "IndexSettings",
     "LimitSettings",
@@ -41,16 +28,13 @@ __all__ = [
     "LoggingSettings",
     "ServiceSettings",
     "Settings",
+    "compose_settings",
 ]
-
-ENV_PREFIX: Final = "APP_"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogFormat = Literal["auto", "console", "json"]
 
-_ModelName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
-]
+_Group = TypeVar("_Group", bound=SettingsGroup)
 
 
 def _upper(value: object) -> object:
@@ -61,7 +45,7 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(SettingsGroup):
     """The service."""
 
     service_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
@@ -80,7 +64,7 @@ class ServiceSettings(BaseSettings):
     )
 
 
-class LoggingSettings(BaseSettings):
+class LoggingSettings(SettingsGroup):
     """Logging."""
 
     log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
@@ -111,10 +95,13 @@ class LoggingSettings(BaseSettings):
     )
 
 
-class IndexSettings(BaseSettings):
+class IndexSettings(SettingsGroup):
     """The index."""
 
     index_path: Path = Field(default=Path("var/index.sqlite"), description="The SQLite index file.")
+    vector_store: str = Field(
+        default="sqlite", min_length=1, max_length=40, description="Store of the index."
+    )
     samples_path: Path = Field(
         default=Path("data/samples"),
         description="Documents that `make run` ingests while the index is empty.",
@@ -149,8 +136,17 @@ class IndexSettings(BaseSettings):
         "system can limit it.",
     )
 
+    def problems(self, settings: Settings) -> Iterable[str]:
+        """Return what does not fit together: overlaps are at most half a chunk."""
+        _ = settings
+        if self.chunk_overlap_tokens > self.chunk_tokens // 2:
+            yield (
+                f"{ENV_PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) must be at most "
+                f"half of {ENV_PREFIX}CHUNK_TOKENS ({self.chunk_tokens})"
+            )
 
-class AnswerSettings(BaseSettings):
+
+class AnswerSettings(SettingsGroup):
     """Retrieval and answers."""
 
     top_k: int = Field(default=6, ge=1, le=100, description="Chunks that an answer may draw on.")
@@ -175,11 +171,24 @@ class AnswerSettings(BaseSettings):
         "model takes by default, where that is known.",
         examples=["128000"],
     )
-    default_model: _ModelName = Field(
+    default_model: ModelName = Field(
         default="offline:extractive", description="Chat model, in the form `provider:model`."
     )
-    embedding_model: _ModelName = Field(
+    embedding_model: ModelName = Field(
         default="offline:hashing", description="Embedding model, in the form `provider:model`."
+    )
+    answer_prompt: str = Field(
+        default="answer.v1",
+        min_length=1,
+        max_length=60,
+        description="Prompt that chat models get; `python -m app config` lists all.",
+    )
+    reranker: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Reranker of what a search finds; none by default.",
+        examples=["team-reranker"],
     )
     max_tokens: int = Field(
         default=1_024, ge=1, le=1_000_000, description="Most tokens in an answer."
@@ -194,7 +203,7 @@ class AnswerSettings(BaseSettings):
     )
 
 
-class LimitSettings(BaseSettings):
+class LimitSettings(SettingsGroup):
     """Flags and limits."""
 
     enable_caching: bool = Field(
@@ -221,28 +230,15 @@ class LimitSettings(BaseSettings):
 class Settings(
     AccessSettings,
     LimitSettings,
-    # [% if llm_providers or embeddings != "offline" %]
-    CallSettings,
-    # [% endif %]
-    # [% if embeddings != "offline" %]
-    EmbeddingSettings,
-    # [% endif %]
-    # [% if "openai" in llm_providers or embeddings == "openai" %]
-    OpenAISettings,
-    # [% endif %]
-    # [% if "anthropic" in llm_providers %]
-    AnthropicSettings,
-    # [% endif %]
     AnswerSettings,
     IndexSettings,
     LoggingSettings,
     ServiceSettings,
-    BaseSettings,
 ):
     """The settings in force.
 
     Made directly, they come from the arguments and the environment, unchecked for misspelt names;
-    a process takes them from `gwkit.settings.reader.load_settings`, which reads `.env` too.
+    a process takes them from `app.wiring.load_settings`, which reads `.env` too.
     """
 
     model_config = SettingsConfigDict(
@@ -256,18 +252,19 @@ class Settings(
         validate_by_alias=True,
     )
 
-    # [% if llm_providers or embeddings != "offline" %]
-    def _models(self) -> list[tuple[str, str]]:
-        """Return the models that are named, each with the variable that names it."""
-        return [
-            (f"{ENV_PREFIX}DEFAULT_MODEL", self.default_model),
-            (f"{ENV_PREFIX}EMBEDDING_MODEL", self.embedding_model),
-            *((f"{ENV_PREFIX}FALLBACK_MODELS", name) for name in self.fallback_models),
-        ]
+    def group(self, kind: type[_Group]) -> _Group:
+        """Return the settings as those of a group, which an option or extension registered.
 
-    # [% endif %]
+        Raises:
+            TypeError: no such group is registered.
+        """
+        if not isinstance(self, kind):
+            msg = f"the settings group {kind.__name__} is not registered"
+            raise TypeError(msg)
+        return self
+
     @model_validator(mode="after")
-    def _check_fields_together(self) -> Self:
+    def _check_groups(self) -> Self:
         """Refuse values that do not fit each other.
 
         Each line names every variable that it is about, so that the report can leave it out where
@@ -276,25 +273,23 @@ class Settings(
         Raises:
             ValueError: the lines.
         """
-        problems: list[str] = []
-        if self.chunk_overlap_tokens > self.chunk_tokens // 2:
-            problems.append(
-                f"{ENV_PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) must be at most "
-                f"half of {ENV_PREFIX}CHUNK_TOKENS ({self.chunk_tokens})"
-            )
-        # [% if llm_providers or embeddings != "offline" %]
-        problems += self.call_problems()
-        models = self._models()
-        # [% endif %]
-        # [% if embeddings != "offline" %]
-        problems += self.embedding_problems(self.embedding_model)
-        # [% endif %]
-        # [% if "anthropic" in llm_providers %]
-        problems += self.anthropic_problems(models)
-        # [% endif %]
-        # [% if "openai" in llm_providers or embeddings == "openai" %]
-        problems += self.openai_problems(models)
-        # [% endif %]
+        groups = [kind for kind in type(self).__mro__ if "problems" in vars(kind)]
+        problems = [line for kind in groups for line in vars(kind)["problems"](self, self)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def compose_settings(groups: Iterable[type[SettingsGroup]]) -> type[Settings]:
+    """Return the settings with further groups, whose fields come after the service's own.
+
+    Raises:
+        ConfigError: two groups have a field of the same name.
+    """
+    owners = dict.fromkeys(Settings.model_fields, "the service")
+    for group in groups:
+        for name in group.model_fields:
+            if (other := owners.get(name)) is not None:
+                raise ConfigError(f"{group.__module__} and {other} both have the setting {name!r}")
+            owners[name] = group.__module__
+    return type("Settings", (*reversed([*groups]), Settings), {"__doc__": Settings.__doc__})

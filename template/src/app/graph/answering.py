@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,8 @@ from app.graph.cache import AnswerCache, AnswerKey
 from app.graph.composition import NO_USAGE, compose, not_found
 from app.graph.fitting import fitted, shortened
 from app.graph.grounding import ground, passages
-from app.graph.prompting import ANSWER_PROMPT, load_prompt
 from app.graph.replies import ReplyText
 from app.graph.state import Answer
-from app.utils.once import AsyncOnce
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:
@@ -54,6 +51,7 @@ class Answerer:
         index: says by its version when it has changed.
         metrics: counts the answers.
         settings: the options of a question that it leaves open.
+        prompt: what the model is asked with.
         window_tokens: most tokens of prompt and answer together, `None` where nobody knows.
     """
 
@@ -65,6 +63,7 @@ class Answerer:
         index: Index,
         metrics: Metrics,
         settings: Settings,
+        prompt: PromptFile,
         window_tokens: int | None = None,
     ) -> None:
         self._retriever = retriever
@@ -73,7 +72,7 @@ class Answerer:
         self._metrics = metrics
         self._settings = settings
         self._window_tokens = settings.context_tokens or window_tokens
-        self._prompt = AsyncOnce(partial(asyncio.to_thread, load_prompt, ANSWER_PROMPT))
+        self._prompt = prompt
         self._cache = AnswerCache(settings.answer_cache_size)
 
     @property
@@ -122,7 +121,7 @@ class Answerer:
 
     async def _answered(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         started = perf_counter()
-        prompt = await self._prompt.get()
+        prompt = self._prompt
         key = await self._key(question, prompt) if self._settings.enable_caching else None
         if key and (cached := self._cache.get(key)):
             self._report(cached, "cached", started)
@@ -145,6 +144,7 @@ class Answerer:
             found=answer.found,
             cached=outcome == "cached",
             citations=len(answer.citations),
+            finish_reason=answer.finish_reason,
             model=answer.model,
             prompt_hash=answer.prompt_hash,
             latency_ms=round((perf_counter() - started) * 1000, 1),

@@ -56,7 +56,9 @@ class AnswerCache:
         return answer
 
     def put(self, key: AnswerKey, answer: Answer) -> None:
-        """Keep an answer; the one that was not used for longest leaves when there is no room."""
+        """Keep an answer, unless it was cut off; the one unused for longest makes room for it."""
+        if answer.finish_reason != "stop":
+            return
         self._answers[key] = answer
         self._answers.move_to_end(key)
         if len(self._answers) > self._size:

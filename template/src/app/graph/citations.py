@@ -10,13 +10,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CitationNumbering"]
 
-_TOKEN = re.compile(r"(?P<ticks>`+)|(?P<gap>\n[ \t]*\n)| ?\[(?P<numbers>\d{1,4}(?:, ?\d{1,4})*)\]")
+_TOKEN = re.compile(
+    r"(?P<ticks>`+)|(?P<gap>\n[ \t]*\n)| ?\[(?P<numbers>\d{1,4}(?:, ?\d{1,4}){0,99})\]"
+)
 _SHORTEST_FENCE = 3
 # What could become a citation if the token after it were taken out.
 _OPEN = re.compile(r"\[[\d, ]*\Z")
 _OPEN_WITHIN = 200
-# What could still become one of these when more text comes.
-_UNFINISHED = re.compile(r"(?:(?<!`)`+|\n[ \t]*| ?\[[\d, ]{0,60}| )\Z")
+# What could still become one of these when more text comes: no token is longer.
+_UNFINISHED = re.compile(r"(?:(?<!`)`+|(?<![ \t\n])[ \t\n]+| ?\[[\d, ]{0,600})\Z")
 
 
 class CitationNumbering:
@@ -78,9 +80,8 @@ class CitationNumbering:
             if number in self._known
         ]
         if not new:
-            before = (
-                self._before + token.string[max(0, token.start() - _OPEN_WITHIN) : token.start()]
-            )
-            return "[?]" if _OPEN.search(before) else ""
+            start = token.start()
+            before = self._before + token.string[max(0, start - _OPEN_WITHIN) : start]
+            return "[?]" if _OPEN.search(before[-_OPEN_WITHIN:]) else ""
         space = " " if token[0].startswith(" ") else ""
         return space + "".join(f"[{number}]" for number in new)

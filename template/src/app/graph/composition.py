@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.exceptions import InvalidResponseError
 from app.graph.replies import ReplyText
 from app.graph.state import Answer, Citation
 from gwkit.models.messages import NOT_FOUND, Usage
@@ -30,12 +31,21 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
 
     A statement that cites nothing cannot be checked, so a reply without a citation of a hit
     becomes the answer that nothing was found, with a warning in the log; and so does one that
-    begins with `NOT_FOUND`, whatever it adds.
+    begins with `NOT_FOUND`, whatever it adds. A reply that was cut off says so; if that happened
+    before its first citation, or if there is no text, the model has failed.
+
+    Raises:
+        InvalidResponseError: there is no text, or not enough of it.
     """
     shown = ReplyText(range(1, len(hits) + 1))
     text = (shown.feed(reply.text) + shown.finish()).strip()
     if text.startswith(NOT_FOUND):
         return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
+    cut_off = reply.finish_reason == "length"
+    if not text or (cut_off and not shown.cited):
+        raise InvalidResponseError(response=text, expected="a text that goes up to a citation")
+    if cut_off:
+        _log.warning("answer_cut_off", model=reply.model, setting="APP_MAX_TOKENS")
     if not shown.cited:
         _log.warning("answer_without_citation", model=reply.model)
         return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
@@ -46,6 +56,7 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
         usage=reply.usage,
         found=True,
         prompt_hash=prompt_hash,
+        finish_reason=reply.finish_reason,
     )
 
 

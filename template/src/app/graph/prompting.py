@@ -7,24 +7,23 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
+from app.exceptions import ConfigError
 from gwkit.logging.redaction import escape_controls
 from gwkit.models.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gwkit.models.messages import Passage
 
-__all__ = ["ANSWER_PROMPT", "PromptFile", "load_prompt"]
-
-ANSWER_PROMPT = "answer.v1"
-"""The prompt in force; its file lies in `app/graph/prompts`."""
+__all__ = ["PromptFile", "load_prompt"]
 
 _SEPARATOR = "\n=====\n"
+_PLACEHOLDERS = {"mark", "passages", "question"}
 
 # What chat templates of open models begin a turn with. Some servers read these also where a message
 # has them in its text, so a space takes them apart.
@@ -66,15 +65,29 @@ class PromptFile:
         )
 
 
-def load_prompt(name: str) -> PromptFile:
-    """Read a prompt file; this blocks, so call it off the event loop and keep the result."""
-    text = files("app.graph.prompts").joinpath(f"{name}.md").read_text(encoding="utf-8")
-    system, _, user = text.partition(_SEPARATOR)
+def load_prompt(path: Path) -> PromptFile:
+    """Read a prompt file; this blocks, so call it off the event loop and keep the result.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no prompt.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"the prompt {path} cannot be read: {exc}") from exc
+    system, separator, user = text.partition(_SEPARATOR)
+    template = Template(user.strip())
+    names = set(template.get_identifiers())
+    if not separator or not template.is_valid() or names | {"mark"} != _PLACEHOLDERS:
+        raise ConfigError(
+            f"the prompt {path} must have two parts with a line ===== between them, and in the "
+            "second one $passages, $question and no other placeholder but $mark"
+        )
     return PromptFile(
-        name=name,
+        name=path.stem,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         system=system.strip(),
-        user=Template(user.strip()),
+        user=template,
     )
 
 

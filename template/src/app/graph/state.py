@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, InstanceOf
 
 from gwkit.index.ports import Filters
-from gwkit.models.messages import Prompt, Strict, Usage
+from gwkit.models.messages import FinishReason, Prompt, Strict, Usage
 
 __all__ = ["Answer", "Citation", "Question"]
 
@@ -39,8 +39,9 @@ class Citation(Strict):
 class Answer(Strict):
     """An answer whose every `[n]` is the n-th of its citations.
 
-    Without evidence `found` is false, the text is `NOT_FOUND` and there are no
-    citations. `prompt_hash` is the SHA-256 of the prompt file in hexadecimal.
+    Without evidence `found` is false, the text is `NOT_FOUND` and there are no citations.
+    `prompt_hash` is the SHA-256 of the prompt file in hexadecimal. `finish_reason` is
+    `length` if the text was cut off at the limit of tokens, and `stop` if it is complete.
     """
 
     answer: str
@@ -49,3 +50,4 @@ class Answer(Strict):
     usage: Usage
     found: bool
     prompt_hash: str
+    finish_reason: FinishReason = "stop"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNKER_NAME", "chunk_blocks"]
 
-CHUNKER_NAME = "blocks-v2"
+CHUNKER_NAME = "blocks-v3"
 """Recorded in the index manifest. Another way to cut documents needs another name."""
 
 _HEADING_TOKENS = 32
@@ -31,9 +31,9 @@ def chunk_blocks(blocks: Iterable[Block], *, budget: int, overlap: int) -> list[
     A chunk stays within one section, except that tiny neighbouring sections under one parent share
     a chunk, which then names them in its text. Blocks stay whole where they fit; a longer one is
     split at paragraphs, sentences, words and at last characters, code at blank lines and lines.
-    Code stands between fences. A chunk begins with the last sentences of the one before it in the
-    same section, at most `overlap` tokens. All text is kept, in order; the time is linear in its
-    length.
+    Code stands between fences, and each part of a table begins with the table's header. A chunk
+    begins with the last sentences of the one before it in the same section, at most `overlap`
+    tokens. All text is kept, in order; the time is linear in its length.
 
     Args:
         blocks: the document in reading order, cleaned.

@@ -6,15 +6,17 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
 from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
-from app.ingestion.discovery import Discovery, discover, revisit
+from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
-from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id
+from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id, id_problem
 from app.ingestion.progress import SilentProgress
 from app.ingestion.pruning import prune
 from app.ingestion.run import Run, failure_of
@@ -24,11 +26,10 @@ from gwkit.index.ledger import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
     from app.ingestion.progress import Progress
+    from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
     from gwkit.index.ledger import IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder
@@ -101,6 +102,30 @@ class Pipeline:
         """
         found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
         return await self._follow(found, progress or SilentProgress(), stop)
+
+    async def ingest_source(
+        self,
+        name: str,
+        source: Source,
+        *,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Summary:
+        """Bring the index in step with a source, as `ingest` does with a folder.
+
+        Raises:
+            IngestError: the source cannot be read.
+            RetrievalError: the index cannot be read.
+        """
+        origin = f"source:{name}"
+        with TemporaryDirectory() as folder:
+            files: list[SourceFile] = []
+            async for document in source.documents():
+                path = Path(folder, str(len(files)))
+                await asyncio.to_thread(path.write_bytes, document.data)
+                files.append(SourceFile(document.id, path, origin, id_problem(document.id)))
+            found = Discovery(tuple(files), frozenset({origin}), skipped=0)
+            return await self._follow(found, progress or SilentProgress(), stop)
 
     async def retry(
         self,
@@ -236,6 +261,8 @@ class Pipeline:
             outcome = await self._writer.write(ready, entry)
             if isinstance(ready, Ready):
                 run.chunks += len(ready.prepared.chunks)
+                if ready.prepared.document.incomplete:
+                    run.incomplete[file.document] = ready.prepared.document.incomplete
             elif isinstance(ready, Kept) and entry:
                 await self._adopt(run, entry, ready.source)
         except RetrievalError as exc:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.ingestion.loaders import DocumentLoader
     from gwkit.index.ledger import Failure, LedgerEntry
 
-__all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id"]
+__all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id", "id_problem"]
 
 _MAX_ID_CHARACTERS = 1_024
 
@@ -55,14 +55,18 @@ def check_document_id(document: str) -> None:
     Raises:
         IngestError: the id is not allowed.
     """
+    if problem := id_problem(document):
+        raise IngestError(ascii(document[:_MAX_ID_CHARACTERS])[1:-1], problem)
+
+
+def id_problem(document: str) -> str:
+    """Return why a document cannot have this id, empty if it can."""
     parts = document.split("/")
     if any(part in {"", ".", ".."} for part in parts) or "\\" in document:
-        raise IngestError(document, "is no document id: it must be a relative path such as a/b.md")
+        return "is no document id: it must be a relative path such as a/b.md"
     if len(document) > _MAX_ID_CHARACTERS:
-        reason = f"has an id of {len(document)} characters; {_MAX_ID_CHARACTERS} are allowed"
-        raise IngestError(document[:_MAX_ID_CHARACTERS], reason)
-    if not document.isprintable():
-        raise IngestError(ascii(document), "has an id with characters that cannot be printed")
+        return f"has an id of {len(document)} characters; {_MAX_ID_CHARACTERS} are allowed"
+    return "" if document.isprintable() else "has an id with characters that cannot be printed"
 
 
 class Preparer:

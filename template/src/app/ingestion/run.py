@@ -35,6 +35,7 @@ class Run:
     failed: list[Failure] = field(default_factory=list)
     removed: int = 0
     chunks: int = 0
+    incomplete: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
 
     @property
@@ -66,6 +67,7 @@ class Run:
             chunks=self.chunks,
             seconds=seconds,
             failures=tuple(self.failed),
+            incomplete=self.incomplete,
             stopped=self.stopped,
             complete=self.is_complete,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from gwkit.documents import BlockKind
+from gwkit.text.sentences import is_inner_stop
 from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from gwkit.documents import Block
 
-__all__ = ["Span", "first_words", "sentences", "split"]
+__all__ = ["Span", "first_words", "sentences", "split", "table_header"]
 
 _BLANK_LINES = re.compile(r"\n\n+")
 _LINES = re.compile(r"\n")
@@ -28,6 +30,13 @@ _SENTENCES = re.compile(
     r"|(?<=\n)(?=[ \t]*(?:[-•|*+]|\d+[.)])\s)"
     r")"
 )
+_BAR = re.compile(r"\S[ ]\||\|[ ]\S")
+_VALUE = re.compile(r"(?<![^\W_])(?!(?:19|20)\d\d(?!\d))\d")
+"""A number, but for a year, and for what stands in a name such as `Q1`."""
+
+_HEADER_WITHIN = 3
+"""Lines in which the names of a table's columns stand: a caption may go before them."""
+
 _BOUNDARIES = {
     BlockKind.TEXT: (_BLANK_LINES, _SENTENCES, _LINES),
     BlockKind.HEADING: (_BLANK_LINES, _SENTENCES, _LINES),
@@ -53,7 +62,25 @@ def split(block: Block, *, limit: int, grain: int) -> Iterator[Span]:
     between words, or within a word that is longer than that.
     """
     whole = (0, len(block.text))
-    yield from _split(block.text, whole, _BOUNDARIES[block.kind], limit, grain)
+    # A row is no prose, whatever its cells hold.
+    kind = BlockKind.CODE if table_header(block) else block.kind
+    yield from _split(block.text, whole, _BOUNDARIES[kind], limit, grain)
+
+
+def table_header(block: Block) -> str:
+    """Return the lines of a table up to the one that names its columns; nothing for another block.
+
+    A row of values names nothing: half of its cells or more hold numbers.
+    """
+    lines = block.text.split("\n", _HEADER_WITHIN + 1)
+    if block.kind is not BlockKind.TEXT:
+        return ""
+    for number, (line, below) in enumerate(pairwise(lines[: _HEADER_WITHIN + 1]), 1):
+        if _BAR.search(line) and _BAR.search(below):
+            cells = line.split("|")
+            values = [cell for cell in cells if _VALUE.search(cell)]
+            return "\n".join(lines[:number]) if 2 * len(values) < len(cells) else ""
+    return ""
 
 
 def sentences(text: str) -> Sequence[Span]:
@@ -91,7 +118,8 @@ def _between(
 ) -> Iterator[tuple[int, int]]:
     start, end = part
     for match in boundary.finditer(text, start, end):
-        if match.end() > start:
+        within = text[match.start()] == "." and is_inner_stop(text, match.start() + 1)
+        if match.end() > start and not within:
             yield start, match.end()
             start = match.end()
     if start < end:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gwkit.index.ledger import Failure
 
 __all__ = ["Outcome", "Summary"]
@@ -27,6 +29,7 @@ class Summary:
 
     `removed` were indexed and are no longer in their folder; `skipped` are files in a folder that
     are hidden or of an unsupported type; `chunks` were written in this run, in `seconds`.
+    `incomplete` says of documents written in this run what of them could not be read.
     `stopped` says why the index itself ended the run before its end; empty where it did not. A run
     is `complete` when another one, as things are, would do no more.
     """
@@ -40,6 +43,7 @@ class Summary:
     chunks: int
     seconds: float
     failures: tuple[Failure, ...] = ()
+    incomplete: Mapping[str, str] = field(default_factory=dict)
     stopped: str = ""
     complete: bool = True
 

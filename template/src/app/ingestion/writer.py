@@ -97,6 +97,8 @@ class DocumentWriter:
             chunks=len(chunks),
             latency_ms=round(latency_ms, 1),
         )
+        if document.incomplete:
+            _log.warning("document_incomplete", document=document.id, reason=document.incomplete)
         return Outcome.CHANGED if entry else Outcome.ADDED
 
 

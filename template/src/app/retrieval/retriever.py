@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import structlog
 
+from app.retrieval.copies import has_copies, originals_first
 from app.retrieval.ranking import HybridRanking
 from gwkit.index.ports import Filters, SearchMode, SearchQuery
 
@@ -18,12 +20,27 @@ if TYPE_CHECKING:
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Retriever"]
+__all__ = ["Reranker", "Retriever"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_CLOSER_LOOK: Final = 50
+"""Hits that are looked at to rerank them or to find others than copies, if fewer are asked for."""
+
 _EVERYTHING = Filters()
 _RANKING = HybridRanking()
+
+
+class Reranker(Protocol):
+    """Orders what a search has found again, by a closer look."""
+
+    async def rerank(self, query: str, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Return the hits, best first, with scores in (0, 1].
+
+        Raises:
+            RetrievalError: the reranker could not answer.
+        """
+        ...
 
 
 class Retriever:
@@ -33,12 +50,21 @@ class Retriever:
         index: where to search.
         embedder: the one that the index was made with.
         metrics: takes the time of each search as `search_ms`.
+        reranker: orders the hits again; by default nothing does.
     """
 
-    def __init__(self, *, index: Index, embedder: Embedder, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        index: Index,
+        embedder: Embedder,
+        metrics: Metrics,
+        reranker: Reranker | None = None,
+    ) -> None:
         self._index = index
         self._embedder = embedder
         self._metrics = metrics
+        self._reranker = reranker
 
     async def search(
         self,
@@ -66,17 +92,22 @@ class Retriever:
                 vector = np.zeros(self._embedder.dimension, dtype=np.float32)
             else:
                 vector = await self._embedder.embed_query(text)
-            hits = await self._index.search(
-                SearchQuery(
-                    text=text,
-                    vector=vector,
-                    ranking=_RANKING,
-                    k=k,
-                    filters=filters,
-                    mode=mode,
-                    vector_weight=self._embedder.rank_weight,
-                )
+            count = max(k, _CLOSER_LOOK) if self._reranker else k
+            query = SearchQuery(
+                text=text,
+                vector=vector,
+                ranking=_RANKING,
+                k=count,
+                filters=filters,
+                mode=mode,
+                vector_weight=self._embedder.rank_weight,
             )
+            hits = await self._index.search(query)
+            if has_copies(hits):
+                more = await self._index.search(replace(query, k=max(k, _CLOSER_LOOK)))
+                hits = originals_first(more)[:count]
+            if self._reranker:
+                hits = (await self._reranker.rerank(text, hits))[:k]
         _log.info(
             "search_done",
             mode=mode.value,

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from hashlib import sha256
 from hmac import compare_digest
-from typing import TYPE_CHECKING
-
-from starlette.authentication import SimpleUser
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import SecretStr
+    from starlette.datastructures import Headers
 
-__all__ = ["ApiKeys"]
+__all__ = ["ApiKeys", "Authenticate"]
+
+
+class Authenticate(Protocol):
+    """Recognises callers."""
+
+    async def __call__(self, headers: Headers) -> str | None:
+        """Return the name of who sends a request with these headers, `None` for nobody known."""
+        ...
 
 
 class ApiKeys:
@@ -25,21 +32,19 @@ class ApiKeys:
 
     def __init__(self, keys: Mapping[str, SecretStr]) -> None:
         self._known = tuple(
-            (_digest(key.get_secret_value().encode()), SimpleUser(name))
-            for name, key in keys.items()
+            (_digest(key.get_secret_value().encode()), name) for name, key in keys.items()
         )
 
-    def __bool__(self) -> bool:
-        """Whether a key is asked for at all."""
-        return bool(self._known)
-
-    def user(self, key: bytes) -> SimpleUser | None:
-        """Return whose key it is.
+    async def __call__(self, headers: Headers) -> str | None:
+        """Return whose key it is that `Authorization: Bearer <key>` sends (RFC 6750, section 2.1).
 
         How long that takes depends neither on the key nor on whose it is: digests of equal length
         are compared in constant time, and each of them is.
         """
-        digest = _digest(key)
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        digest = _digest(key.strip().encode("latin-1"))
         found = None
         for known, user in self._known:
             if compare_digest(known, digest):

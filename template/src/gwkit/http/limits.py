@@ -10,16 +10,18 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Final, Protocol
 
+from starlette.authentication import SimpleUser
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from gwkit.http.keys import ApiKeys
 from gwkit.http.rate_limit import RateLimiter, network_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import SecretStr
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gwkit.http.keys import Authenticate
 
 __all__ = ["UNLIMITED_PATHS", "LimitSettings", "RequestLimits", "keyless_paths"]
 
@@ -43,11 +45,6 @@ def keyless_paths(*, public_metrics: bool) -> frozenset[str]:
 
 class LimitSettings(Protocol):
     """What the settings say of requests: who may send them, and how much of them."""
-
-    @property
-    def api_keys(self) -> Mapping[str, SecretStr]:
-        """API keys by the names of their users; none leaves the service open."""
-        ...
 
     @property
     def public_metrics(self) -> bool:
@@ -82,13 +79,19 @@ class RequestLimits:
         app: the application inside.
         settings: the keys and the limits.
         body_limits: paths with another limit than `max_body_bytes`, and that limit in bytes.
+        authenticate: recognises callers; `None` lets everybody in.
     """
 
     def __init__(
-        self, app: ASGIApp, *, settings: LimitSettings, body_limits: Mapping[str, int]
+        self,
+        app: ASGIApp,
+        *,
+        settings: LimitSettings,
+        body_limits: Mapping[str, int],
+        authenticate: Authenticate | None = None,
     ) -> None:
         self._app = app
-        self._keys = ApiKeys(settings.api_keys)
+        self._authenticate = authenticate
         self._keyless = keyless_paths(public_metrics=settings.public_metrics)
         self._limiter = RateLimiter(settings.requests_per_minute)
         self._most_running = settings.max_concurrent_requests
@@ -108,8 +111,8 @@ class RequestLimits:
             await self._pass_other(scope, receive, send)
             return
         path = scope["path"]
-        if self._keys and path not in self._keyless:
-            self._identify(scope)
+        if self._authenticate and path not in self._keyless:
+            await self._identify(scope, self._authenticate)
         if path in UNLIMITED_PATHS:
             await self._app(scope, receive, send)
             return
@@ -131,25 +134,25 @@ class RequestLimits:
             self._running -= 1
 
     async def _pass_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and self._keys:
+        if scope["type"] == "websocket" and self._authenticate:
             # Only requests are asked for keys, so nothing else gets in beside them.
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         else:
             await self._app(scope, receive, send)
 
-    def _identify(self, scope: Scope) -> None:
-        # Whose key it is goes into the scope, as `request.user` and for the log.
-        key = _bearer_key(scope)
-        if key is not None and (user := self._keys.user(key)) is not None:
-            scope["user"] = user
+    async def _identify(self, scope: Scope, authenticate: Authenticate) -> None:
+        # The name goes into the scope, as `request.user` and for the log.
+        headers = Headers(scope=scope)
+        if (name := await authenticate(headers)) is not None:
+            scope["user"] = SimpleUser(name)
             return
-        # Who tries keys out is slowed down like everybody else.
+        # Failed keys count against the rate limit too.
         self._count(_address(scope))
-        if key is None:
+        if headers.get("authorization", "").partition(" ")[0].lower() != "bearer":
             detail = "an API key is needed, as `Authorization: Bearer <key>`"
             raise HTTPException(401, detail, {"WWW-Authenticate": "Bearer"})
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise HTTPException(401, "this API key is not in force", challenge)
+        raise HTTPException(401, "invalid API key", challenge)
 
     def _count(self, client: str) -> None:
         if wait := self._limiter.wait(client):
@@ -192,15 +195,6 @@ class _Body:
 def _address(scope: Scope) -> str:
     client = scope.get("client")
     return network_of(client[0]) if client else ""
-
-
-def _bearer_key(scope: Scope) -> bytes | None:
-    """Return what stands behind `Bearer` in the header `Authorization`: RFC 6750, section 2.1."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, key = value.partition(b" ")
-            return key.strip() if scheme.lower() == b"bearer" else None
-    return None
 
 
 def _announced_bytes(scope: Scope) -> int:

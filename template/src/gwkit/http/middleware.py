@@ -16,16 +16,19 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from gwkit.errors import AppError, RateLimitError
-from gwkit.http.problems import Problem, ProblemResponse, problem_of
+from gwkit.http.problems import PROBLEM_RULES, Problem, ProblemResponse, problem_of
 from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
 from gwkit.telemetry.context import bind_request_id, new_request_id, valid_request_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gwkit.http.lifecycle import Measured
+    from gwkit.http.problems import ProblemRule
 
 __all__ = ["RequestLog"]
 
@@ -40,8 +43,15 @@ _REQUEST_ID: Final = b"x-request-id"
 class RequestLog:
     """Names each request, answers its errors, and leaves one log line and two metrics."""
 
-    def __init__(self, app: ASGIApp, *, lifecycle: Measured) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        lifecycle: Measured,
+        rules: Sequence[ProblemRule] = PROBLEM_RULES,
+    ) -> None:
         self._app = app
+        self._rules = rules
         self._lifecycle = lifecycle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +68,9 @@ class RequestLog:
             except ClientDisconnect:
                 answer.status = _CLIENT_CLOSED_REQUEST
             except Exception as exc:  # noqa: BLE001 - the outermost handler; each is logged and answered
-                await _answer_error(exc, answer, scope, receive)
+                problem, headers = problem_of(exc, self._rules)
+                _log_error(exc, problem)
+                await _answer_problem(problem, headers, answer, scope, receive)
             finally:
                 self._record(scope, answer, (time.perf_counter() - started) * 1000)
 
@@ -115,14 +127,14 @@ class _Answer:
         )
 
 
-async def _answer_error(error: Exception, answer: _Answer, scope: Scope, receive: Receive) -> None:
-    """Log an error and tell it in the form that is still possible.
+async def _answer_problem(
+    problem: Problem, headers: Mapping[str, str], answer: _Answer, scope: Scope, receive: Receive
+) -> None:
+    """Answer with a problem in the form that is still possible.
 
     Before the first byte that is a problem response, in an event stream an `error` event, and
     else the server closes the connection on an answer that has no end.
     """
-    problem, headers = problem_of(error)
-    _log_error(error, problem)
     if not answer.status:
         await ProblemResponse(problem, headers=headers)(scope, receive, answer.send)
     elif answer.is_event_stream:

@@ -18,7 +18,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gwkit.errors import (
-    AppError,
     BudgetExceededError,
     DocumentNotFoundError,
     IngestError,
@@ -36,9 +35,17 @@ from gwkit.models.messages import Strict
 from gwkit.telemetry.context import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["MEDIA_TYPE", "FieldError", "Problem", "ProblemResponse", "problem_of"]
+__all__ = [
+    "MEDIA_TYPE",
+    "PROBLEM_RULES",
+    "FieldError",
+    "Problem",
+    "ProblemResponse",
+    "ProblemRule",
+    "problem_of",
+]
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -76,51 +83,67 @@ class Problem(Strict):
     errors: tuple[FieldError, ...] | None = None
 
 
-class _Rule(NamedTuple):
+class ProblemRule(NamedTuple):
     """How one class of errors is answered; without a `detail` the error's own text is shown."""
 
+    error: type[Exception]
     status: int
     code: str
     detail: str | None = None
 
 
-_UNEXPECTED: Final = _Rule(
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    "internal_error",
-    "something went wrong here; the log has it under this request id",
-)
-
-# Looked up along the error's class hierarchy, so the nearest entry wins.
-_RULES: Final[Mapping[type[Exception], _Rule]] = {
-    Exception: _UNEXPECTED,
-    AppError: _UNEXPECTED,
-    TimeoutError: _Rule(
-        HTTPStatus.GATEWAY_TIMEOUT, "timeout", "the request took longer than is allowed"
+# Looked up along the error's class hierarchy, so the nearest one wins.
+PROBLEM_RULES: Final = (
+    ProblemRule(
+        Exception,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "internal error; see the log under this request id",
     ),
-    IngestError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_document"),
-    UnsupportedTypeError: _Rule(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
-    RetrievalError: _Rule(
-        HTTPStatus.SERVICE_UNAVAILABLE, "index_unavailable", "the index could not answer"
+    ProblemRule(
+        TimeoutError,
+        HTTPStatus.GATEWAY_TIMEOUT,
+        "timeout",
+        "the request took longer than is allowed",
     ),
-    DocumentNotFoundError: _Rule(HTTPStatus.NOT_FOUND, "document_not_found"),
-    LLMError: _Rule(HTTPStatus.BAD_GATEWAY, "model_failed", "the model could not answer"),
-    RateLimitError: _Rule(
-        HTTPStatus.SERVICE_UNAVAILABLE, "model_busy", "the model takes no more calls for now"
+    ProblemRule(IngestError, HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_document"),
+    ProblemRule(UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
+    ProblemRule(
+        RetrievalError,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "index_unavailable",
+        "the index could not answer",
     ),
-    BudgetExceededError: _Rule(
+    ProblemRule(DocumentNotFoundError, HTTPStatus.NOT_FOUND, "document_not_found"),
+    ProblemRule(LLMError, HTTPStatus.BAD_GATEWAY, "model_failed", "the model could not answer"),
+    ProblemRule(
+        RateLimitError,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "model_busy",
+        "the model takes no more calls for now",
+    ),
+    ProblemRule(
+        BudgetExceededError,
         HTTPStatus.SERVICE_UNAVAILABLE,
         "budget_exceeded",
         "the models' budget of this day is used up; Retry-After says when the next one begins",
     ),
-    ProviderTimeoutError: _Rule(
-        HTTPStatus.GATEWAY_TIMEOUT, "model_timeout", "the model did not answer in time"
+    ProblemRule(
+        ProviderTimeoutError,
+        HTTPStatus.GATEWAY_TIMEOUT,
+        "model_timeout",
+        "the model did not answer in time",
     ),
-    RefusalError: _Rule(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "refused", "the model declined to answer this"
+    ProblemRule(
+        RefusalError,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "refused",
+        "the model declined to answer this",
     ),
-    TokenLimitError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_tokens"),
-    UnknownModelError: _Rule(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
-}
+    ProblemRule(TokenLimitError, HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_tokens"),
+    ProblemRule(UnknownModelError, HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
+)
+"""How the errors of the kit are answered."""
 
 # Python has renamed some statuses over its versions; these names are part of the interface.
 _CODES: Final[Mapping[int, str]] = {
@@ -148,14 +171,24 @@ class ProblemResponse(Response):
         super().__init__(body, status_code=problem.status, headers=headers)
 
 
-def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
-    """Return how an error is told to the caller, and the headers that belong to it."""
+def problem_of(
+    error: Exception, rules: Sequence[ProblemRule] = PROBLEM_RULES
+) -> tuple[Problem, dict[str, str]]:
+    """Return the problem that the caller gets for an error, and the headers that belong to it.
+
+    Args:
+        error: what was raised.
+        rules: how each class of errors is answered; one for `Exception` has to be among them.
+    """
     if isinstance(error, RequestValidationError):
         return _invalid_request(error), {}
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, f"http_{error.status_code}")
-        return _problem(_Rule(error.status_code, code), _told(error)), dict(error.headers or {})
-    rule = next(_RULES[cls] for cls in type(error).__mro__ if cls in _RULES)
+        return _problem(ProblemRule(type(error), error.status_code, code), _told(error)), dict(
+            error.headers or {}
+        )
+    known = {rule.error: rule for rule in rules}
+    rule = next(known[cls] for cls in type(error).__mro__ if cls in known)
     if isinstance(error, IngestError) and error.passing:
         rule = rule._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)
     headers: dict[str, str] = {}
@@ -165,7 +198,9 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
     return _problem(rule, str(error)), headers
 
 
-def _problem(rule: _Rule, detail: str, errors: tuple[FieldError, ...] | None = None) -> Problem:
+def _problem(
+    rule: ProblemRule, detail: str, errors: tuple[FieldError, ...] | None = None
+) -> Problem:
     return Problem(
         title=responses.get(rule.status, "Error"),
         status=rule.status,
@@ -194,7 +229,9 @@ def _invalid_request(error: RequestValidationError) -> Problem:
     )
     if isinstance(error.body, bytes):  # which is what FastAPI makes of another content type
         errors = (FieldError(loc=("body",), msg=_NOT_JSON),)
-    return _problem(_Rule(HTTPStatus.UNPROCESSABLE_ENTITY, _CODES[422]), detail, errors)
+    return _problem(
+        ProblemRule(Exception, HTTPStatus.UNPROCESSABLE_ENTITY, _CODES[422]), detail, errors
+    )
 
 
 def _message(item: Mapping[str, Any]) -> str:

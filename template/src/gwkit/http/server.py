@@ -17,12 +17,11 @@ from gwkit.errors import ConfigError
 from gwkit.http.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from ipaddress import IPv4Network, IPv6Network
     from types import FrameType
 
     from fastapi import FastAPI
-    from pydantic import SecretStr
 
     from gwkit.http.lifecycle import Lifecycle, Probed
 
@@ -45,8 +44,8 @@ class ServerSettings(Protocol):
         ...
 
     @property
-    def api_keys(self) -> Mapping[str, SecretStr]:
-        """API keys by the names of their users; none leaves the service open."""
+    def asks_who_calls(self) -> bool:
+        """Whether callers have to say who they are."""
         ...
 
     @property
@@ -83,7 +82,9 @@ def listen(settings: ServerSettings) -> socket.socket:
         ConfigError: the address is taken, not allowed, or not one of this machine's; or others
             can reach it and nobody would ask them for a key.
     """
-    if not (_is_loopback(settings.host) or settings.api_keys or settings.allow_unauthenticated):
+    if not (
+        _is_loopback(settings.host) or settings.asks_who_calls or settings.allow_unauthenticated
+    ):
         raise ConfigError(
             f"APP_HOST={settings.host}: others could reach the service, and without APP_API_KEYS "
             "it answers everybody; set some, or APP_ALLOW_UNAUTHENTICATED=true where something in "

@@ -23,7 +23,8 @@ class LedgerEntry:
     """What the index holds of a document; the hash is that of the content really written.
 
     `source` is the absolute path of the folder that the document's id is relative to, or `UPLOAD`.
-    It is for ingestion alone and not for callers of the API.
+    It is for ingestion alone and not for callers of the API. `incomplete` is as in
+    `gwkit.documents.Document`.
     """
 
     document: str
@@ -31,6 +32,7 @@ class LedgerEntry:
     chunks: int
     indexed_at: str
     source: str = ""
+    incomplete: str = ""
 
 
 class FailureKind(StrEnum):

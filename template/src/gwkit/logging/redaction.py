@@ -16,6 +16,8 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import SecretBytes, SecretStr
 
+from gwkit.logging.base64_forms import in_base64
+
 __all__ = ["MASK", "Plain", "Redactor", "escape_controls", "escape_json", "secret_values"]
 
 MASK: Final = "**********"
@@ -26,6 +28,7 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 
 # A shorter literal would be found in innocent text everywhere.
 _SHORTEST_SECRET = 4
+_SHORTEST_BASE64 = 8
 _SHORT = 64
 _DEEPEST = 8
 _WIDEST = 2**63 - 1
@@ -174,8 +177,8 @@ class Redactor:
     """Replaces secrets by `MASK`.
 
     Args:
-        secrets: literal values to take out wherever they occur, also in their URL, JSON and
-            Python notations.
+        secrets: literal values to take out wherever they occur, also in their URL, JSON, base64
+            and Python notations.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -191,6 +194,7 @@ class Redactor:
                 dumps(secret)[1:-1],
                 dumps(secret, ensure_ascii=False)[1:-1],
                 repr(secret)[1:-1],
+                *(text for text in in_base64(secret) if len(text) >= _SHORTEST_BASE64),
             )
         }
         # A secret that contains another goes first, or the rest of it would remain.

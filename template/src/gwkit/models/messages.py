@@ -11,6 +11,7 @@ __all__ = [
     "ChatReply",
     "ChatRequest",
     "Delta",
+    "FinishReason",
     "Message",
     "Passage",
     "Prompt",
@@ -92,15 +93,20 @@ class Usage(Strict):
         return self.prompt_tokens + self.completion_tokens
 
 
+FinishReason = Literal["stop", "length"]
+"""Why a model stopped: its text is complete, or it was cut off at the limit of tokens."""
+
+
 class ChatReply(Strict):
     """A model's whole reply: a text whose citations have the form `[n]`, and what it took."""
 
     text: str
     model: str
     usage: Usage
+    finish_reason: FinishReason = "stop"
 
 
 class Delta(Strict):
-    """A piece of a reply that is still being written."""
+    """A piece of a reply that is still being written; empty while the model is still thinking."""
 
     text: str

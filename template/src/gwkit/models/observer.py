@@ -60,11 +60,12 @@ class Seen:
         """Note the whole reply."""
         self.usage = reply.usage
         self.text = reply.text
+        self.fields["finish_reason"] = reply.finish_reason
         self.attributes[Attribute.RESPONSE_MODEL] = reply.model.partition(":")[2]
 
     def take_piece(self, piece: Delta) -> None:
         """Note a piece of a reply."""
-        if self.first_ms is None:
+        if self.first_ms is None and piece.text:
             self.first_ms = (perf_counter() - self.started) * 1000
         self.received += count_tokens(piece.text)
 

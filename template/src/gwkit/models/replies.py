@@ -3,27 +3,67 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
-from gwkit.errors import InvalidResponseError
+from gwkit.errors import InvalidResponseError, ProviderError
 from gwkit.models.calls import note_usage
 from gwkit.models.messages import ChatReply
 from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
-    from gwkit.models.messages import ChatRequest
+    from pydantic import ValidatorFunctionWrapHandler
 
-__all__ = ["RawReply", "RawUsage", "WireModel", "estimated_usage", "parse_reply", "structured"]
+    from gwkit.models.messages import ChatRequest, FinishReason
+
+__all__ = [
+    "Lenient",
+    "RawReply",
+    "RawUsage",
+    "Text",
+    "Tokens",
+    "WireModel",
+    "estimated_usage",
+    "parse_reply",
+    "structured",
+]
 
 _T = TypeVar("_T", bound=BaseModel)
+
+_TEXT_TYPES = frozenset({"text", "output_text"})
 
 
 class WireModel(BaseModel):
     """A part of what a provider sends; what it sent is not in the errors, for those are logged."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
+
+
+def _text_of(content: object) -> object:
+    """Return the text of a content, or of a part of one: thoughts and images have none."""
+    if isinstance(content, list):
+        return "".join(part for part in map(_text_of, content) if isinstance(part, str))
+    if isinstance(content, dict):
+        return content.get("text") if content.get("type", "text") in _TEXT_TYPES else ""
+    return "" if content is None else content
+
+
+def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+Text = Annotated[str, BeforeValidator(_text_of)]
+"""The text of a message: servers send a text, a list of parts, or null."""
+
+Lenient = WrapValidator(_or_none)
+"""Reads a value that is not valid as `None`, so that the rest of the reply can be used."""
+
+Tokens = Annotated[Annotated[int, Field(ge=0)] | None, Lenient]
+"""A number of tokens, where the provider tells one."""
 
 
 class RawUsage(TypedDict):
@@ -39,6 +79,7 @@ class RawReply(TypedDict):
     text: str
     model: str
     usage: RawUsage
+    finish_reason: NotRequired[FinishReason]
 
 
 def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
@@ -49,7 +90,9 @@ def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
         request: what it replies to; with a `reply_type` the text must be JSON of that type.
 
     Raises:
-        InvalidResponseError: a part is missing, has the wrong type or is out of range.
+        InvalidResponseError: a part is missing, has the wrong type or is out of range, or there is
+            no text.
+        ProviderError: the model used up its tokens before it wrote any text.
     """
     try:
         reply = ChatReply.model_validate(raw, strict=True)
@@ -59,6 +102,12 @@ def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
             expected=f"a reply with text, model and usage ({exc.error_count()} problems)",
         ) from exc
     note_usage(reply.usage.prompt_tokens, reply.usage.completion_tokens)
+    if not reply.text.strip():
+        if reply.finish_reason == "length":
+            raise ProviderError(
+                f"{reply.model} used up its tokens before it wrote an answer; raise APP_MAX_TOKENS"
+            )
+        raise InvalidResponseError(response=reply.text, expected="a text: it is empty")
     if request is not None and request.reply_type is not None:
         structured(reply, request.reply_type)
     return reply

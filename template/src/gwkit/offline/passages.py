@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
+from gwkit.text.sentences import is_inner_stop
 from gwkit.text.words import vocabulary
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ _FENCED = re.compile(
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S")
 _CODE_SPAN = re.compile(r"`[^`]*`")
+# One bar alone is beside an empty cell.
+_OUTER_BARS = re.compile(r"^\|(.*)\|$")
 _TABLE_RULE = re.compile(r"[-:| \t]+\Z")
 # Lines for a site generator: a directive (mkdocstrings), or the target of a link.
-_NOT_TEXT = re.compile(r"^[ \t]*(?::{3,}[^\n]*|\[[^\]\n]{1,200}\]:[ \t]*\S+[^\n]*)$", re.MULTILINE)
+_NOT_TEXT = re.compile(
+    r"^[ \t]*(?::{3,}[^\n]*|\[(?!\^)[^\]\n]{1,200}\]:[ \t]*\S+[^\n]*)$", re.MULTILINE
+)
 _TITLE_MARK = re.compile(r"\#{1,6}[ \t]+")
 _LIKE_CODE = re.compile(
     r"""
@@ -54,7 +59,6 @@ _LIKE_CODE = re.compile(
     re.VERBOSE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|incl|[A-Z])\.\Z")
 _SHORTEST_SENTENCE = 3
 _LONGEST_TITLE = 12
 
@@ -223,7 +227,7 @@ def _items(lines: Iterable[str]) -> list[str]:
 def _rows(lines: Sequence[str]) -> Iterator[str]:
     """Yield each row as a line that names its columns, if the first row is their names."""
     rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        [cell.strip() for cell in _OUTER_BARS.sub(r"\1", line.strip()).split("|")]
         for line in lines
         if not _TABLE_RULE.match(line)
     ]
@@ -232,7 +236,7 @@ def _rows(lines: Sequence[str]) -> Iterator[str]:
         yield from (" | ".join(row) for row in rows)
         return
     for row in rows[1:]:
-        named = zip(names, row, strict=False)
+        named = zip_longest(names, row, fillvalue="")
         yield "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
 
 
@@ -244,7 +248,7 @@ def _sentences(text: str) -> list[str]:
         # What is as short as `Yes.` says nothing without the sentence after it. Looking only at
         # both ends of a sentence keeps the time linear in the text.
         is_long = len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
-        if is_long and not _ABBREVIATION.search(text, max(start, stop - 10), stop):
+        if is_long and not is_inner_stop(text, stop):
             found.append(text[start:stop])
             start = end.end()
     return [*found, text[start:]] if text[start:] else found

@@ -48,8 +48,6 @@ class ParserPool:
 
     Args:
         loaders: what can be read.
-        worker_loaders: what makes the loaders of a process, as `module:name` of a function without
-            arguments.
         timeout_seconds: most time that a document may take to parse.
         memory_bytes: most memory of a process, where the system can bound it.
         max_text_bytes: most text of a document.
@@ -59,13 +57,14 @@ class ParserPool:
         self,
         loaders: SortingLoader,
         *,
-        worker_loaders: str,
         timeout_seconds: float,
         memory_bytes: int,
         max_text_bytes: int,
     ) -> None:
         self._loaders = loaders
-        self._limits = (worker_loaders, timeout_seconds, memory_bytes, max_text_bytes)
+        kind = type(loaders)
+        made = f"{kind.__module__}:{kind.__qualname__}"
+        self._limits = (made, loaders.isolated, timeout_seconds, memory_bytes, max_text_bytes)
         self._slots = threading.BoundedSemaphore(_PROCESSES)
         self._lock = threading.Lock()
         self._idle: list[_Process] = []
@@ -142,8 +141,8 @@ class ParserPool:
 class _Process:
     """A parser process, for one document at a time."""
 
-    def __init__(self, limits: tuple[str, float, int, int]) -> None:
-        self._seconds = limits[1]
+    def __init__(self, limits: tuple[str, dict[str, str], float, int, int]) -> None:
+        self._seconds = limits[2]
         self._has_expired = False
         self._documents = 0
         self._popen = subprocess.Popen(  # noqa: S603 - this interpreter, and a program of ours

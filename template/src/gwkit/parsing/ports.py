@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gwkit.documents import Block
 
 __all__ = ["DocumentLoader", "Loaded", "Loader", "SortingLoader"]
@@ -16,7 +18,8 @@ class Loaded:
     """A parsed document.
 
     `title` is empty where the document does not name itself; `blocks` are in reading order;
-    `metadata` holds at least `type`, such as `markdown`.
+    `metadata` holds at least `type`, such as `markdown`; and as `incomplete` what could not be read
+    of the document, if not all could.
     """
 
     title: str
@@ -56,7 +59,20 @@ class DocumentLoader(Protocol):
 
 
 class SortingLoader(DocumentLoader, Protocol):
-    """Knows which documents have to be parsed in a process of their own."""
+    """Knows which documents have to be parsed in a process of their own.
+
+    Its class has a method `imported`, which makes the loaders of such a process from `isolated`.
+    """
+
+    @classmethod
+    def imported(cls, extensions: Mapping[str, str]) -> DocumentLoader:
+        """Return the loaders of a parser process."""
+        ...
+
+    @property
+    def isolated(self) -> dict[str, str]:
+        """Further loaders that a parser process needs, as `module:name`, by suffix."""
+        ...
 
     def is_risky(self, document: str, size: int) -> bool:
         """Return whether a document of this type and size, in bytes, could take very long."""

@@ -39,11 +39,18 @@ _XML_NO_MEMORY = 2
 """What lxml's syntax errors have as their code then (libxml2's XML_ERR_NO_MEMORY)."""
 
 
-def main(loaders: str, timeout_seconds: float, memory_bytes: int, max_text_bytes: int) -> None:
+def main(
+    loaders: str,
+    extensions: dict[str, str],
+    timeout_seconds: float,
+    memory_bytes: int,
+    max_text_bytes: int,
+) -> None:
     """Serve standard input and output, with a bound on the memory of this process.
 
     Args:
-        loaders: what makes the loaders, as `module:name` of a function without arguments.
+        loaders: the class of the loaders, as `module:name`; its `imported` makes them.
+        extensions: further loaders by suffix, as `module:name`.
         timeout_seconds: most time of a document; its owner ends the process after it.
         memory_bytes: most memory that this process may map, where the system can bound it.
         max_text_bytes: most text of a document.
@@ -55,7 +62,7 @@ def main(loaders: str, timeout_seconds: float, memory_bytes: int, max_text_bytes
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)
         _bound_memory(memory_bytes)
-        made = _made(loaders)
+        made = _made(loaders, extensions)
         write_frame(replies, READY)
         serve(made, sys.stdin.buffer, replies, timeout_seconds, max_text_bytes)
 
@@ -78,9 +85,9 @@ def serve(
         write_frame(replies, encode_reply(reply))
 
 
-def _made(loaders: str) -> DocumentLoader:
+def _made(loaders: str, extensions: dict[str, str]) -> DocumentLoader:
     module, _, name = loaders.partition(":")
-    made: DocumentLoader = getattr(importlib.import_module(module), name)()
+    made: DocumentLoader = getattr(importlib.import_module(module), name).imported(extensions)
     return made
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import numpy as np
+import structlog
 
+from gwkit.errors import ProviderError, TokenLimitError
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
 from gwkit.text.tokens import count_tokens
 
@@ -15,6 +18,13 @@ if TYPE_CHECKING:
     from gwkit.models.ports import Embedder, Vector, Vectors
 
 __all__ = ["BatchingEmbedder"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+# How servers refuse more texts, or more tokens, than they take.
+_TOO_LARGE = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
 
 
 class BatchingEmbedder(WrappedEmbedder):
@@ -38,8 +48,27 @@ class BatchingEmbedder(WrappedEmbedder):
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for batch in self._batches(texts):
             # A batch with a row too many or too few does not fit its place, which is an error.
-            vectors[batch] = await self._embedder.embed_documents(texts[batch])
+            vectors[batch] = await self._embedded(texts[batch])
         return vectors
+
+    async def _embedded(self, texts: Sequence[str]) -> Vectors:
+        """Embed a batch; one that the server may find too large goes in halves, as later ones do.
+
+        Raises:
+            ProviderError: the server refuses a single text as well.
+            TokenLimitError: a single text is too long.
+        """
+        try:
+            return await self._embedder.embed_documents(texts)
+        except (ProviderError, TokenLimitError) as exc:
+            if len(texts) == 1 or getattr(exc, "status", 413) not in _TOO_LARGE:
+                raise
+        half = (len(texts) + 1) // 2
+        halves = [await self._embedded(texts[:half]), await self._embedded(texts[half:])]
+        if half < self._most_texts:
+            self._most_texts = half
+            _log.warning("embedding_batch_reduced", model=self.name, most_texts=half)
+        return np.concatenate(halves)
 
     async def embed_query(self, text: str) -> Vector:
         """Return the wrapped embedder's vector; its errors pass through."""
@@ -49,7 +78,7 @@ class BatchingEmbedder(WrappedEmbedder):
         start = tokens = 0
         for number, text in enumerate(texts):
             size = count_tokens(text)
-            full = number - start == self._most_texts or tokens + size > self._most_tokens
+            full = number - start >= self._most_texts or tokens + size > self._most_tokens
             if full and number > start:
                 yield slice(start, number)
                 start, tokens = number, 0

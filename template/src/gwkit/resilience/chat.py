@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gwkit.models.calls import in_time
+from gwkit.models.messages import Delta
 from gwkit.resilience.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from gwkit.models.messages import ChatReply, ChatRequest, Delta
+    from gwkit.models.messages import ChatReply, ChatRequest
     from gwkit.models.ports import ChatModel
     from gwkit.resilience.attempts import Attempts
 
@@ -23,8 +24,9 @@ __all__ = ["ResilientChatModel"]
 class ResilientChatModel:
     """Wraps a chat model: timeouts, retries, a circuit breaker, a limit of calls at a time.
 
-    A stream is tried again until its first piece has come, and never after: what was read cannot be
-    taken back. A stream that stalls or breaks later ends with the error.
+    A stream is tried again until its first piece with text has come, and never after: what was read
+    cannot be taken back. A stream that stalls or breaks later ends with the error. A piece without
+    text is progress: its model is thinking, and may take as long again for the next one.
     """
 
     def __init__(self, model: ChatModel, attempts: Attempts) -> None:
@@ -56,13 +58,15 @@ class ResilientChatModel:
                 piece = await stream.patience.next_of(stream.pieces)
 
     async def _open(self, request: ChatRequest) -> _Stream:
-        """Begin a stream and wait for its first piece."""
+        """Begin a stream and wait for its first piece with text, or its reply."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._attempts.one())
             pieces = await stack.enter_async_context(aclosing(self._model.stream(request)))
             patience = Patience(self._attempts.timeout_seconds, model=self.name)
             stack.callback(patience.close)
             first = await patience.next_of(pieces)
+            while isinstance(first, Delta) and not first.text:
+                first = await patience.next_of(pieces)
             return _Stream(first, pieces, patience, stack.pop_all())
 
 

@@ -15,6 +15,8 @@ from gwkit.logging.redaction import MASK, Redactor, secret_values
 from gwkit.settings.description import describe_settings, variable_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pydantic_settings import BaseSettings
 
     from gwkit.settings.description import SettingInfo
@@ -25,14 +27,21 @@ _WIDTH: Final = 98
 _BARE = re.compile(r"[^\s\"'#$`\\]*")
 
 
-def env_example(settings_type: type[BaseSettings]) -> str:
-    """Return the text of `.env.example`: every variable, commented out, and explained."""
+def env_example(
+    settings_type: type[BaseSettings], *, only: Sequence[type[BaseSettings]] = ()
+) -> str:
+    """Return the text of `.env.example`: every variable, commented out, and explained.
+
+    Args:
+        settings_type: all settings.
+        only: the groups to show; by default all.
+    """
     lines = [
-        "# Every setting of the service. Copy this file to `.env`, which is never committed, and",
-        "# uncomment what you change; a variable of the environment goes before the same one in",
-        "# `.env`. An unknown name that starts with APP_ stops the start.",
+        "# Settings of the service. Copy what you change to `.env`, which is never committed, and",
+        "# uncomment it; a variable of the environment goes before the same one in `.env`. An",
+        "# unknown name that starts with APP_ stops the start.",
     ]
-    for group, settings in groupby(describe_settings(settings_type), attrgetter("group")):
+    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
         lines += ["", "", f"# --- {group} ---"]
         for setting in settings:
             about = f"{_sentence(setting.allowed)} Default: {setting.default_in_words}."
@@ -41,10 +50,17 @@ def env_example(settings_type: type[BaseSettings]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def configuration_markdown(settings_type: type[BaseSettings]) -> str:
-    """Return the reference in Markdown: a section with a table per group, without a page title."""
+def configuration_markdown(
+    settings_type: type[BaseSettings], *, only: Sequence[type[BaseSettings]] = ()
+) -> str:
+    """Return the reference in Markdown: a section with a table per group, without a page title.
+
+    Args:
+        settings_type: all settings.
+        only: the groups to show; by default all.
+    """
     lines: list[str] = []
-    for group, settings in groupby(describe_settings(settings_type), attrgetter("group")):
+    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
         lines += [f"## {group}", "", "| Variable | Type and range | Default | Meaning |"]
         lines.append("|---|---|---|---|")
         for setting in settings:
@@ -58,6 +74,15 @@ def configuration_markdown(settings_type: type[BaseSettings]) -> str:
             lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
         lines.append("")
     return "\n".join(lines[:-1]) + "\n"
+
+
+def _described(
+    settings_type: type[BaseSettings], only: Sequence[type[BaseSettings]]
+) -> Iterator[SettingInfo]:
+    names = {name for group in only for name in group.model_fields}
+    for setting in describe_settings(settings_type):
+        if not only or setting.name in names:
+            yield setting
 
 
 def masked_settings(settings: BaseSettings) -> dict[str, str | int | float | bool | None]:

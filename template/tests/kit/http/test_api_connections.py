@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from app.config.settings import Settings
+from fixtures.configuration import WholeSettings
 from fixtures.guards import without_outer_configuration
 from fixtures.services import Fakes
 from gwkit.http.protocol import BoundedProtocol
@@ -21,6 +21,7 @@ from gwkit.http.server import listen, run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from app.config.settings import Settings
     from fixtures.configuration import MakeSettings
 
 JSON: Final = b"Content-Type: application/json\r\n"
@@ -99,7 +100,7 @@ async def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
     """Yield a server with small limits; to start and to stop one takes a third of a second."""
     folder = tmp_path_factory.mktemp("connections")
     with without_outer_configuration(folder):
-        settings = Settings(
+        settings = WholeSettings(
             index_path=folder / "index.sqlite",
             port=0,
             shutdown_grace_seconds=0.5,

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.api.application import build_app
+from app.registry import Registry
 from fixtures.asgi import Call, open_client
 from fixtures.services import Fakes, at_once
 from gwkit.errors import ConfigError, RetrievalError
@@ -116,7 +117,7 @@ async def test_the_services_are_closed_at_the_end(fakes: Fakes) -> None:
         yield fakes.services()
         steps.append("closed")
 
-    app = build_app(fakes.settings, opened)
+    app = build_app(fakes.settings, fakes.registry, opened)
     assert [] == steps
     async with open_client(app):
         assert ["opened"] == steps
@@ -131,7 +132,7 @@ async def test_an_error_of_the_start_reaches_whoever_starts(settings: Settings) 
         raise ConfigError("APP_INDEX_PATH: no")
         yield
 
-    app = build_app(settings, broken)
+    app = build_app(settings, Registry(), broken)
     with pytest.raises(ConfigError):
         async with app.router.lifespan_context(app):
             pass

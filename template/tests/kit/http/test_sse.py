@@ -72,6 +72,29 @@ async def test_an_error_before_the_first_event_leaves_the_status_open() -> None:
     assert [] == call.sent
 
 
+async def test_a_silent_stream_is_kept_alive() -> None:
+    """Comments come before the first event and between events, and none after the last one."""
+    call = Call("/")
+
+    async def commented(count: int) -> None:
+        while count > call.answer.count(b": keep-alive\n\n"):  # noqa: ASYNC110 - as a caller reads
+            await asyncio.sleep(0)
+
+    async def slow() -> AsyncGenerator[bytes]:
+        await commented(2)
+        yield event("token", Delta(text="a"))
+        await commented(4)
+
+    async with asyncio.timeout(10):
+        await call.of(EventStream(slow(), keep_alive_seconds=0))
+
+    assert ["start", "body"] == [each["type"].rpartition(".")[2] for each in call.sent[:2]]
+    assert 1 == sum(each["type"] == "http.response.start" for each in call.sent)
+    assert call.answer.startswith(b": keep-alive\n\n")
+    assert b'event: token\ndata: {"text":"a"}\n\n' in call.answer
+    assert call.complete
+
+
 async def test_a_caller_who_hangs_up_stops_the_work() -> None:
     """The source is closed at once, also while it waits for its next event."""
     closed = asyncio.Event()

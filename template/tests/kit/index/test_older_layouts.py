@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.config.settings import Settings
 from app.wiring import open_services
+from fixtures.configuration import WholeSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ async def test_an_index_of_the_layout_before_is_brought_up_to_date(
     folder: Path, tmp_path: Path
 ) -> None:
     """What it holds stays: its documents, and its failures with what was known of them."""
-    settings = Settings(index_path=tmp_path / "index.sqlite")
+    settings = WholeSettings(index_path=tmp_path / "index.sqlite")
     async with open_services(settings) as services:
         await services.pipeline.ingest([folder])
     with closing(sqlite3.connect(settings.index_path)) as connection, connection:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode, urlsafe_b64encode
 from collections import OrderedDict, deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +17,9 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from gwkit.logging.redaction import MASK, Redactor, escape_controls, escape_json, secret_values
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Secrets(BaseModel):
     """Some settings."""
@@ -23,6 +28,16 @@ class Secrets(BaseModel):
     raw: SecretBytes = SecretBytes(b"raw-s3cret")
     unset: SecretStr | None = None
     name: str = "open"
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "user:"])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_a_secret_in_base64_is_masked(before: str, encode: Callable[[bytes], bytes]) -> None:
+    """Whatever stands before it, as in HTTP's basic authentication."""
+    encoded = encode(f"{before}s3cret?>key~~/".encode()).decode()
+    left = Redactor(["s3cret?>key~~/"]).text(f"sent {encoded} there")
+    assert not any(encoded[at : at + 8] in left for at in range(4, len(encoded) - 8))
+    assert left.startswith("sent ")
 
 
 @pytest.mark.parametrize(

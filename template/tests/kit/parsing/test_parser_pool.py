@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.ingestion.loaders import Loaded, LoaderRegistry
+from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import pdf_loop, pdf_of
 from gwkit.documents import Block, BlockKind
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _ENDLESS = b"---\n" * 1_250_000
 """Five megabytes that the Markdown parser takes minutes for."""
-
-LOADERS = "app.ingestion.loaders:LoaderRegistry"
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory, and /proc")
 
@@ -52,7 +50,6 @@ def make_pool(*, seconds: float = 30, memory: int = 1_000_000_000) -> ParserPool
     """Return a pool with these limits."""
     return ParserPool(
         LoaderRegistry(),
-        worker_loaders=LOADERS,
         timeout_seconds=seconds,
         memory_bytes=memory,
         max_text_bytes=50_000_000,
@@ -250,8 +247,7 @@ def test_loaders_of_extensions_run_in_the_service() -> None:
         return Loaded(threading.current_thread().name, (Block(BlockKind.TEXT, "t"),))
 
     pool = ParserPool(
-        LoaderRegistry({".html": load}),
-        worker_loaders=LOADERS,
+        LoaderRegistry({".html": LoaderPart(load)}),
         timeout_seconds=1,
         memory_bytes=1,
         max_text_bytes=1,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.embedder import FakeEmbedder
-from gwkit.errors import RateLimitError
+from gwkit.errors import ProviderError, RateLimitError, TokenLimitError
 from gwkit.resilience.batching import BatchingEmbedder
 from gwkit.text.tokens import count_tokens
 
@@ -21,17 +21,25 @@ if TYPE_CHECKING:
 
 
 class Batches(FakeEmbedder):
-    """Keeps the batches that it was given, and fails at one of them."""
+    """Keeps the batches that it was given, fails at one of them, and refuses those too large."""
 
-    def __init__(self, *, fails_at: int | None = None) -> None:
+    def __init__(
+        self, *, fails_at: int | None = None, takes: int = 99, error: Exception | None = None
+    ) -> None:
         super().__init__()
         self.batches: list[list[str]] = []
+        self.takes = takes
+        self.refused = 0
+        self._error = error
         self._fails_at = fails_at
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return one row per text."""
         if len(self.batches) == self._fails_at:
             raise RateLimitError("wait")
+        if self._error and len(texts) > self.takes:
+            self.refused += 1
+            raise self._error
         self.batches.append(list(texts))
         return await super().embed_documents(texts)
 
@@ -62,6 +70,38 @@ async def test_what_failed_stops_the_rest() -> None:
     with pytest.raises(RateLimitError):
         await embedder.embed_documents(["one", "two", "three", "four"])
     assert [["one"], ["two"]] == inner.batches
+
+
+@pytest.mark.parametrize(
+    "error", [ProviderError("", status=413), TokenLimitError(tokens_used=9, limit=5)]
+)
+async def test_a_batch_that_is_too_large_goes_in_halves(error: Exception) -> None:
+    """The rows stay in order, and later batches are no larger than what the server has taken."""
+    inner = Batches(takes=2, error=error)
+    embedder = BatchingEmbedder(inner, most_texts=8, most_tokens=1_000)
+    texts = [f"text {number}" for number in range(8)]
+    rows = await embedder.embed_documents(texts)
+    assert np.array_equal(await FakeEmbedder().embed_documents(texts), rows)
+    assert [2, 2, 2, 2] == [len(batch) for batch in inner.batches]
+    await embedder.embed_documents(texts)
+    assert [2] * 8 == [len(batch) for batch in inner.batches]
+    assert 3 == inner.refused
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [(ProviderError("", status=400), 4), (ProviderError("", status=404), 1)],
+)
+async def test_a_request_that_is_wrong_at_any_size_fails(error: Exception, refused: int) -> None:
+    """After a few attempts, or at once if its size cannot be the reason; the size stays."""
+    inner = Batches(takes=0, error=error)
+    embedder = BatchingEmbedder(inner, most_texts=8, most_tokens=1_000)
+    with pytest.raises(ProviderError):
+        await embedder.embed_documents([f"text {number}" for number in range(8)])
+    assert refused == inner.refused
+    inner.takes = 8
+    await embedder.embed_documents([f"text {number}" for number in range(8)])
+    assert [8] == [len(batch) for batch in inner.batches]
 
 
 async def test_the_rest_is_the_wrapped_embedder_s() -> None:

@@ -89,6 +89,14 @@ async def test_a_stalled_stream_ends() -> None:
     assert 1 == len(fake.requests)
 
 
+async def test_thoughts_are_progress_and_no_first_piece() -> None:
+    """A stream that breaks while its model thinks is begun again, and the reader sees one text."""
+    fake = FakeChatModel(("", "", SERVER), ("", "yes"))
+    pieces = [piece async for piece in ResilientChatModel(fake, make_attempts()).stream(REQUEST)]
+    assert ["yes", "yes"] == [piece.text for piece in pieces]
+    assert 2 == len(fake.requests)
+
+
 async def test_every_attempt_has_its_time() -> None:
     """One that takes too long is tried again, and the last one's error goes on."""
     fake = Stalling()

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from app.options.providers.embedding_guards import guarded_embedder
-from app.options.providers.guards import Guards
-from app.wiring import _EMBEDDERS, _pick
+from app.options.providers.guards import ResilientGuards
+from fixtures.configuration import REGISTRY
 from gwkit.errors import BudgetExceededError, InvalidResponseError, LLMError, ProviderError
+from gwkit.offline.hashing import HashingEmbedder
 from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -42,15 +42,12 @@ async def opened(
         llm_attempts=2,
         **fields,
     )
-    make = _pick(_EMBEDDERS, MODEL)
-    assert make is not None
-    embedder = make(MODEL, settings)
-    async with Guards.open(settings, metrics) as guards:
-        await embedder.__aenter__()  # type: ignore[attr-defined]  # as the wiring does
-        try:
-            yield guarded_embedder(embedder, guards, settings, metrics)
-        finally:
-            await embedder.__aexit__(None, None, None)  # type: ignore[attr-defined]  # the same
+    open_embedder = REGISTRY.embedders.find(MODEL, "")
+    async with (
+        ResilientGuards.open(settings, metrics) as guards,
+        open_embedder(MODEL, settings) as embedder,
+    ):
+        yield guards.embedder(embedder)
 
 
 async def test_no_text_is_paid_for_twice(
@@ -163,10 +160,9 @@ async def test_offline_embedders_stay_as_they_are(
 ) -> None:
     """Nothing is kept that costs nothing to make again."""
     settings = make_settings(paid_path=tmp_path / "paid.sqlite")
-    make = _EMBEDDERS["offline:hashing"]
-    embedder = make("offline:hashing", settings)
-    async with Guards.open(settings, Metrics()) as guards:
-        assert embedder is guarded_embedder(embedder, guards, settings, Metrics())
+    embedder = HashingEmbedder()
+    async with ResilientGuards.open(settings, Metrics()) as guards:
+        assert embedder is guards.embedder(embedder)
 
 
 async def test_a_file_that_cannot_be_opened_stops_the_start(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from gwkit.errors import RateLimitError
-from gwkit.resilience.failures import failed, retry_after, too_long
+from gwkit.logging.redaction import MASK
+from gwkit.resilience.failures import failed, mask_parts, retry_after, too_long
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,21 @@ def test_the_key_is_named_and_not_shown() -> None:
     assert "SOME_KEY" in str(error)
     assert "nted" not in str(error)
     assert (401, False, None) == (error.status, error.passing, error.retry_after)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("key sk-abcdefghij01 is wrong", f"key {MASK} is wrong"),
+        ("key ...ij01 is wrong", f"key ...{MASK} is wrong"),
+        ("key bcdefghi*** is wrong", f"key {MASK}*** is wrong"),
+        ("key sk-abc*** is wrong, not defghi", "key sk-abc*** is wrong, not defghi"),
+        (b64encode(b"sk-abcdefghij01").decode()[:12], MASK),
+    ],
+)
+def test_parts_of_a_secret_are_masked(text: str, masked: str) -> None:
+    """Its end, and any longer part, also of its base64; a few characters within are not its own."""
+    assert masked == mask_parts(text, "sk-abcdefghij01")
 
 
 def test_a_reason_is_told_on_one_short_line() -> None:

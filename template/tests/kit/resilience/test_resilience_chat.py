@@ -6,15 +6,15 @@ Each test says how many requests arrive, what comes back, and what the log and t
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from app.options.providers.guards import Guards
-from app.wiring import _CHAT_MODELS, _pick
+from app.options.providers.guards import ResilientGuards
+from fixtures.configuration import REGISTRY
 from fixtures.provider.conformance import Verdict
 from fixtures.provider.script import Step
 from gwkit.errors import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
 # A service has the providers that it was made with.
-MODELS = [name for known, name in NAMES.items() if known in _CHAT_MODELS]
+MODELS = [name for known, name in NAMES.items() if known in REGISTRY.chat_models.parts]
 REQUEST = ChatRequest(
     messages=(Message(role="user", content="How long does a parcel wait?"),),
     question="How long does a parcel wait?",
@@ -105,17 +105,12 @@ async def opened(
         fields |= addresses[name.partition(":")[0]]
     metrics = Metrics()
     made = make_settings(**(fields | {"llm_attempt_timeout_seconds": 5} | settings))
-    async with Guards.open(made, metrics) as guards:
-        models = []
-        for name in names:
-            make = _pick(_CHAT_MODELS, name)
-            assert make is not None
-            models.append(await make(name, made).__aenter__())  # type: ignore[attr-defined]  # as the wiring does
-        try:
-            yield Bench(guards.chat_model(models), metrics)
-        finally:
-            for model in models:
-                await model.__aexit__(None, None, None)
+    async with ResilientGuards.open(made, metrics) as guards, AsyncExitStack() as stack:
+        models = [
+            await stack.enter_async_context(REGISTRY.chat_models.find(name, "")(name, made))
+            for name in names
+        ]
+        yield Bench(guards.chat_model(models), metrics)
 
 
 pytestmark = [

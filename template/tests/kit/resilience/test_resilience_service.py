@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from app.wiring import _CHAT_MODELS, create_app
+from app.wiring import create_app
 from fixtures.asgi import open_client
+from fixtures.configuration import REGISTRY
 from gwkit.logging.setup import configure_logging
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
 # A service has the providers that it was made with.
-MODELS = [name for known, name in NAMES.items() if known in _CHAT_MODELS]
+MODELS = [name for known, name in NAMES.items() if known in REGISTRY.chat_models.parts]
 QUESTION = {"question": "How many days of paid leave does everybody have?"}
 
 pytestmark = pytest.mark.skipif(not MODELS, reason="the service has no provider of chat models")
@@ -55,7 +56,7 @@ def provided(
 
 async def post(settings: Settings, body: Mapping[str, object]) -> httpx2.Response:
     """Ask a service with these settings."""
-    async with open_client(create_app(settings)) as client:
+    async with open_client(create_app(settings, REGISTRY)) as client:
         return await client.post("/v1/answer", json=body)
 
 
@@ -122,7 +123,7 @@ async def test_a_failure_is_a_problem(provided: Settings, provider: FaultyProvid
         "401": (502, "model_failed"),
         "refusal": (422, "refused"),
     }
-    async with open_client(create_app(settings)) as client:
+    async with open_client(create_app(settings, REGISTRY)) as client:
         for step, problem in expected.items():
             provider.always(step)
             for stream in (False, True):
@@ -149,7 +150,7 @@ async def test_no_answer_in_time_is_a_problem(
 async def test_the_budget_refuses_politely(provided: Settings, provider: FaultyProvider) -> None:
     """The first question uses it up; the second is told when to come back, and costs nothing."""
     settings = provided.model_copy(update={"daily_tokens": 1})
-    async with open_client(create_app(settings)) as client:
+    async with open_client(create_app(settings, REGISTRY)) as client:
         assert 200 == (await client.post("/v1/answer", json=QUESTION)).status_code
         response = await client.post("/v1/answer", json=QUESTION)
     assert (503, "budget_exceeded") == (response.status_code, response.json()["code"])
@@ -172,7 +173,7 @@ async def test_a_kept_answer_is_not_asked_for_again(
     """The log says that it was kept."""
     settings = provided.model_copy(update={"enable_caching": True})
     with capture_logs() as logs:
-        async with open_client(create_app(settings)) as client:
+        async with open_client(create_app(settings, REGISTRY)) as client:
             for _ in range(2):
                 assert 200 == (await client.post("/v1/answer", json=QUESTION)).status_code
     assert 1 == len(provider.requests)
@@ -199,7 +200,7 @@ async def test_no_failure_tells_the_key_or_the_content(
     )
     await asyncio.to_thread(configure_logging, settings)
     told, replies = "", ""
-    async with open_client(create_app(settings)) as client:
+    async with open_client(create_app(settings, REGISTRY)) as client:
         for step in ("ok", "401", "400", "429", "500", "drop", "malformed", "cut_after=2"):
             provider.always(step)
             for stream in (False, True):

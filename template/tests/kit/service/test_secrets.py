@@ -12,8 +12,8 @@ import pytest
 import structlog
 
 from app import exceptions
-from app.config.settings import Settings
 from fixtures.asgi import open_client
+from fixtures.configuration import WholeSettings
 from fixtures.models import FakeChatModel
 from fixtures.services import Fakes
 from gwkit.errors import AppError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import httpx2
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+    from app.config.settings import Settings
     from fixtures.command_line import CommandLine
 
 
@@ -45,7 +46,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 def planted_names() -> Iterator[tuple[str, bool]]:
     """Yield the settings that hold secrets, and whether one is a mapping."""
-    for name, field in Settings.model_fields.items():
+    for name, field in WholeSettings.model_fields.items():
         kind = str(field.annotation)
         if "Secret" in kind:
             yield name, "dict" in kind
@@ -58,7 +59,7 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> frozenset[str]:
     for name, mapping in planted_names():
         canary = f"canary-of-{name}-4711"
         value = json.dumps({"reader": canary}) if mapping else canary
-        monkeypatch.setenv(variable_name(Settings, name), value)
+        monkeypatch.setenv(variable_name(WholeSettings, name), value)
         found.add(canary)
     return frozenset(found)
 
@@ -69,7 +70,7 @@ def settings(canaries: frozenset[str], tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("APP_INDEX_PATH", str(tmp_path / "index.sqlite"))
     monkeypatch.setenv("APP_LOG_FILE", str(tmp_path / "service.log"))
     monkeypatch.setenv("APP_LOG_LEVEL", "DEBUG")
-    settings = load_settings(Settings)
+    settings = load_settings(WholeSettings)
     assert canaries == secret_values(settings)
     return settings
 

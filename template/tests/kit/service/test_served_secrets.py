@@ -13,6 +13,7 @@ from pydantic import Field, SecretBytes, SecretStr
 
 from app.config.settings import Settings
 from fixtures.canary import Canaries, exposed, plant
+from fixtures.configuration import WholeSettings
 from fixtures.serving import serving
 from gwkit.errors import ConfigError
 from gwkit.settings.reader import load_settings
@@ -84,7 +85,7 @@ def test_a_secret_of_the_wrong_form_is_not_told(
     monkeypatch.setenv("APP_API_KEYS", canaries.secrets["api_keys"])
     monkeypatch.setenv("APP_APIKEYS", json.dumps({"x": canaries.secrets["api_keys"]}))
     with pytest.raises(ConfigError) as caught:
-        load_settings(Settings)
+        load_settings(WholeSettings)
 
     assert "APP_API_KEYS" in str(caught.value)
     first = str(caught.value).splitlines()[-1]

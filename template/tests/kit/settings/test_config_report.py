@@ -9,6 +9,7 @@ import pytest
 from pydantic import AfterValidator, Field, SecretStr
 
 from app.config.settings import Settings
+from fixtures.configuration import WholeSettings
 from gwkit.errors import ConfigError
 from gwkit.settings.reader import load_settings
 
@@ -43,7 +44,7 @@ class RequiredSettings(Settings):
 
 
 def problems(
-    *, env_file: Path | None = Path(".env"), settings_type: type[Settings] = Settings
+    *, env_file: Path | None = Path(".env"), settings_type: type[Settings] = WholeSettings
 ) -> tuple[str, ...]:
     """Return the report of settings that cannot be loaded."""
     with pytest.raises(ConfigError) as caught:
@@ -58,8 +59,8 @@ def write(*lines: str) -> None:
 
 def test_nothing_set_means_the_defaults() -> None:
     """Neither a file nor a variable is needed."""
-    assert Settings() == load_settings(Settings)
-    assert set() == load_settings(Settings).model_fields_set
+    assert WholeSettings() == load_settings(WholeSettings)
+    assert set() == load_settings(WholeSettings).model_fields_set
 
 
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +68,7 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
     write("APP_PORT=1111", "APP_TOP_K=11", "APP_HOST=::1", "APP_LOG_FILE=")
     monkeypatch.setenv("APP_PORT", "2222")
     monkeypatch.setenv("APP_HOST", "")
-    settings = load_settings(Settings)
+    settings = load_settings(WholeSettings)
     assert (2222, 11, "::1", None) == (
         settings.port,
         settings.top_k,
@@ -80,14 +81,14 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
 def test_no_file_is_read_where_none_is_wanted() -> None:
     """`env_file=None` leaves `.env` alone."""
     write("APP_PORT=1111")
-    assert 8000 == load_settings(Settings, env_file=None).port
+    assert 8000 == load_settings(WholeSettings, env_file=None).port
 
 
 @pytest.mark.parametrize("name", ["app_port", "App_Port", "APP_PORT"])
 def test_names_count_in_any_case(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Capitals are a habit, not a rule."""
     monkeypatch.setenv(name, "1234")
-    assert 1234 == load_settings(Settings).port
+    assert 1234 == load_settings(WholeSettings).port
 
 
 def test_of_two_spellings_the_one_in_capitals_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_of_two_spellings_the_one_in_capitals_counts(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("APP_PORT", "1")
     monkeypatch.setenv("app_port", "2")
     monkeypatch.setenv("App_Port", "3")
-    assert 1 == load_settings(Settings).port
+    assert 1 == load_settings(WholeSettings).port
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
     """Vendors' keys may stand in the file; what does not start with `APP_` is not ours."""
     write(f"OTHER_API_KEY={CANARY}", "DATABASE_URL=x", "APPLE=1", "PORT=1")
     monkeypatch.setenv("APPDATA", "x")
-    assert Settings() == load_settings(Settings)
+    assert WholeSettings() == load_settings(WholeSettings)
 
 
 def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +268,7 @@ def test_values_are_shown_short_and_on_one_line(monkeypatch: pytest.MonkeyPatch)
 def test_usual_forms_of_the_file_are_read(text: str) -> None:
     """Byte order mark, `export`, quotes, comments, references, and the last of several."""
     Path(".env").write_bytes(text.encode())
-    assert 1234 == load_settings(Settings).port
+    assert 1234 == load_settings(WholeSettings).port
 
 
 @pytest.mark.parametrize("line", ["APP_PORT", "APP_PORT: 1", "hello world", "APP PORT=1", "=1"])

@@ -19,7 +19,7 @@ from blockbuster import BlockingError
 from pytest_socket import SocketConnectBlockedError
 
 import app
-from app.config.settings import Settings
+from fixtures.configuration import WholeSettings
 from fixtures.guards import _no_outer_configuration
 from gwkit.logging import setup as app_logging
 
@@ -113,7 +113,7 @@ def test_no_setting_comes_from_outside(make_settings: MakeSettings, tmp_path: Pa
     """No variable, no `.env` and no index of the developer's has a part in a test."""
     assert not [name for name in os.environ if name.startswith("APP_")]
     assert tmp_path == Path.cwd()
-    assert Settings(index_path=tmp_path / "index.sqlite") == make_settings()
+    assert WholeSettings(index_path=tmp_path / "index.sqlite") == make_settings()
 
 
 def test_who_asks_for_no_folder_has_an_empty_one(request: pytest.FixtureRequest) -> None:

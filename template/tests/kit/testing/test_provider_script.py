@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.wiring import _CHAT_MODELS, _EMBEDDERS
+from fixtures.configuration import REGISTRY
 from fixtures.provider.__main__ import _introduction, main
 from fixtures.provider.script import FAULTS, OK, Step
 from fixtures.provider.writing import instance_of, reply_to, vectors_of
@@ -102,11 +102,15 @@ def test_a_wrong_argument_is_told(
 def test_the_introduction_names_what_the_service_has(provider: FaultyProvider) -> None:
     """Its vendors' variables and no others, and a model that it knows."""
     text = "\n".join(_introduction(provider, ["500"]))
-    known = {name.partition(":")[0] for name in (*_CHAT_MODELS, *_EMBEDDERS)}
+    known = {
+        name.partition(":")[0] for name in (*REGISTRY.chat_models.parts, *REGISTRY.embedders.parts)
+    }
     for vendor in ("anthropic", "openai"):
         assert (f"{vendor.upper()}_BASE_URL=" in text) == (vendor in known)
-    assert ("APP_DEFAULT_MODEL=" in text) == any(name.endswith(":*") for name in _CHAT_MODELS)
-    assert ("APP_EMBEDDING_MODEL=" in text) == ("openai:*" in _EMBEDDERS)
+    assert ("APP_DEFAULT_MODEL=" in text) == any(
+        name.endswith(":*") for name in REGISTRY.chat_models.parts
+    )
+    assert ("APP_EMBEDDING_MODEL=" in text) == ("openai:*" in REGISTRY.embedders.parts)
     assert "It does, once: 500" in text
 
 

@@ -17,6 +17,7 @@ from gwkit.errors import ProviderError, RefusalError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
     from fixtures.provider.conformance import OpenChatModel
@@ -61,6 +62,21 @@ def test_the_limit_of_tokens_has_the_vendor_s_newer_name_there() -> None:
     for url, name in ((None, "max_completion_tokens"), ("http://127.0.0.1:1", "max_tokens")):
         session = Session("openai:x", key=None, base_url=url, timeout_seconds=5)
         assert 99 == dict(OpenAIChatModel("x", session)._parameters(REQUEST))[name]
+
+
+def test_a_command_says_that_an_answer_was_cut_off(
+    provider: FaultyProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    ingested: CommandLine,
+) -> None:
+    """A person is told beside the answer, a program in it."""
+    monkeypatch.setenv("APP_DEFAULT_MODEL", "openai:some-model")
+    monkeypatch.setenv("OPENAI_BASE_URL", provider.openai_url)
+    provider.always("truncated")
+    question = "How long is parental leave?"
+    assert "The answer was cut off" in ingested("ask", question).err
+    document = ingested("ask", question, "--json").document
+    assert ("length", True) == (document["finish_reason"], document["found"])
 
 
 async def test_a_service_answers_with_it(

@@ -12,8 +12,9 @@ from app.options.openai.session import Session
 from app.options.openai_embeddings.embeddings import OpenAIEmbedder
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS
+from fixtures.provider import Step
 from fixtures.provider.conformance import SECRET, EmbedderConformance
-from gwkit.errors import InvalidResponseError
+from gwkit.errors import InvalidResponseError, ProviderError
 from gwkit.index.ports import SearchMode
 
 if TYPE_CHECKING:
@@ -94,3 +95,31 @@ async def test_what_is_no_base64_is_refused(provider: FaultyProvider) -> None:
     async with TestOpenAIEmbeddings().make(provider) as embedder:
         with pytest.raises(InvalidResponseError):
             await embedder.embed_query("one")
+
+
+async def test_a_server_that_refuses_base64_sends_numbers(provider: FaultyProvider) -> None:
+    """It is asked once, and gives the same vectors."""
+    async with TestOpenAIEmbeddings().make(provider) as embedder:
+        expected = await embedder.embed_query("one")
+        provider.follow(Step(400, raw='{"error": {"message": "encoding_format must be float"}}'))
+        vectors = [await embedder.embed_query("one") for _ in range(2)]
+    assert all(np.allclose(expected, vector) for vector in vectors)
+    formats = [each.body["encoding_format"] for each in provider.requests]
+    assert ["base64", "base64", "float", "float"] == formats
+
+
+async def test_an_error_within_a_reply_is_one(provider: FaultyProvider) -> None:
+    """Although the status was 200; the operator is told what the server says."""
+    provider.follow(Step(raw='{"error": {"message": "the words", "code": 503}}'))
+    async with TestOpenAIEmbeddings().make(provider) as embedder:
+        with pytest.raises(ProviderError, match="503: the words"):
+            await embedder.embed_query("one")
+
+
+@pytest.mark.parametrize("usage", ["null", "{}", "[]", '{"prompt_tokens": null}'])
+async def test_usage_that_is_not_told_does_no_harm(provider: FaultyProvider, usage: str) -> None:
+    """The vectors are of use without it."""
+    vector = f'{{"index": 0, "embedding": {[0.5] * 256}}}'
+    provider.follow(Step(raw=f'{{"data": [{vector}], "usage": {usage}}}'))
+    async with TestOpenAIEmbeddings().make(provider) as embedder:
+        assert 256 == len(await embedder.embed_query("one"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.options.providers.guards import Guards
+from app.options.providers.guards import ResilientGuards
 from fixtures.models import FakeChatModel
 from gwkit.errors import BudgetExceededError, ConfigError, ProviderError
 from gwkit.models.messages import ChatRequest, Message, Usage
@@ -36,7 +36,7 @@ def paid_path(tmp_path: Path) -> Path:
 
 async def test_offline_models_need_nothing(make_settings: MakeSettings, paid_path: Path) -> None:
     """No file is made, and a failure is not tried again."""
-    async with Guards.open(make_settings(paid_path=paid_path), Metrics()) as guards:
+    async with ResilientGuards.open(make_settings(paid_path=paid_path), Metrics()) as guards:
         model = guards.chat_model([ExtractiveChatModel()])
         assert None is guards.window_tokens([ExtractiveChatModel()])
         assert "offline:extractive" == (await model.complete(REQUEST)).model
@@ -54,12 +54,12 @@ async def test_the_parts_work_together(make_settings: MakeSettings, paid_path: P
     )
     metrics = Metrics()
     one, two = FakeChatModel(SERVER, name=MODEL), FakeChatModel("yes", name=OTHER)
-    async with Guards.open(settings, metrics) as guards:
+    async with ResilientGuards.open(settings, metrics) as guards:
         model = guards.chat_model([one, two])
         assert OTHER == (await model.complete(REQUEST)).model
         with pytest.raises(BudgetExceededError):
             await model.complete(REQUEST)
-    async with Guards.open(settings, metrics) as guards:
+    async with ResilientGuards.open(settings, metrics) as guards:
         with pytest.raises(BudgetExceededError):
             await guards.chat_model([one, two]).complete(REQUEST)
     text = metrics.exposition().decode()
@@ -73,7 +73,7 @@ async def test_the_smallest_window_counts(make_settings: MakeSettings) -> None:
     names = (MODEL, OTHER, UNKNOWN)
     settings = make_settings(default_model=MODEL, fallback_models=names[1:])
     models = [FakeChatModel(name=name) for name in names]
-    async with Guards.open(settings, Metrics()) as guards:
+    async with ResilientGuards.open(settings, Metrics()) as guards:
         one, two = (PriceList(name).window_tokens for name in names[:2])
         assert one is not None
         assert two is not None
@@ -85,7 +85,7 @@ async def test_the_smallest_window_counts(make_settings: MakeSettings) -> None:
 async def test_an_unknown_price_is_null(make_settings: MakeSettings) -> None:
     """It works, and costs nobody knows what."""
     settings = make_settings(default_model=UNKNOWN)
-    async with Guards.open(settings, Metrics()) as guards:
+    async with ResilientGuards.open(settings, Metrics()) as guards:
         assert None is guards.charge(UNKNOWN)(Usage(prompt_tokens=9, completion_tokens=9))
 
 
@@ -93,5 +93,5 @@ async def test_a_ceiling_of_cost_needs_prices(make_settings: MakeSettings) -> No
     """A model that could spend without being counted is refused at start."""
     settings = make_settings(default_model=MODEL, fallback_models=(UNKNOWN,), daily_cost_usd=5.0)
     with pytest.raises(ConfigError, match=f"price of {UNKNOWN} is not known"):
-        async with Guards.open(settings, Metrics()):
+        async with ResilientGuards.open(settings, Metrics()):
             pytest.fail("it was opened")

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 _SCRIPT = """
 import asyncio, sys
-from app.config.settings import Settings
-from app.wiring import create_app, open_services
+from app.wiring import build_registry, create_app, open_services, settings_type
 async def main():
-    settings = Settings(index_path=sys.argv[1] + "/i.sqlite")
+    settings = settings_type(build_registry())(index_path=sys.argv[1] + "/i.sqlite")
     create_app(settings)
     async with open_services(settings):
         print(sorted({"anthropic", "openai"} & sys.modules.keys()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from pydantic import ValidationError
 
-from app.config.settings import Settings
+from fixtures.configuration import WholeSettings
 from gwkit.errors import ConfigError
 from gwkit.settings.reader import load_settings
 
@@ -18,7 +18,7 @@ CANARY: Final = "sk-canary-4711"
 
 _SUFFIX: Final = "_api_key"
 PROVIDERS: Final = [
-    name.removesuffix(_SUFFIX) for name in Settings.model_fields if name.endswith(_SUFFIX)
+    name.removesuffix(_SUFFIX) for name in WholeSettings.model_fields if name.endswith(_SUFFIX)
 ]
 
 
@@ -72,7 +72,7 @@ def test_a_missing_key_is_in_the_one_report(monkeypatch: pytest.MonkeyPatch, pro
     monkeypatch.setenv("APP_DEFAULT_MODEL", f"{provider}:some-model")
     monkeypatch.setenv("APP_PORT", "many")
     with pytest.raises(ConfigError) as caught:
-        load_settings(Settings)
+        load_settings(WholeSettings)
     named = [each.split(":")[0] for each in caught.value.problems]
     assert ["APP_PORT", f"{provider.upper()}_API_KEY"] == named
 
@@ -80,7 +80,7 @@ def test_a_missing_key_is_in_the_one_report(monkeypatch: pytest.MonkeyPatch, pro
 def test_the_key_has_its_usual_name(monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
     """And stands in no rendition of the settings."""
     monkeypatch.setenv(f"{provider.upper()}_API_KEY", CANARY)
-    settings = load_settings(Settings)
+    settings = load_settings(WholeSettings)
     assert CANARY == getattr(settings, f"{provider}_api_key").get_secret_value()
     assert CANARY not in f"{settings!r} {settings.model_dump_json()}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.ingestion.loaders.registry import LoaderRegistry
+from app.ingestion.loaders.registry import LoaderPart, LoaderRegistry
 from gwkit.parsing.ports import DocumentLoader, Loaded, Loader
 
-__all__ = ["DocumentLoader", "Loaded", "Loader", "LoaderRegistry"]
+__all__ = ["DocumentLoader", "Loaded", "Loader", "LoaderPart", "LoaderRegistry"]

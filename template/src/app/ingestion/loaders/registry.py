@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from app.exceptions import IngestError, UnsupportedTypeError
 from app.ingestion.cleaning import clean
@@ -15,7 +16,21 @@ from gwkit.parsing.ports import Loaded, Loader
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LoaderRegistry"]
+__all__ = ["LoaderPart", "LoaderRegistry"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderPart:
+    """A loader for the documents of one suffix.
+
+    `isolated` has it run in the parser processes, with limits of time and memory, as suits a parser
+    that hostile bytes could harm. `load` then has to be a function of a module, which is imported
+    there without settings and keys.
+    """
+
+    load: Loader
+    isolated: bool = False
+
 
 _MODULES = {
     ".docx": "word",
@@ -23,6 +38,7 @@ _MODULES = {
     ".html": "webpage",
     ".markdown": "markdown",
     ".md": "markdown",
+    ".mdx": "markdown",
     ".pdf": "pdf",
     ".rst": "plaintext",
     ".text": "plaintext",
@@ -42,8 +58,22 @@ class LoaderRegistry:
         extensions: further loaders by suffix, such as `.csv`; one of these goes before a built-in.
     """
 
-    def __init__(self, extensions: Mapping[str, Loader] | None = None) -> None:
+    def __init__(self, extensions: Mapping[str, LoaderPart] | None = None) -> None:
         self._extensions = {key.lower(): value for key, value in (extensions or {}).items()}
+
+    @classmethod
+    def imported(cls, extensions: Mapping[str, str]) -> Self:
+        """Return the loaders of a parser process, from the names that `isolated` returned."""
+        return cls({suffix: LoaderPart(_import(name)) for suffix, name in extensions.items()})
+
+    @property
+    def isolated(self) -> dict[str, str]:
+        """The extensions' loaders that parser processes need, as `module:name`, by suffix."""
+        return {
+            suffix: f"{part.load.__module__}:{getattr(part.load, '__qualname__', '')}"
+            for suffix, part in self._extensions.items()
+            if part.isolated
+        }
 
     @property
     def suffixes(self) -> frozenset[str]:
@@ -53,10 +83,12 @@ class LoaderRegistry:
     def is_risky(self, document: str, size: int) -> bool:
         """Say whether some document of this type and size, in bytes, could take very long.
 
-        Always false for the loaders of extensions: those are the team's own code.
+        An extension's loader says so itself.
         """
         suffix = PurePosixPath(document).suffix.lower()
-        if suffix in self._extensions or suffix not in _MODULES:
+        if (part := self._extensions.get(suffix)) is not None:
+            return part.isolated
+        if suffix not in _MODULES:
             return False
         return size > _RISKY[_MODULES[suffix]]
 
@@ -82,7 +114,7 @@ class LoaderRegistry:
     def _find(self, document: str) -> Loader:
         suffix = PurePosixPath(document).suffix.lower()
         if suffix in self._extensions:
-            return self._extensions[suffix]
+            return self._extensions[suffix].load
         if suffix in _MODULES:
             module = importlib.import_module(f"app.ingestion.loaders.{_MODULES[suffix]}")
             loader: Loader = module.load
@@ -93,6 +125,12 @@ class LoaderRegistry:
 
 _REASON_LIMIT = 500
 """Characters of a parser's message that are kept."""
+
+
+def _import(name: str) -> Loader:
+    module, _, function = name.partition(":")
+    loader: Loader = getattr(importlib.import_module(module), function)
+    return loader
 
 
 def _finished(document: str, loaded: Loaded) -> Loaded:

@@ -16,10 +16,13 @@ __all__ = ["is_unseen"]
 
 # fmt: off
 _UNSEEN = frozenset({
-    "audio", "button", "canvas", "datalist", "embed", "head", "iframe", "nav", "noscript", "object",
-    "script", "select", "style", "svg", "template", "textarea", "video",
+    "audio", "canvas", "datalist", "embed", "head", "iframe", "nav", "noscript", "object",
+    "rp", "rt", "script", "select", "style", "svg", "template", "textarea", "video",
 })
 # fmt: on
+_TITLES = ("h1", "h2", "h3", "h4", "h5", "h6")
+_TITLED = (*_TITLES, "dt", "legend", "summary", "th")
+_MARGINS = ("footer", "header")
 _ZERO = r"(?:0+(?:\.0*)?|\.0+)(?:px|r?em|pt|%)?"
 _CUT = re.compile(
     rf"(?=.*(?:^|;)\s*overflow\s*:\s*(?:hidden|clip)).*(?:^|;)\s*(?:max-)?(?:width|height)\s*:"
@@ -28,12 +31,16 @@ _CUT = re.compile(
 )
 _HIDES = re.compile(
     r"(?:^|;)\s*(?:"
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|content-visibility\s*:\s*hidden"
-    rf"|(?:font-size|opacity)\s*:\s*{_ZERO}|font-size\s*:\s*(?:0?\.\d+|1)px|color\s*:\s*transparent"
+    r"display\s*:\s*none|visibility\s*:\s*collapse|content-visibility\s*:\s*hidden"
+    rf"|font-size\s*:\s*{_ZERO}|font-size\s*:\s*(?:0?\.\d+|1)px|color\s*:\s*transparent"
     # Moved out of the page, or cut away.
     r"|(?:left|right|top|bottom|margin(?:-left|-top)?)\s*:\s*-\d{4,}\w*|text-indent\s*:\s*-\d{3,}\w*"
     r"|clip\s*:\s*rect\((?:0|0px|1px|[\s,])+\)|clip-path\s*:\s*inset\((?:50|100)%\)"
     r")\s*(?:!\s*important\s*)?(?:;|$)",
+    re.IGNORECASE,
+)
+_FADES = re.compile(
+    rf"(?:^|;)\s*(?:opacity\s*:\s*{_ZERO}|visibility\s*:\s*hidden)\s*(?:!\s*important\s*)?(?:;|$)",
     re.IGNORECASE,
 )
 _COLOUR = re.compile(
@@ -42,17 +49,32 @@ _COLOUR = re.compile(
 _WHITE = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)"})
 
 
-def is_unseen(element: _Element) -> bool:
-    """Say whether an element shows nothing, by its kind, its attributes or its own style."""
+def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
+    """Say whether an element shows nothing, by its kind, its attributes or its own style.
+
+    With `fades_in`, opacity, visibility and `aria-hidden` count for nothing: a script changes them.
+    """
     style = element.get("style") or ""
     return (
         element.tag in _UNSEEN
+        or (element.tag == "button" and _is_control(element))
         or element.get("hidden") is not None
-        or element.get("aria-hidden") == "true"
         or _HIDES.search(style) is not None
         or _CUT.match(style) is not None
         or ("color" in style.lower() and _blends(element, style))
+        or (not fades_in and (element.get("aria-hidden") == "true" or bool(_FADES.search(style))))
     )
+
+
+def _is_control(button: _Element) -> bool:
+    """Say whether a button is no heading: those of an accordion are, and open what they name."""
+    if next(button.iterancestors(*_TITLED), None) is not None:
+        return False
+    if next(button.iter(*_TITLES), None) is not None:
+        return False
+    opens = button.get("aria-expanded") or button.get("aria-controls")
+    is_panel = opens or "accordion" in (button.get("class") or "").lower()
+    return not is_panel or next(button.iterancestors(*_MARGINS), None) is not None
 
 
 def _blends(element: _Element, style: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict
 
 import anthropic
@@ -10,10 +10,12 @@ import httpx2
 
 from app.exceptions import InvalidResponseError, ProviderError, RefusalError
 from app.options.anthropic.settings import VENDOR_URL
-from app.options.anthropic.wire import STATUSES, Change, Event, Piece, Reply, Start, Usage
+from app.options.anthropic.wire import Event, Reply
+from app.options.providers.streams import read_events
+from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
 from gwkit.models.replies import estimated_usage, parse_reply
-from gwkit.resilience.failures import broken, failed, too_late, too_long
+from gwkit.resilience.failures import broken, failed, message_of, status_of, too_late, too_long
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from app.exceptions import LLMError
+    from app.options.anthropic.wire import Usage
     from gwkit.models.messages import ChatReply, ChatRequest, Message
+    from gwkit.models.replies import RawReply
 
 __all__ = ["AnthropicChatModel"]
 
 _CONNECT_SECONDS: Final = 5.0
 _HOTTEST: Final = 1.0
+_CUT_OFF: Final = frozenset({"max_tokens", "model_context_window_exceeded"})
 _PROMISED: Final = "what its API promises"
 
 
@@ -56,6 +61,7 @@ class AnthropicChatModel:
         self, model: str, *, key: SecretStr | None, base_url: str | None, timeout_seconds: float
     ) -> None:
         self._model = model
+        self._key = key
         self._client = anthropic.AsyncAnthropic(
             # The SDK would look for one elsewhere; servers that need none ignore it.
             api_key=key.get_secret_value() if key else "none",
@@ -90,9 +96,9 @@ class AnthropicChatModel:
             messages = self._client.messages.with_raw_response
             response = await messages.create(**self._parameters(request))
             reply = Reply.model_validate_json(response.http_response.content)
-        self._refuse(reply.stop_reason)
-        text = "".join(block.text or "" for block in reply.content if block.type == "text")
-        return self._reply(request, text, reply.usage)
+        if reply.error:
+            raise self._failure(reply.error, request)
+        return self._reply(request, reply.content, reply.stop_reason, reply.usage)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the reply in pieces, and at last the whole of it.
@@ -101,33 +107,33 @@ class AnthropicChatModel:
             InvalidResponseError: the stream ends without its end.
             LLMError: as in `complete`, also after the first piece.
         """
-        text, ended = "", False
+        messages = self._client.messages.with_streaming_response
+        text, stop_reason, ended = "", None, False
+        shown = Thoughts(held=False)
         told: list[Usage | None] = []
         with self._mapped(request):
-            async with await self._client.messages.create(
-                **self._parameters(request), stream=True
-            ) as events:
-                async for each in events:
-                    match Event.model_validate(each, from_attributes=True).type:
-                        case "content_block_delta":
-                            delta = Piece.model_validate(each, from_attributes=True).delta
-                            if delta.type == "text_delta" and delta.text:
-                                text += delta.text
-                                yield Delta(text=delta.text)
-                        case "message_start":
-                            start = Start.model_validate(each, from_attributes=True)
-                            told.append(start.message.usage)
-                        case "message_delta":
-                            change = Change.model_validate(each, from_attributes=True)
-                            told.append(change.usage)
-                            self._refuse(change.delta.stop_reason)
-                        case "message_stop":
-                            ended = True
-                        case _:
-                            pass
-        if not ended:
-            raise InvalidResponseError(response=text, expected="a stream that comes to its end")
-        yield self._reply(request, text, *told)
+            async with (
+                messages.create(**self._parameters(request), stream=True) as response,
+                aclosing(read_events(response.http_response)) as events,
+            ):
+                async for data in events:
+                    piece = ""
+                    if data:
+                        event = Event.model_validate_json(data)
+                        if event.error:
+                            raise self._failure(event.error, request)
+                        told += [event.message.usage if event.message else None, event.usage]
+                        stop_reason = (event.delta and event.delta.stop_reason) or stop_reason
+                        ended = ended or event.type == "message_stop"
+                        piece = event.text
+                        text += piece
+                    yield Delta(text=shown.feed(piece))
+        if not (ended or stop_reason):
+            raise InvalidResponseError(response=text, expected="a stream with an end")
+        reply = self._reply(request, text, stop_reason, *told)
+        if rest := shown.finish():
+            yield Delta(text=rest)
+        yield reply
 
     def _parameters(self, request: ChatRequest) -> _Parameters:
         parameters: _Parameters = {
@@ -148,46 +154,62 @@ class AnthropicChatModel:
             parameters["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return parameters
 
-    def _refuse(self, stop_reason: str | None) -> None:
+    def _reply(
+        self, request: ChatRequest, text: str, stop_reason: str | None, *told: Usage | None
+    ) -> ChatReply:
         if stop_reason == "refusal":
             raise RefusalError(self.name, "the model refused")
-
-    def _reply(self, request: ChatRequest, text: str, *told: Usage | None) -> ChatReply:
         usage = estimated_usage(request, text)
         for each in told:
             if each is not None:
                 usage = each.added_to(usage)
-        return parse_reply({"text": text, "model": self.name, "usage": usage}, request)
+        thoughts = Thoughts(held=True)
+        text = thoughts.feed(text) + thoughts.finish()
+        raw: RawReply = {"text": text, "model": self.name, "usage": usage}
+        if stop_reason in _CUT_OFF:
+            raw["finish_reason"] = "length"
+        return parse_reply(raw, request)
 
     @contextmanager
     def _mapped(self, request: ChatRequest) -> Iterator[None]:
         try:
             yield
-        # Of a stream that has begun the SDK lets its HTTP client's errors through.
+        except anthropic.APIStatusError as exc:
+            error = self._failure(exc.body or exc.response.text, request, exc.response)
+            # The cause would go to the log with all that the server said, also of the key.
+            raise error from None
+        # Of a stream that has begun the HTTP client's errors come through.
         except (anthropic.AnthropicError, httpx2.TransportError, ValueError) as exc:
-            raise self._error(exc, request) from exc
+            raise self._error(exc) from exc
 
-    def _error(self, exc: Exception, request: ChatRequest) -> LLMError:
+    def _error(self, exc: Exception) -> LLMError:
         """Return the service's error for one of the SDK's."""
         match exc:
             case anthropic.APITimeoutError() | httpx2.TimeoutException():
                 return too_late(self.name)
             case anthropic.APIConnectionError() | httpx2.TransportError():
                 return broken(self.name)
-            case anthropic.APIStatusError():
-                return self._failure(exc, request)
             case anthropic.AnthropicError():
                 return ProviderError(f"{self.name} could not be asked: {type(exc).__name__}")
             case _:
                 # The SDK lets its JSON parser's error through; Pydantic's is a ValueError, too.
                 return InvalidResponseError(response=str(exc), expected=_PROMISED)
 
-    def _failure(self, exc: anthropic.APIStatusError, request: ChatRequest) -> LLMError:
-        message = exc.api_message or exc.message
-        if limit := too_long(message, (each.content for each in request.messages)):
+    def _failure(
+        self, error: object, request: ChatRequest, response: httpx2.Response | None = None
+    ) -> LLMError:
+        """Return the service's error for one that a server reports, here or within a reply."""
+        if limit := too_long(f"{error}", (each.content for each in request.messages)):
             return limit
-        status = exc.status_code if exc.response.is_error else STATUSES.get(exc.type or "", 500)
-        return failed(self.name, status, exc.response.headers, message, key="ANTHROPIC_API_KEY")
+        return failed(
+            self.name,
+            response.status_code if response else status_of(error),
+            response.headers if response else {},
+            message_of(error),
+            key="ANTHROPIC_API_KEY",
+            secret=self._key,
+            path=response.url.path if response else "",
+        )
 
 
 def _turn(message: Message) -> MessageParam:

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated
 
-from gwkit.models.replies import WireModel
+from gwkit.models.replies import Lenient, Text, Tokens, WireModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gwkit.models.replies import RawUsage
 
-__all__ = ["STATUSES", "Change", "Event", "Piece", "Reply", "Start", "Usage"]
-
-STATUSES: Final[Mapping[str, int]] = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-"""The statuses of errors that come as an event of a stream, which itself began with 200."""
+__all__ = ["Event", "Reply", "Usage"]
 
 
 class Usage(WireModel):
     """Tokens; what was written to the vendor's cache or read from it belongs to the prompt."""
 
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Tokens = None
+    cache_creation_input_tokens: Tokens = None
+    cache_read_input_tokens: Tokens = None
+    output_tokens: Tokens = None
 
     def added_to(self, usage: RawUsage) -> RawUsage:
         """Return a usage with what is told here; a stream tells the parts one after the other."""
@@ -46,52 +31,35 @@ class Usage(WireModel):
         return {"prompt_tokens": prompt, "completion_tokens": completion}
 
 
-class _Block(WireModel):
-    type: str
-    text: str | None = None
-
-
 class Reply(WireModel):
-    """A message."""
+    """A message, or an error; its content is the text of the blocks: thoughts have none."""
 
-    content: list[_Block]
+    content: Text = ""
     stop_reason: str | None = None
-    usage: Usage | None = None
+    usage: Annotated[Usage | None, Lenient] = None
+    error: object = None
 
 
-class Event(WireModel):
-    """An event of a stream; `type` says which of the classes below it is."""
-
-    type: str
-
-
-class _Text(WireModel):
-    type: str
-    text: str = ""
-
-
-class Piece(WireModel):
-    """A `content_block_delta`."""
-
-    delta: _Text
+class _Delta(WireModel):
+    text: Text = ""
+    stop_reason: str | None = None
 
 
 class _Message(WireModel):
-    usage: Usage | None = None
+    usage: Annotated[Usage | None, Lenient] = None
 
 
-class Start(WireModel):
-    """A `message_start`."""
+class Event(WireModel):
+    """An event of a stream, of any type."""
 
-    message: _Message
+    type: str
+    content_block: Text = ""
+    delta: _Delta | None = None
+    message: _Message | None = None
+    usage: Annotated[Usage | None, Lenient] = None
+    error: object = None
 
-
-class _Stop(WireModel):
-    stop_reason: str | None = None
-
-
-class Change(WireModel):
-    """A `message_delta`."""
-
-    delta: _Stop
-    usage: Usage | None = None
+    @property
+    def text(self) -> str:
+        """The text that it adds to the reply."""
+        return self.content_block + (self.delta.text if self.delta else "")

@@ -1,5 +1,17 @@
-"""OpenAI, and every server that speaks its protocol: vLLM, Ollama, TEI, a gateway."""
+"""What chat models and embeddings share of OpenAI, and of every server that speaks its protocol."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from app.options.openai.settings import OpenAISettings
+
+if TYPE_CHECKING:
+    from app.registry import Registry
+
+__all__ = ["register"]
+
+
+def register(registry: Registry) -> None:
+    """Add the key and the address."""
+    registry.settings.add("openai", OpenAISettings)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
 
-from app.options.providers.keys import Url, key_problems
+from app.config.groups import SettingsGroup
+from app.options.providers.keys import Url, key_problems, named_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+
+    from app.config.settings import Settings
 
 __all__ = ["VENDOR_URL", "OpenAISettings"]
 
 VENDOR_URL: Final = "https://api.openai.com/v1"
 
 
-class OpenAISettings(BaseSettings):
+class OpenAISettings(SettingsGroup):
     """OpenAI."""
 
     openai_api_key: SecretStr | None = Field(
@@ -34,7 +36,7 @@ class OpenAISettings(BaseSettings):
         examples=["http://127.0.0.1:11434/v1"],
     )
 
-    def openai_problems(self, models: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield what is wrong with the key for these models, each with the variable naming it."""
+    def problems(self, settings: Settings) -> Iterator[str]:
+        """Yield what is wrong with the key for the models that are named."""
         url = self.openai_base_url or VENDOR_URL
-        return key_problems("openai", self.openai_api_key, url, models)
+        return key_problems("openai", self.openai_api_key, url, named_models(settings))

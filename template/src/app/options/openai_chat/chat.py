@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NotRequired, Self, TypedDict
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING, Annotated, Final, NotRequired, Self, TypedDict
 
-from pydantic import BaseModel, Field
+from openai import omit
+from pydantic import AliasChoices, BaseModel, Field
 
 from app.exceptions import InvalidResponseError, RefusalError
+from app.options.providers.streams import read_events
+from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
-from gwkit.models.replies import WireModel, estimated_usage, parse_reply
+from gwkit.models.replies import Lenient, Text, Tokens, WireModel, estimated_usage, parse_reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -18,51 +22,40 @@ if TYPE_CHECKING:
 
     from app.options.openai.session import Session
     from gwkit.models.messages import ChatReply, ChatRequest, Message
-    from gwkit.models.replies import RawUsage
+    from gwkit.models.replies import RawReply, RawUsage
 
 __all__ = ["OpenAIChatModel"]
 
+_END: Final = b"[DONE]"
+_CUT_OFF: Final = frozenset({"length", "max_tokens"})
 
-class _Words(WireModel):
+
+class _Message(WireModel):
     """A message, or a piece of one."""
 
-    content: str | None = None
-    refusal: str | None = None
+    content: Text = ""
+    refusal: object = None
 
 
 class _Choice(WireModel):
-    message: _Words
-    finish_reason: str | None = None
+    """What a model writes; chunks with the verdict of a filter only have no message."""
+
+    message: _Message | None = Field(None, validation_alias=AliasChoices("message", "delta"))
+    finish_reason: Annotated[str | None, Lenient] = None
+    error: object = None
 
 
 class _Usage(WireModel):
-    prompt_tokens: int
-    completion_tokens: int
-
-    def raw(self) -> RawUsage:
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-        }
+    prompt_tokens: Tokens = None
+    completion_tokens: Tokens = None
 
 
 class _Completion(WireModel):
-    """The parts of a `chat.completion` that are used here."""
+    """The parts of a `chat.completion`, or of a chunk of one, that are used here."""
 
-    choices: Annotated[list[_Choice], Field(min_length=1)]
-    usage: _Usage | None = None
-
-
-class _Piece(WireModel):
-    delta: _Words
-    finish_reason: str | None = None
-
-
-class _Chunk(WireModel):
-    """The parts of a `chat.completion.chunk` that are used here; that with usage has no piece."""
-
-    choices: list[_Piece]
-    usage: _Usage | None = None
+    choices: list[_Choice] | None = None
+    usage: Annotated[_Usage | None, Lenient] = None
+    error: object = None
 
 
 class _Parameters(TypedDict):
@@ -87,6 +80,8 @@ class OpenAIChatModel:
     def __init__(self, model: str, session: Session) -> None:
         self._model = model
         self._session = session
+        # Whether the last reply had a thought without an opening tag: then the next stream is held.
+        self._begins_inside_thoughts = False
 
     @property
     def name(self) -> str:
@@ -110,15 +105,13 @@ class OpenAIChatModel:
             LLMError: as `gwkit.models.ports` says.
         """
         completions = self._session.client.chat.completions.with_raw_response
-        with self._session.mapped(message.content for message in request.messages):
-            response = await completions.create(**self._parameters(request))
-        body = self._session.parse(response.content, _Completion)
-        choice = body.choices[0]
-        self._refuse(choice.message, choice.finish_reason)
-        text = choice.message.content
-        if text is None:
-            raise InvalidResponseError(response=str(body), expected="a message with content")
-        return self._reply(request, text, body.usage)
+        reading = _Reading(self.name, request, self._session)
+        with self._session.mapped(reading.prompt):
+            response = await self._session.send(
+                lambda: completions.create(**self._parameters(request))
+            )
+        reading.take(response.content)
+        return self._reply(reading)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the reply in pieces, and at last the whole of it.
@@ -127,24 +120,33 @@ class OpenAIChatModel:
             InvalidResponseError: the stream ends without its end.
             LLMError: as in `complete`, also after the first piece.
         """
-        completions = self._session.client.chat.completions
-        text, usage, ended = "", None, False
-        with self._session.mapped(message.content for message in request.messages):
-            async with await completions.create(
-                **self._parameters(request), stream=True, stream_options={"include_usage": True}
-            ) as chunks:
-                async for each in chunks:
-                    chunk = _Chunk.model_validate(each, from_attributes=True)
-                    usage = chunk.usage or usage
-                    for piece in chunk.choices[:1]:
-                        self._refuse(piece.delta, piece.finish_reason)
-                        ended = ended or piece.finish_reason is not None
-                        if piece.delta.content:
-                            text += piece.delta.content
-                            yield Delta(text=piece.delta.content)
-        if not ended:
-            raise InvalidResponseError(response=text, expected="a stream that comes to its end")
-        yield self._reply(request, text, usage)
+        completions = self._session.client.chat.completions.with_streaming_response
+        reading = _Reading(self.name, request, self._session)
+        shown = Thoughts(held=self._begins_inside_thoughts)
+        ended = False
+        with self._session.mapped(reading.prompt):
+            async with AsyncExitStack() as stack:
+                response = await self._session.send(
+                    lambda: stack.enter_async_context(
+                        completions.create(
+                            **self._parameters(request),
+                            stream=True,
+                            stream_options=omit
+                            if "stream_options" in self._session.refused
+                            else {"include_usage": True},
+                        )
+                    )
+                )
+                events = read_events(response.http_response)
+                async for data in await stack.enter_async_context(aclosing(events)):
+                    if ended := data == _END:
+                        break
+                    yield Delta(text=shown.feed(reading.take(data)) if data else "")
+        if not (ended or reading.finish_reason):
+            raise InvalidResponseError(response=reading.text, expected="a stream with an end")
+        if rest := shown.finish():
+            yield Delta(text=rest)
+        yield self._reply(reading)
 
     def _parameters(self, request: ChatRequest) -> _Parameters:
         parameters: _Parameters = {
@@ -153,24 +155,76 @@ class OpenAIChatModel:
         }
         if request.temperature is not None:
             parameters["temperature"] = request.temperature
-        if self._session.is_vendors:
+        if "max_tokens" in self._session.refused:
             parameters["max_completion_tokens"] = request.max_tokens
         else:
-            # The older name, which every other server knows and newer models of the vendor refuse.
             parameters["max_tokens"] = request.max_tokens
         if request.reply_type is not None:
             parameters["response_format"] = _format(request.reply_type)
         return parameters
 
-    def _refuse(self, words: _Words, finish_reason: str | None) -> None:
-        if words.refusal:
-            raise RefusalError(self.name, "the model refused")
-        if finish_reason == "content_filter":
-            raise RefusalError(self.name, "its provider's filter withheld the answer")
+    def _reply(self, reading: _Reading) -> ChatReply:
+        thoughts = Thoughts(held=True)
+        text = thoughts.feed(reading.text) + thoughts.finish()
+        self._begins_inside_thoughts = thoughts.began_inside
+        raw: RawReply = {"text": text, "model": self.name, "usage": reading.usage()}
+        if reading.finish_reason.lower() in _CUT_OFF:
+            raw["finish_reason"] = "length"
+        return parse_reply(raw, reading.request)
 
-    def _reply(self, request: ChatRequest, text: str, usage: _Usage | None) -> ChatReply:
-        told = usage.raw() if usage else estimated_usage(request, text)
-        return parse_reply({"text": text, "model": self.name, "usage": told}, request)
+
+class _Reading:
+    """What has come of a reply so far, with the thoughts in it."""
+
+    def __init__(self, model: str, request: ChatRequest, session: Session) -> None:
+        self.request = request
+        self.prompt = [message.content for message in request.messages]
+        self.finish_reason = ""
+        self._model = model
+        self._session = session
+        self._pieces: list[str] = []
+        self._usage = _Usage()
+
+    @property
+    def text(self) -> str:
+        """The content so far."""
+        return "".join(self._pieces)
+
+    def take(self, data: bytes) -> str:
+        """Take a body, or the data of an event, and return its content.
+
+        Raises:
+            InvalidResponseError: it is not what the API promises.
+            LLMError: it is an error of the provider's.
+            RefusalError: the model or a filter refused.
+        """
+        body = self._session.parse(data, _Completion)
+        if body.usage is not None:
+            self._usage = self._usage.model_copy(update=body.usage.model_dump(exclude_none=True))
+        if body.error:
+            raise self._session.failure(body.error, self.prompt)
+        text = ""
+        for choice in (body.choices or [])[:1]:
+            if choice.error:
+                raise self._session.failure(choice.error, self.prompt)
+            message = choice.message or _Message()
+            if message.refusal:
+                raise RefusalError(self._model, "the model refused")
+            if choice.finish_reason == "content_filter":
+                raise RefusalError(self._model, "its provider's filter withheld the answer")
+            self.finish_reason = choice.finish_reason or self.finish_reason
+            text = message.content
+            self._pieces.append(text)
+        return text
+
+    def usage(self) -> RawUsage:
+        """Return the tokens that the call took, estimated where the provider does not tell them."""
+        usage = estimated_usage(self.request, self.text)
+        if self._usage.prompt_tokens is not None:
+            usage["prompt_tokens"] = self._usage.prompt_tokens
+        if self._usage.completion_tokens is not None:
+            usage["completion_tokens"] = self._usage.completion_tokens
+        return usage
 
 
 def _message(message: Message) -> ChatCompletionMessageParam:

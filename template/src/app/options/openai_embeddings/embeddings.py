@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import numpy as np
 from openai import omit
 
 from app.exceptions import InvalidResponseError
 from gwkit.models.calls import note_usage
-from gwkit.models.replies import WireModel
+from gwkit.models.replies import Lenient, Tokens, WireModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,19 +25,20 @@ _SHORTENABLE: Final = "text-embedding-3-"
 
 
 class _Embedding(WireModel):
-    index: int
+    index: int | None = None
     embedding: str | list[float]
 
 
 class _Usage(WireModel):
-    prompt_tokens: int
+    prompt_tokens: Tokens = None
 
 
 class _Embeddings(WireModel):
-    """The parts of a list of embeddings that are used here."""
+    """The parts of a list of embeddings, or of an error, that are used here."""
 
-    data: list[_Embedding]
-    usage: _Usage | None = None
+    data: list[_Embedding] | None = None
+    usage: Annotated[_Usage | None, Lenient] = None
+    error: object = None
 
 
 class OpenAIEmbedder:
@@ -92,24 +93,31 @@ class OpenAIEmbedder:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = self._session.client.embeddings.with_raw_response
         with self._session.mapped(texts):
-            response = await embeddings.create(
-                model=self._model,
-                input=list(texts),
-                # A third of the size of numbers in text; a server that cannot sends those.
-                encoding_format="base64",
-                dimensions=self._dimension if self._model.startswith(_SHORTENABLE) else omit,
+            response = await self._session.send(
+                lambda: embeddings.create(
+                    model=self._model,
+                    input=list(texts),
+                    # A third of the size of numbers in text.
+                    encoding_format="float"
+                    if "encoding_format" in self._session.refused
+                    else "base64",
+                    dimensions=self._dimension if self._model.startswith(_SHORTENABLE) else omit,
+                )
             )
         answer = self._session.parse(response.content, _Embeddings)
-        if answer.usage is not None:
+        if answer.error:
+            raise self._session.failure(answer.error, texts)
+        if answer.usage and answer.usage.prompt_tokens:
             note_usage(answer.usage.prompt_tokens)
-        data = answer.data
-        data.sort(key=lambda item: item.index)
-        if [item.index for item in data] != list(range(len(texts))):
+        # Servers that give no index keep to the order of the texts.
+        data = answer.data or []
+        indexes = [at if item.index is None else item.index for at, item in enumerate(data)]
+        if sorted(indexes) != list(range(len(texts))):
             raise InvalidResponseError(
-                response=f"the indexes {[item.index for item in data]}",
+                response=f"the indexes {indexes}",
                 expected=f"one embedding for each of {len(texts)} texts",
             )
-        return np.stack([self._vector(item.embedding) for item in data])
+        return np.stack([self._vector(data[at].embedding) for at in np.argsort(indexes)])
 
     async def embed_query(self, text: str) -> Vector:
         """Return the vector to search with, which is the text's as a document.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
+
+from app.config.groups import SettingsGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from app.config.settings import Settings
 
 __all__ = ["KNOWN_DIMENSIONS", "EmbeddingSettings"]
 
@@ -20,7 +23,7 @@ KNOWN_DIMENSIONS: Final[Mapping[str, int]] = {
 """Lengths of the vectors of models whose vendors tell."""
 
 
-class EmbeddingSettings(BaseSettings):
+class EmbeddingSettings(SettingsGroup):
     """Embeddings of a provider."""
 
     embedding_dimension: int | None = Field(
@@ -31,19 +34,11 @@ class EmbeddingSettings(BaseSettings):
         "text-embedding-3 models shorten theirs to it.",
         examples=["1024"],
     )
-    embedding_batch_texts: int = Field(
-        default=128, ge=1, le=2_048, description="Most texts in a request for embeddings."
-    )
-    embedding_batch_tokens: int = Field(
-        default=100_000,
-        ge=100,
-        le=1_000_000,
-        description="Most tokens in a request for embeddings (estimated).",
-    )
 
-    def embedding_problems(self, model: str) -> Iterator[str]:
+    def problems(self, settings: Settings) -> Iterator[str]:
         """Yield a line where nobody knows how long the model's vectors are."""
-        known = model.startswith("offline:") or model in KNOWN_DIMENSIONS
+        model = settings.embedding_model
+        known = not model.startswith("openai:") or model in KNOWN_DIMENSIONS
         if not known and self.embedding_dimension is None:
             need = f"APP_EMBEDDING_MODEL ({model}) needs it"
             yield f"APP_EMBEDDING_DIMENSION: {need}, and it is not set"

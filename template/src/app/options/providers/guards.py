@@ -7,11 +7,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from app.exceptions import ConfigError
+from app.options.providers.settings import CallSettings
 from gwkit.models.observed import ObservedChatModel, free
 from gwkit.resilience.attempts import Attempts
+from gwkit.resilience.batching import BatchingEmbedder
 from gwkit.resilience.budget import DailyBudget
 from gwkit.resilience.chat import ResilientChatModel
+from gwkit.resilience.embedding_cache import CachedEmbedder
+from gwkit.resilience.embeddings import ResilientEmbedder
 from gwkit.resilience.fallback import FallbackChatModel
+from gwkit.resilience.observed_embedder import ObservedEmbedder
 from gwkit.resilience.paid import PaidStore
 
 if TYPE_CHECKING:
@@ -19,14 +24,14 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from gwkit.models.messages import Usage
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.ports import ChatModel, Embedder
     from gwkit.resilience.pricing import PriceList
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Guards"]
+__all__ = ["ResilientGuards"]
 
 
-class Guards:
+class ResilientGuards:
     """What the models of a process share: prices, the budget of the day, what was paid for.
 
     Made by `open`, as a context manager. The models of the provider `offline` are only observed:
@@ -42,9 +47,10 @@ class Guards:
         budget: DailyBudget | None,
     ) -> None:
         self._settings = settings
+        self._calls = settings.group(CallSettings)
         self._metrics = metrics
         self._prices = prices
-        self.store = store
+        self._store = store
         self._budget = budget
 
     @classmethod
@@ -56,10 +62,11 @@ class Guards:
             ConfigError: there is a ceiling of cost, and a model whose price nobody knows.
             LLMError: the file of what was paid for cannot be opened.
         """
-        models = {settings.default_model, *settings.fallback_models, settings.embedding_model}
+        calls = settings.group(CallSettings)
+        models = {settings.default_model, *calls.fallback_models, settings.embedding_model}
         priced = sorted(model for model in models if _is_paid(model))
         prices = await asyncio.to_thread(_prices, priced) if priced else {}
-        tokens, cost_usd = settings.daily_tokens, settings.daily_cost_usd
+        tokens, cost_usd = calls.daily_tokens, calls.daily_cost_usd
         unknown = [model for model, price in prices.items() if not price.is_known]
         if unknown and cost_usd is not None:
             raise ConfigError(
@@ -73,7 +80,7 @@ class Guards:
             store = budget = None
             limited = tokens is not None or cost_usd is not None
             if limited or _is_paid(settings.embedding_model):
-                store = await stack.enter_async_context(PaidStore(settings.paid_path))
+                store = await stack.enter_async_context(PaidStore(calls.paid_path))
             if store and limited:
                 budget = await DailyBudget(store, most_tokens=tokens, most_cost_usd=cost_usd).load()
             yield cls(settings, metrics, prices, store, budget)
@@ -82,8 +89,31 @@ class Guards:
         """Return the models, preferred one first, as one that survives what their providers do."""
         return FallbackChatModel(
             [self._observed(model) for model in models],
-            timeout_seconds=self._settings.llm_timeout_seconds,
+            timeout_seconds=self._calls.llm_timeout_seconds,
             metrics=self._metrics,
+        )
+
+    def embedder(self, embedder: Embedder) -> Embedder:
+        """Return an embedder that survives what its provider does, and pays for no text twice.
+
+        One of the provider `offline` is returned as it is.
+        """
+        if self._store is None or not _is_paid(embedder.name):
+            return embedder
+        resilient = ResilientEmbedder(
+            embedder,
+            self.attempts(embedder.name),
+            timeout_seconds=self._calls.llm_timeout_seconds,
+        )
+        observed = ObservedEmbedder(
+            resilient, metrics=self._metrics, charge=self.charge(embedder.name)
+        )
+        cached = CachedEmbedder(observed, self._store, metrics=self._metrics)
+        # Outermost, so that each batch is kept as soon as it is paid for.
+        return BatchingEmbedder(
+            cached,
+            most_texts=self._calls.embedding_batch_texts,
+            most_tokens=self._calls.embedding_batch_tokens,
         )
 
     def window_tokens(self, models: Sequence[ChatModel]) -> int | None:
@@ -93,7 +123,7 @@ class Guards:
 
     def attempts(self, model: str) -> Attempts:
         """Return the parts around each attempt at a model."""
-        return Attempts.at(model, self._settings, self._metrics, self._budget)
+        return Attempts.at(model, self._calls, self._metrics, self._budget)
 
     def charge(self, model: str) -> Callable[[Usage], float | None]:
         """Return what takes the usage of a model's call, and returns what that cost."""

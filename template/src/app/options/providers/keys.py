@@ -8,17 +8,31 @@ from urllib.parse import urlsplit
 
 from pydantic import StringConstraints
 
+from app.options.providers.settings import CallSettings
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pydantic import SecretStr
 
-__all__ = ["Url", "key_problems"]
+    from app.config.settings import Settings
+
+__all__ = ["Url", "key_problems", "named_models"]
 
 # Anything else could not be sent in a header.
 _KEY = re.compile(r"[!-~]+")
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", min_length=8, max_length=2_000)]
+
+
+def named_models(settings: Settings) -> list[tuple[str, str]]:
+    """Return the variables that name models, each with the model."""
+    calls = settings.group(CallSettings)
+    return [
+        ("APP_DEFAULT_MODEL", settings.default_model),
+        ("APP_EMBEDDING_MODEL", settings.embedding_model),
+        *(("APP_FALLBACK_MODELS", name) for name in calls.fallback_models),
+    ]
 
 
 def key_problems(

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field, StringConstraints
-from pydantic_settings import BaseSettings
+from pydantic import Field
+
+from app.config.groups import ModelName, SettingsGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.config.settings import Settings
+
 __all__ = ["CallSettings"]
 
-_ModelName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
-]
 
-
-class CallSettings(BaseSettings):
+class CallSettings(SettingsGroup):
     """Calls to providers."""
 
-    fallback_models: tuple[_ModelName, ...] = Field(
+    fallback_models: tuple[ModelName, ...] = Field(
         default=(),
         max_length=10,
         description="Chat models to ask, in this order, where the default one fails.",
@@ -81,8 +80,19 @@ class CallSettings(BaseSettings):
         description="The SQLite file with what was paid for: embeddings, and what each day cost.",
     )
 
-    def call_problems(self) -> Iterator[str]:
+    embedding_batch_texts: int = Field(
+        default=128, ge=1, le=2_048, description="Most texts in a request for embeddings."
+    )
+    embedding_batch_tokens: int = Field(
+        default=100_000,
+        ge=100,
+        le=1_000_000,
+        description="Most tokens in a request for embeddings (estimated).",
+    )
+
+    def problems(self, settings: Settings) -> Iterator[str]:
         """Yield what does not fit together, each line with the variables that it is about."""
+        _ = settings
         if self.llm_attempt_timeout_seconds > self.llm_timeout_seconds:
             yield (
                 f"APP_LLM_ATTEMPT_TIMEOUT_SECONDS ({self.llm_attempt_timeout_seconds:g}) must be "

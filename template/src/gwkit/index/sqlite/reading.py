@@ -33,16 +33,17 @@ __all__ = [
 
 # The range holds what starts with the prefix: no character of it is a wildcard, the index on `path`
 # serves it, and U+10FFFF is the last code point and in no text.
-_ENTRIES = """
-    SELECT path, content_hash, chunks, indexed_at, source FROM documents
+_LEDGER = """
+    SELECT path, content_hash, chunks, indexed_at, source, coalesce(value, '') FROM documents
+    LEFT JOIN metadata ON metadata.document = documents.id AND key = 'incomplete'
+"""
+_ENTRIES = f"""{_LEDGER}
     WHERE path >= :prefix AND path < :prefix || char(1114111) ORDER BY path
 """
 _PREFIXED_IDS = """
     SELECT id FROM documents WHERE path >= :prefix AND path < :prefix || char(1114111)
 """
-_ENTRY = """
-    SELECT path, content_hash, chunks, indexed_at, source FROM documents WHERE path = ?
-"""
+_ENTRY = f"{_LEDGER} WHERE path = ?"
 _VECTORS = "SELECT document, first, vectors FROM vectors"
 _CHANGED_VECTORS = """
     SELECT document, first, vectors FROM vectors

@@ -1,0 +1,94 @@
+"""The parts that every service has, registered like those of options and extensions."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, nullcontext
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from app.config.settings import Settings
+    from app.registry import Guards, Registry
+    from gwkit.http.keys import Authenticate
+    from gwkit.index.manifest import Manifest
+    from gwkit.index.ports import Index
+    from gwkit.models.ports import ChatModel, Embedder
+    from gwkit.telemetry.metrics import Metrics
+
+__all__ = ["PlainGuards", "register"]
+
+
+def register(registry: Registry) -> None:
+    """Add the offline models, the embedded index, API keys and the prompts."""
+    registry.chat_models.add("offline:extractive", _open_extractive)
+    registry.embedders.add("offline:hashing", _open_hashing)
+    registry.stores.add("sqlite", _open_sqlite)
+    registry.authentication.add("keys", _open_keys)
+    for file in sorted(Path(str(files("app.graph.prompts"))).glob("*.md")):
+        registry.prompts.add(file.stem, file)
+
+
+class PlainGuards:
+    """Logs and counts each call of a chat model, and nothing else: enough for offline models."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+
+    @staticmethod
+    def fallbacks(_settings: Settings) -> Sequence[str]:
+        """Return no model: offline models do not fail."""
+        return ()
+
+    @classmethod
+    def open(cls, settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[Guards]:
+        """Return the guards; there is nothing to open."""
+        return nullcontext(cls(settings, metrics))
+
+    def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
+        """Return the first model, observed."""
+        from gwkit.models.observed import ObservedChatModel
+
+        return ObservedChatModel(
+            models[0], metrics=self._metrics, log_content=self._settings.log_content
+        )
+
+    def embedder(self, embedder: Embedder) -> Embedder:
+        """Return the embedder unchanged."""
+        return embedder
+
+    def window_tokens(self, _models: Sequence[ChatModel]) -> int | None:
+        """Return no limit."""
+        return None
+
+
+def _open_extractive(_name: str, _settings: Settings) -> AbstractAsyncContextManager[ChatModel]:
+    from gwkit.offline.extractive import ExtractiveChatModel
+
+    return nullcontext(ExtractiveChatModel())
+
+
+def _open_hashing(_name: str, _settings: Settings) -> AbstractAsyncContextManager[Embedder]:
+    from gwkit.offline.hashing import HashingEmbedder
+
+    return nullcontext(HashingEmbedder())
+
+
+@asynccontextmanager
+async def _open_sqlite(
+    settings: Settings, manifest: Manifest, *, rebuild: bool
+) -> AsyncIterator[Index]:
+    from gwkit.index.sqlite import SqliteIndex
+
+    async with await SqliteIndex.open(settings.index_path, manifest, rebuild=rebuild) as index:
+        yield index
+
+
+def _open_keys(_name: str, settings: Settings) -> AbstractAsyncContextManager[Authenticate]:
+    from gwkit.http.keys import ApiKeys
+
+    return nullcontext(ApiKeys(settings.api_keys))

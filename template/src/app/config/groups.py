@@ -1,0 +1,40 @@
+"""What a group of settings is: the service, an option and an extension each have some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import StringConstraints
+from pydantic_settings import BaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.config.settings import Settings
+
+__all__ = ["ENV_PREFIX", "ModelName", "SettingsGroup"]
+
+ENV_PREFIX: Final = "APP_"
+
+ModelName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
+]
+"""A model in the form `provider:model`."""
+
+
+class SettingsGroup(BaseSettings):
+    """Settings that belong together.
+
+    The first line of the docstring heads the group in `.env.example`. Each field has a type, a
+    default or none, a range and a `description`; its variable is its name in capitals, with the
+    prefix `APP_`.
+    """
+
+    def problems(self, settings: Settings) -> Iterable[str]:
+        """Return what does not fit together, each line with the variables that it is about.
+
+        Args:
+            settings: all settings, those of this group among them.
+        """
+        _ = settings
+        return ()

@@ -1,0 +1,119 @@
+"""Everything that options and extensions can add to the service, one seam for each kind of part.
+
+A module of `app.options` or `app.ext` defines `register(registry)` and adds its parts there; the
+parts that every service has are added by `app.builtin`. `python -m app config` lists them all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+from gwkit.seams import Seam
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    import typer
+    from fastapi import APIRouter
+
+    from app.config.groups import SettingsGroup
+    from app.config.settings import Settings
+    from app.ingestion.loaders import LoaderPart
+    from app.ingestion.sources import Source
+    from app.retrieval.retriever import Reranker
+    from app.services import Services
+    from gwkit.http.keys import Authenticate
+    from gwkit.http.problems import ProblemRule
+    from gwkit.index.manifest import Manifest
+    from gwkit.index.ports import Index
+    from gwkit.models.ports import ChatModel, Embedder
+    from gwkit.telemetry.metrics import Metrics, MetricSpec
+
+__all__ = ["Guards", "GuardsPart", "Opener", "Registry", "StoreOpener"]
+
+_T = TypeVar("_T")
+
+Opener: TypeAlias = "Callable[[str, Settings], AbstractAsyncContextManager[_T]]"
+"""Opens a part for as long as the service runs; takes the name that the settings give it."""
+
+
+class StoreOpener(Protocol):
+    """Opens a store."""
+
+    def __call__(
+        self, settings: Settings, manifest: Manifest, *, rebuild: bool
+    ) -> AbstractAsyncContextManager[Index]:
+        """Open the index that was made with what the manifest names.
+
+        Raises:
+            IndexMismatchError: it was made with something else.
+            RetrievalError: it cannot be opened.
+        """
+        ...
+
+
+class Guards(Protocol):
+    """Puts logging, metrics and whatever else a service wants around models."""
+
+    def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
+        """Return the models, preferred one first, as one."""
+        ...
+
+    def embedder(self, embedder: Embedder) -> Embedder:
+        """Return the embedder with what goes around it."""
+        ...
+
+    def window_tokens(self, models: Sequence[ChatModel]) -> int | None:
+        """Return the smallest window of the models, `None` if none is known."""
+        ...
+
+
+class GuardsPart(Protocol):
+    """Opens the guards, and knows which models they fall back on."""
+
+    def fallbacks(self, settings: Settings) -> Sequence[str]:
+        """Return the chat models to try after the default one, in order."""
+        ...
+
+    def open(self, settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[Guards]:
+        """Open the guards of a process.
+
+        Raises:
+            ConfigError: the settings cannot work.
+            LLMError: a file of theirs cannot be opened.
+        """
+        ...
+
+
+class Registry:
+    """The parts of a service by kind.
+
+    The names of chat models and embedders have the form `provider:model`, or `provider:*` for any
+    model of the provider; a setting names the one that is used. So it is for stores, rerankers,
+    authentication and prompts. Of the other kinds every part is used.
+    """
+
+    def __init__(self) -> None:
+        self.settings: Seam[type[SettingsGroup]] = Seam("settings group")
+        self.chat_models: Seam[Opener[ChatModel]] = Seam("chat model")
+        self.embedders: Seam[Opener[Embedder]] = Seam("embedder")
+        self.guards: Seam[GuardsPart] = Seam("guards of models")
+        self.stores: Seam[StoreOpener] = Seam("store")
+        self.rerankers: Seam[Opener[Reranker]] = Seam("reranker")
+        self.sources: Seam[Opener[Source]] = Seam("source")
+        self.loaders: Seam[LoaderPart] = Seam("loader")
+        self.prompts: Seam[Path] = Seam("prompt")
+        self.authentication: Seam[Opener[Authenticate]] = Seam("authentication")
+        self.routes: Seam[APIRouter] = Seam("route")
+        self.problems: Seam[ProblemRule] = Seam("problem")
+        self.metrics: Seam[MetricSpec] = Seam("metric")
+        self.commands: Seam[Callable[..., int] | typer.Typer] = Seam("command")
+        self.lifespans: Seam[Callable[[Services], AbstractAsyncContextManager[None]]] = Seam(
+            "lifespan"
+        )
+
+    def seams(self) -> Iterator[tuple[str, Seam[object]]]:
+        """Yield every seam with its name here."""
+        yield from vars(self).items()

@@ -1,0 +1,44 @@
+"""A document of which a part could not be read is indexed, and says what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fixtures.files import make_pdf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures.command_line import CommandLine
+
+_REASON = "1 of 2 pages have no text (2)"
+
+
+def test_pages_without_text_are_reported(cli: CommandLine, tmp_path: Path) -> None:
+    """By the run that reads them, in the log, and by `failed why` at any time after it."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "part\n.pdf").write_bytes(make_pdf(["Text.", ""]))
+    (folder / "whole.pdf").write_bytes(make_pdf(["Text."]))
+    told = cli("ingest", folder)
+    again = cli("ingest", folder, "--json").document
+
+    assert 0 == told.code
+    assert f"partly  part\\n.pdf: {_REASON}" in told.out
+    assert "whole.pdf" not in told.out
+    assert "document_incomplete" in told.err
+    assert (2, {}) == (again["unchanged"], again["incomplete"])
+
+    why = cli("failed", "why", "part\n.pdf")
+    assert 0 == why.code
+    assert f"document  part\\n.pdf\nfolder    {folder}\nreason    {_REASON}" in why.out
+    assert "incomplete" == cli("failed", "why", "part\n.pdf", "--json").document["kind"]
+    assert 1 == cli("failed", "why", "whole.pdf").code
+
+
+def test_the_run_says_so_as_json(cli: CommandLine, tmp_path: Path) -> None:
+    """A program that ingests can act on it."""
+    (tmp_path / "part.pdf").write_bytes(make_pdf(["Text.", ""]))
+    incomplete = cli("ingest", tmp_path / "part.pdf", "--json").document["incomplete"]
+
+    assert _REASON in incomplete["part.pdf"]

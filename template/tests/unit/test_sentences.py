@@ -1,0 +1,46 @@
+"""Full stops within a sentence are told from those that end it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.ingestion.splitting import sentences
+from gwkit.models.messages import Passage
+from gwkit.offline.passages import quotes
+from gwkit.text.sentences import is_inner_stop
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Goods go to gate No. 7 before noon.",
+        "We sell paint, e.g. Alpha solvents and i.e. Beta.",
+        "The offer of Dr. Müller ends on 31. März 2025.",
+        "Die Frist läuft am 31. 12. 2025 ab.",
+        "Gäste im 2. Stock zahlen z. B. Zuschläge nach Abs. 3.",
+        "See Fig. 3, pp. 4 and vol. 2 of St. John's.",
+        "Acme Inc. Europe opens on Sept. 5 near J. R. Road.",
+    ],
+)
+def test_a_sentence_is_never_cut_within(sentence: str) -> None:
+    """An answer that ends with `gate No.` is wrong, and so is a chunk that begins with `7`."""
+    text = f"{sentence} The next one follows."
+    passage = Passage(number=1, document="a.md", text=text)
+
+    assert [sentence, "The next one follows."] == [quote.text for quote in quotes(passage)]
+    assert [len(sentence) + 1, len(text)] == [span.end for span in sentences(text)]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The limit is 20.",
+        "The roof is at 7 m.",
+        "It weighs 80 kg.",
+        "It opens at 5 p.m.",
+        "So it is.",
+    ],
+)
+def test_a_sentence_ends_at_numbers_and_units(sentence: str) -> None:
+    """These are no abbreviations, so what follows is another sentence."""
+    assert not is_inner_stop(f"{sentence} Another one.", len(sentence))
