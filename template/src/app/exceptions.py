@@ -8,6 +8,7 @@
     ├── RetrievalError         the index could not answer
     │   ├── IndexMismatchError     the index was made with other settings
     │   └── DocumentNotFoundError  no such document in the index
+    ├── OverloadError          more work waits for the processor than can be done soon
     ├── EvaluationError        the golden set cannot be read, or a gate has failed to run
     └── LLMError               a model could not answer
         ├── ProviderError          the call failed: status, and whether it may pass by itself
@@ -37,6 +38,7 @@ from gwkit.errors import (
     InvalidResponseError,
     LLMError,
     ModelUnavailableError,
+    OverloadError,
     ParseLimitError,
     ProviderError,
     ProviderTimeoutError,
@@ -59,6 +61,7 @@ __all__ = [
     "InvalidResponseError",
     "LLMError",
     "ModelUnavailableError",
+    "OverloadError",
     "ParseLimitError",
     "ProviderError",
     "ProviderTimeoutError",

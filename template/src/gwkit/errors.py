@@ -1,4 +1,4 @@
-"""The errors of the kit, and so of every service: `app.exceptions` draws the tree.
+"""The errors of the kit, and so of every service: `gwkit.errors` draws the tree.
 
 An error carries what a handler needs as attributes, and its text says what to do.
 """
@@ -21,6 +21,7 @@ __all__ = [
     "InvalidResponseError",
     "LLMError",
     "ModelUnavailableError",
+    "OverloadError",
     "ParseLimitError",
     "ProviderError",
     "ProviderTimeoutError",
@@ -68,6 +69,13 @@ class IngestError(AppError):
         self.reason = reason
         self.passing = passing
         super().__init__(f"{document}: {reason}")
+
+
+class OverloadError(AppError):
+    """More work waits for the processor than can be done soon."""
+
+    def __init__(self) -> None:
+        super().__init__("the service has as much work as it can do; try again later")
 
 
 class UnsupportedTypeError(IngestError):

@@ -24,7 +24,7 @@ async def test_the_probes_follow_the_life_of_the_service(fakes: Fakes) -> None:
     seen: list[tuple[int, int, str]] = []
 
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app), base_url="http://service"
+        transport=httpx2.ASGITransport(app), base_url="http://localhost"
     ) as client:
 
         async def look() -> None:

@@ -184,7 +184,7 @@ async def test_extensions_serve_and_load(extension_folder: Path, settings: Setti
         await services.pipeline.ingest([extension_folder.parent / "sign.mirror"])
         hits = await services.retriever.search("kettle", k=1)
         transport = httpx2.ASGITransport(app=application)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             reply = await client.get("/team")
 
     assert ["kettle release"] == [hit.text for hit in hits]

@@ -20,6 +20,7 @@ from gwkit.errors import (
     InvalidResponseError,
     LLMError,
     ModelUnavailableError,
+    OverloadError,
     ParseLimitError,
     ProviderError,
     ProviderTimeoutError,
@@ -51,6 +52,7 @@ ERRORS = (
     ParseLimitError("a.pdf", "takes too long", content_hash="1f"),
     ModelUnavailableError("left alone", retry_after=30.0),
     BudgetExceededError("used up", retry_after=60.0),
+    OverloadError(),
 )
 
 

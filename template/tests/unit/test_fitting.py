@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graph.fitting import fitted, shortened
+from app.graph.fitting import fewer, fitted
 from fixtures.models import make_hit
 from gwkit.errors import TokenLimitError
 from gwkit.models.messages import ChatRequest, Message
@@ -50,13 +50,13 @@ def test_without_room_for_one_nothing_is_sent() -> None:
 )
 def test_a_refused_prompt_is_shortened(used: int, limit: int | None, kept: int) -> None:
     """At most half goes out again, and less where the model has said that it takes less."""
-    assert HITS[:kept] == shortened(HITS, TokenLimitError(tokens_used=used, limit=limit))
+    assert HITS[:kept] == fewer(HITS, TokenLimitError(tokens_used=used, limit=limit))
 
 
 @given(st.lists(st.integers(1, 4_000), min_size=2, max_size=20), st.integers(1, 10**6))
 def test_a_shortened_prompt_is_shorter(lengths: list[int], limit: int) -> None:
     """Whatever the lengths, something is left out and something stays."""
     hits = [make_hit("x" * length, position=number) for number, length in enumerate(lengths)]
-    kept = shortened(hits, TokenLimitError(tokens_used=10**6, limit=limit))
+    kept = fewer(hits, TokenLimitError(tokens_used=10**6, limit=limit))
     assert 1 <= len(kept) < len(hits)
     assert list(kept) == hits[: len(kept)]

@@ -116,6 +116,7 @@ def inert(*pieces: str) -> str:
         ("``` a`b\n![x](y)", "``` a`b\n![x] (y)"),
         ("```\n ```\n![x](y)", "```\n ```\n![x] (y)\n```"),
         ("```\n<a>", "```\n<a>\n```"),
+        ("[a\\]\n```\n]: y", "[a\\]\n```\n] : y"),
         ("$$\n```\n$$\n![x](y)", "$$\n```\n$$\n![x] (y)"),
         ("A [1].\n\n <div>\n```\n\n![x](y)", "A [1].\n\n < div>\n```\n\n![x] (y)"),
         ("[a]\x02(y) <\x02b> [a]\u200b(y)", "[a]\x02 (y) <\x02 b> [a]\u200b (y)"),
@@ -145,6 +146,7 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 @given(_MARKDOWN)
 @example("A [1].\n\n <div>\n```\n\n![x](http://e.x)")
 @example("- item\n\n```py\n<1@e.x>\n~~~\n")
+@example("[\n~~~\n&lt;]:&lt;\r$$\n# \n\n\n---\n<http://e.x>!")
 def test_nothing_that_is_shown_leads_anywhere(reply: str) -> None:
     """Whatever a model writes, no renderer makes a link, an image or another element of it."""
     text = inert(reply)

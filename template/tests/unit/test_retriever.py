@@ -118,3 +118,11 @@ async def test_an_embedders_error_passes_through() -> None:
         await make(index, FakeEmbedder(error=LLMError("down"))).search("words", k=1)
 
     assert [] == index.queries
+
+
+async def test_of_a_long_query_the_beginning_is_searched_for() -> None:
+    """What a search costs has a bound, whatever somebody pastes."""
+    index = FakeIndex()
+    await make(index).search("a b " * 25_000, k=1)
+
+    assert "a b " * 2_500 == index.queries[0].text

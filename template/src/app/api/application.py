@@ -125,6 +125,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, OSError):
         error = not_kept(error.__cause__)
     problem, headers = problem_of(error)
+    request.scope["problem"] = problem.code  # for the log
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
     return ProblemResponse(problem, headers=headers)

@@ -89,12 +89,12 @@ class DocumentedApp(FastAPI):
         if self.asks_for_keys:
             components["securitySchemes"] = {_KEY_SCHEME: {"type": "http", "scheme": "bearer"}}
         for path, operations in description["paths"].items():
-            for operation in operations.values():
-                self._add_limits(path, operation)
+            for method, operation in operations.items():
+                self._add_limits(path, method, operation)
         return description
 
-    def _add_limits(self, path: str, operation: dict[str, Any]) -> None:
-        statuses = set[int]()
+    def _add_limits(self, path: str, method: str, operation: dict[str, Any]) -> None:
+        statuses = {421} if method == "get" else {403, 421}
         if path not in UNLIMITED_PATHS:
             statuses |= {429, 500, 503, 504}
             if "requestBody" in operation:

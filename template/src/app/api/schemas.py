@@ -65,7 +65,11 @@ class FilterFields(Strict):
 class AnswerRequest(Strict):
     """A question; an option that is left out is as the service's settings say."""
 
-    question: Prompt = Field(examples=["How do I upload a file?"])
+    question: Prompt = Field(
+        examples=["How do I upload a file?"],
+        description="The first 10,000 characters are looked for in the documents, and at most 64 "
+        "different words of them; a model gets all of it.",
+    )
     stream: StrictBool = Field(default=False, description="Answer as server-sent events.")
     top_k: _Count | None = Field(default=None, description="Chunks that the answer may draw on.")
     filters: FilterFields = Field(default_factory=FilterFields)
@@ -107,7 +111,11 @@ class Citations(Strict):
 class SearchRequest(Strict):
     """A search; the query is plain text and no query language."""
 
-    query: Prompt = Field(examples=["upload a file"])
+    query: Prompt = Field(
+        examples=["upload a file"],
+        description="The first 10,000 characters are searched for, and at most 64 different words "
+        "of them.",
+    )
     k: _Count = Field(default=8, description="Most chunks to return.")
     filters: FilterFields = Field(default_factory=FilterFields)
     mode: SearchMode = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, StringConstraints
 
 from app.config.groups import SettingsGroup
 
@@ -15,6 +15,8 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # What a header can carry without quoting: RFC 6750, section 2.1, and a little more.
 _KEY: Final = re.compile(r"[!-~]+")
 _SHORTEST_KEY: Final = 16
+
+_HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|[0-9A-Fa-f:]+)$")]
 
 
 def _usable_keys(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
@@ -62,6 +64,13 @@ class AccessSettings(SettingsGroup):
         default=False,
         description="Listen beyond this machine without API keys, because something in front of "
         "the service asks who is calling.",
+    )
+    allowed_hosts: tuple[_HostName, ...] = Field(
+        default=(),
+        description="Names of hosts, without ports, by which browsers may call the service beside "
+        "localhost. Without API keys, a service on a loopback address refuses others; with names "
+        "here, every service does. Pages of these hosts may call it, too.",
+        examples=['["answers.example.org"]'],
     )
     public_metrics: bool = Field(
         default=False, description="Serve /metrics without a key, where there are API keys."

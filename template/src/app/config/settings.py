@@ -126,7 +126,7 @@ class IndexSettings(SettingsGroup):
         gt=0,
         le=3_600,
         description="Longest time that one document may take to parse, in seconds; for PDF, DOCX, "
-        "HTML and large Markdown.",
+        "HTML, Markdown above 10 kB and plain text above 100 kB.",
     )
     parse_memory_bytes: int = Field(
         default=1_000_000_000,

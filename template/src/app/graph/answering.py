@@ -1,9 +1,9 @@
-"""Question → retrieve → ground → answer with citations."""
+"""Question → retrieve → check the evidence → ask → compose an answer with citations."""
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,15 @@ import structlog
 from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelError
 from app.graph.cache import AnswerCache, AnswerKey
 from app.graph.composition import NO_USAGE, compose, not_found
-from app.graph.fitting import fitted, shortened
-from app.graph.grounding import ground, passages
+from app.graph.evidence import check_evidence, passages
+from app.graph.fitting import fewer, fitted
 from app.graph.replies import ReplyText
 from app.graph.state import Answer
+from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
     from app.config.settings import Settings
     from app.graph.prompting import PromptFile
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from gwkit.models.ports import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
-    _Ask = Callable[[ChatRequest], AsyncGenerator[Delta | ChatReply]]
+    _Record = Callable[..., Answer]
 
 __all__ = ["Answerer"]
 
@@ -74,6 +75,7 @@ class Answerer:
         self._window_tokens = settings.context_tokens or window_tokens
         self._prompt = prompt
         self._cache = AnswerCache(settings.answer_cache_size)
+        self._executor = BoundedExecutor(1, name="evidence")
 
     @property
     def known_models(self) -> frozenset[str]:
@@ -86,11 +88,21 @@ class Answerer:
         Raises:
             UnknownModelError: the question asks for a model that is not set up.
             LLMError: the model could not answer.
+            OverloadError: too many questions are being answered already.
             RetrievalError: the index could not answer.
         """
-        pieces = self._observed(question, self._complete)
-        (answer,) = [piece async for piece in pieces if isinstance(piece, Answer)]
-        return answer
+        with self._recording(question) as record:
+            key = await self._cache_key(question)
+            if key and (cached := self._cache.get(key)):
+                return record(cached, outcome="cached")
+            hits = await self._retrieve(question)
+            hits = await self._check_evidence(question, hits)
+            if not hits:
+                return record(not_found(self._model.name, prompt_hash=self._prompt.digest))
+            reply, hits = await self._ask(question, hits)
+            answer = compose(reply, hits, prompt_hash=self._prompt.digest)
+            self._keep(key, answer)
+            return record(answer)
 
     async def stream(self, question: Question) -> AsyncGenerator[Delta | Answer]:
         """Yield the answer's text in pieces, and at last the whole answer.
@@ -100,135 +112,150 @@ class Answerer:
         to end the call of the model early. Raises what `answer` raises, an `LLMError` also after
         the first piece.
         """
-        async with aclosing(self._observed(question, self._model.stream)) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    async def _complete(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
-        yield await self._model.complete(request)
-
-    async def _observed(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
-        if question.model not in {None, *self.known_models}:
-            raise UnknownModelError(str(question.model), self.known_models)
-        try:
-            async with aclosing(self._answered(question, ask)) as pieces:
+        with self._recording(question) as record:
+            key = await self._cache_key(question)
+            if key and (cached := self._cache.get(key)):
+                yield Delta(text=cached.answer)
+                yield record(cached, outcome="cached")
+                return
+            hits = await self._retrieve(question)
+            hits = await self._check_evidence(question, hits)
+            if not hits:
+                yield Delta(text=NOT_FOUND)
+                yield record(not_found(self._model.name, prompt_hash=self._prompt.digest))
+                return
+            async with aclosing(self._ask_for_pieces(question, hits)) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, Answer):
+                        self._keep(key, piece)
+                        record(piece)
                     yield piece
-        except Exception as exc:
-            self._metrics.count("answers_total", outcome="failed")
-            _log.error("question_failed", error=type(exc).__name__)
-            raise
 
-    async def _answered(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
-        started = perf_counter()
-        prompt = self._prompt
-        key = await self._key(question, prompt) if self._settings.enable_caching else None
-        if key and (cached := self._cache.get(key)):
-            self._report(cached, "cached", started)
-            yield Delta(text=cached.answer)
-            yield cached.model_copy(update={"usage": NO_USAGE})
-            return
-        async with aclosing(self._made(question, prompt, ask)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Answer):
-                    self._report(piece, "answered" if piece.found else "not_found", started)
-                    # What another model wrote, as this one failed, is not the answer to keep.
-                    if key and piece.model == self._model.name:
-                        self._cache.put(key, piece)
-                yield piece
-
-    def _report(self, answer: Answer, outcome: str, started: float) -> None:
-        self._metrics.count("answers_total", outcome=outcome)
-        _log.info(
-            "question_answered",
-            found=answer.found,
-            cached=outcome == "cached",
-            citations=len(answer.citations),
-            finish_reason=answer.finish_reason,
-            model=answer.model,
-            prompt_hash=answer.prompt_hash,
-            latency_ms=round((perf_counter() - started) * 1000, 1),
+    async def _retrieve(self, question: Question) -> Sequence[Hit]:
+        return await self._retriever.search(
+            question.question,
+            k=question.top_k or self._settings.top_k,
+            filters=question.filters,
         )
 
-    async def _made(
-        self, question: Question, prompt: PromptFile, ask: _Ask
-    ) -> AsyncGenerator[Delta | Answer]:
-        hits = await self._evidence(question)
-        if not hits:
-            yield Delta(text=NOT_FOUND)
-            yield not_found(self._model.name, prompt_hash=prompt.digest)
-            return
-        hits = fitted(hits, lambda kept: self._request(question, kept, prompt), self._window_tokens)
-        shown = False
-        try:
-            async with aclosing(self._asked(question, hits, prompt, ask)) as pieces:
-                async for piece in pieces:
-                    shown = True
-                    yield piece
-        except TokenLimitError as exc:
-            if shown or len(hits) == 1:
-                raise
-            hits = shortened(hits, exc)
-        else:
-            return
-        async with aclosing(self._asked(question, hits, prompt, ask)) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    async def _evidence(self, question: Question) -> Sequence[Hit]:
+    async def _check_evidence(self, question: Question, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Return the hits that are evidence and fit the model, none if there is no evidence."""
         settings = self._settings
-        hits = await self._retriever.search(
-            question.question, k=question.top_k or settings.top_k, filters=question.filters
-        )
-        evidence = await asyncio.to_thread(
-            ground,
+        evidence = await self._executor.run(
+            check_evidence,
             question.question,
             hits,
             min_grounding=settings.min_grounding,
             max_tokens=settings.max_evidence_tokens,
         )
         _log.debug(
-            "question_grounded",
+            "evidence_checked",
             hits=len(hits),
             evidence=len(evidence.hits),
             coverage=round(evidence.coverage, 2),
         )
-        return evidence.hits
+        if not evidence.hits or self._window_tokens is None:
+            return evidence.hits
+        return fitted(evidence.hits, partial(self._request, question), self._window_tokens)
 
-    async def _asked(
-        self, question: Question, hits: Sequence[Hit], prompt: PromptFile, ask: _Ask
+    async def _ask(
+        self, question: Question, hits: Sequence[Hit]
+    ) -> tuple[ChatReply, Sequence[Hit]]:
+        """Return the model's reply, and the hits that it was sent."""
+        try:
+            return await self._model.complete(self._request(question, hits)), hits
+        except TokenLimitError as exc:
+            hits = fewer(hits, exc)
+        return await self._model.complete(self._request(question, hits)), hits
+
+    async def _ask_for_pieces(
+        self, question: Question, hits: Sequence[Hit]
     ) -> AsyncGenerator[Delta | Answer]:
-        request = self._request(question, hits, prompt)
-        shown = ReplyText(range(1, len(hits) + 1))
-        replied = False
-        async with aclosing(ask(request)) as pieces:
+        """Yield the model's reply in pieces, and at last the answer."""
+        shown = False
+        try:
+            async with aclosing(self._pieces(question, hits)) as pieces:
+                async for piece in pieces:
+                    shown = True
+                    yield piece
+        except TokenLimitError as exc:
+            if shown:
+                raise
+            hits = fewer(hits, exc)
+        else:
+            return
+        async with aclosing(self._pieces(question, hits)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _pieces(
+        self, question: Question, hits: Sequence[Hit]
+    ) -> AsyncGenerator[Delta | Answer]:
+        text = ReplyText(range(1, len(hits) + 1))
+        async with aclosing(self._model.stream(self._request(question, hits))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, ChatReply):
-                    replied = True
-                    if rest := shown.finish():
+                    if rest := text.finish():
                         yield Delta(text=rest)
-                    yield compose(piece, hits, prompt_hash=prompt.digest)
-                elif text := shown.feed(piece.text):
-                    yield Delta(text=text)
-        if not replied:
-            raise InvalidResponseError(response="", expected="a stream that ends with a reply")
+                    yield compose(piece, hits, prompt_hash=self._prompt.digest)
+                    return
+                if certain := text.feed(piece.text):
+                    yield Delta(text=certain)
+        raise InvalidResponseError(response="", expected="a stream that ends with a reply")
 
-    def _request(self, question: Question, hits: Sequence[Hit], prompt: PromptFile) -> ChatRequest:
+    def _request(self, question: Question, hits: Sequence[Hit]) -> ChatRequest:
         sent = passages(hits)
         return ChatRequest(
-            messages=prompt.messages(question.question, sent),
+            messages=self._prompt.messages(question.question, sent),
             question=question.question,
             passages=sent,
             temperature=self._temperature(question),
             max_tokens=question.max_tokens or self._settings.max_tokens,
-            prompt_hash=prompt.digest,
+            prompt_hash=self._prompt.digest,
         )
 
     def _temperature(self, question: Question) -> float | None:
         return self._settings.temperature if question.temperature is None else question.temperature
 
-    async def _key(self, question: Question, prompt: PromptFile) -> AnswerKey:
+    @contextmanager
+    def _recording(self, question: Question) -> Iterator[_Record]:
+        """Return a context manager that counts a failure, and a function that records an answer."""
+        if question.model not in {None, *self.known_models}:
+            raise UnknownModelError(str(question.model), self.known_models)
+        started = perf_counter()
+
+        def record(answer: Answer, outcome: str = "") -> Answer:
+            outcome = outcome or ("answered" if answer.found else "not_found")
+            self._metrics.count("answers_total", outcome=outcome)
+            _log.info(
+                "question_answered",
+                found=answer.found,
+                cached=outcome == "cached",
+                citations=len(answer.citations),
+                finish_reason=answer.finish_reason,
+                model=answer.model,
+                prompt_hash=answer.prompt_hash,
+                latency_ms=round((perf_counter() - started) * 1000, 1),
+            )
+            return answer
+
+        try:
+            yield record
+        except Exception as exc:
+            self._metrics.count("answers_total", outcome="failed")
+            _log.error("question_failed", error=type(exc).__name__)
+            raise
+
+    def _keep(self, key: AnswerKey | None, answer: Answer) -> None:
+        # What a fallback wrote, because this model failed, is not the answer to keep.
+        if key and answer.model == self._model.name:
+            self._cache.put(key, answer.model_copy(update={"usage": NO_USAGE}))
+
+    async def _cache_key(self, question: Question) -> AnswerKey | None:
+        """Return what the answer is kept under, `None` without caching."""
         settings = self._settings
+        if not settings.enable_caching:
+            return None
         return AnswerKey(
             question=question.question,
             prefix=question.filters.prefix,
@@ -236,7 +263,7 @@ class Answerer:
             top_k=question.top_k or settings.top_k,
             min_grounding=settings.min_grounding,
             evidence_tokens=settings.max_evidence_tokens,
-            prompt_hash=prompt.digest,
+            prompt_hash=self._prompt.digest,
             # Read before the search: an answer from a newer index is kept under the older version
             # and so never found, not the other way round.
             index_version=await self._index.version(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gwkit.index.ports import Hit
     from gwkit.models.messages import ChatRequest
 
-__all__ = ["fitted", "shortened"]
+__all__ = ["fewer", "fitted"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -40,23 +41,31 @@ def fitted(
     """
     if window_tokens is None:
         return hits
-    tokens = 0
-    for kept in range(len(hits), 0, -1):
+
+    def tokens_with(kept: int) -> int:
         request = request_with(hits[:kept])
-        tokens = sum(count_tokens(message.content) for message in request.messages)
-        tokens += request.max_tokens
-        if tokens <= window_tokens:
-            if kept < len(hits):
-                _log.warning("prompt_fitted", passages=kept, left_out=len(hits) - kept)
-            return hits[:kept]
-    raise TokenLimitError(tokens_used=tokens, limit=window_tokens)
+        return request.max_tokens + sum(count_tokens(each.content) for each in request.messages)
+
+    if tokens_with(len(hits)) <= window_tokens:
+        return hits
+    # A prompt of more passages takes more tokens, and to make one for each number takes long.
+    kept = bisect_right(range(1, len(hits)), window_tokens, key=tokens_with)
+    if not kept:
+        raise TokenLimitError(tokens_used=tokens_with(1), limit=window_tokens)
+    _log.warning("prompt_fitted", passages=kept, left_out=len(hits) - kept)
+    return hits[:kept]
 
 
-def shortened(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
+def fewer(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
     """Return fewer hits, for a model that has refused them as too long.
 
     At most half of their text, and less where the model allows less; the best one always stays.
+
+    Raises:
+        TokenLimitError: there is only one hit.
     """
+    if len(hits) == 1:
+        raise error
     share = min(0.5, _SAFETY * error.limit / error.tokens_used) if error.limit else 0.5
     left = share * sum(count_tokens(hit.text) for hit in hits)
     kept = 0

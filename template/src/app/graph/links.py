@@ -14,14 +14,12 @@ from typing import Final
 __all__ = ["InertLinks"]
 
 _LINE_ENDS: Final = frozenset("\r\n")
-_FENCE: Final = re.compile(r"(?P<fence>`{3,}|~{3,})[ ]*[\w#.+-]*[ ]*")
-# Any line that some renderer could take for the end of a fence.
-_MAY_CLOSE: Final = re.compile(r"\W*(?:```|~~~)\W*\Z|.*[\x00-\x08\x0b-\x1f\x7f]")
-# A line that no renderer takes for the bounds of code, formulas, metadata or another block.
-_PLAIN: Final = re.compile(
-    r"(?!.*(?:```|~~~|[\x00-\x08\x0b-\x1f\x7f]))"
-    r"\s*(?:(?:#{1,6}|[*+>-]|\d{1,9}[.)])\s+)*(?:[\w*`(\[|\"']|\Z)"
-)
+_FENCE: Final = re.compile(r"(?P<fence>`{3,}|~{3,}) *(?:[\w#.+-]+ *)?")
+_WORD: Final = re.compile(r"\w")
+# What some renderers drop, and take what is beside it for a fence.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# What begins no formula, metadata or other block in which a renderer sees no fence.
+_PLAIN: Final = re.compile(r"\s*(?:(?:#{1,6}|[*+>-]|\d{1,9}[.)])\s+)*(?:[\w*`(\[|\"']|\Z)")
 
 
 class InertLinks:
@@ -81,8 +79,19 @@ class InertLinks:
             if line.rstrip(" ") == self._fence:
                 self._fence = ""
             else:
-                self._doubt = self._doubt or _MAY_CLOSE.match(line) is not None
+                self._doubt = self._doubt or _may_bound(line, inside=True)
         elif not self._doubt:
             opening = _FENCE.fullmatch(line)
             self._fence = opening["fence"] if opening else ""
-            self._doubt = not (opening or _PLAIN.match(line))
+            self._doubt = not opening and _may_bound(line, inside=False)
+
+
+def _may_bound(line: str, *, inside: bool) -> bool:
+    """Say whether some renderer could take a line for the bounds of a fence or another block."""
+    if _CONTROL.search(line):
+        return True
+    fence = "```" in line or "~~~" in line
+    if inside:
+        return fence and not _WORD.search(line)
+    goes_on = line.rfind("[") > line.replace("\\]", "  ").rfind("]")
+    return fence or goes_on or not _PLAIN.match(line)

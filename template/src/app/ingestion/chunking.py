@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.ingestion.packing import pack
 from app.ingestion.splitting import first_words
 from gwkit.documents import Block, BlockKind, Chunk
+from gwkit.executor import checkpoint
 from gwkit.text.tokens import count_tokens
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def chunk_blocks(blocks: Iterable[Block], *, budget: int, overlap: int) -> list[
     chunks: list[Chunk] = []
     for group in _grouped(_sections(blocks), budget):
         for text in pack(group.content, budget=budget, overlap=overlap):
+            checkpoint()
             chunks.append(Chunk(len(chunks), text, group.path, count_tokens(text)))
     return chunks
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from gwkit.text.normalization import normalize
 
 __all__ = ["clean"]
 
@@ -32,19 +33,19 @@ def clean(text: str) -> str:
     r"""Return a text in Unicode NFC without what is invisible and without needless white space.
 
     Removed are control, zero-width and bidirectional characters, soft hyphens, tag characters, lone
-    surrogates, space at the end of lines, all blank lines in a row but one, and blank lines at both
-    ends. Zero-width joiners stay between letters outside ASCII, where they change what is seen
-    (Persian, the Indic scripts, emoji), and one variation selector after such a letter or in a
-    keycap, for a row of them could say anything. Line ends become `\n` and typographic spaces plain
-    ones. Words hyphenated at a line's end stay so, for nobody can tell `re-\nform` from
-    `well-\nknown`.
+    surrogates, space at the end of lines, all blank lines in a row but one, blank lines at both
+    ends, and the combining marks beyond 30 in a row. Zero-width joiners stay between letters
+    outside ASCII, where they change what is seen (Persian, the Indic scripts, emoji), and one
+    variation selector after such a letter or in a keycap, for a row of them could say anything.
+    Line ends become `\n` and typographic spaces plain ones. Words hyphenated at a line's end stay
+    so, for nobody can tell `re-\nform` from `well-\nknown`.
 
     Cleaning twice changes nothing more.
     """
     text = _CONTROL.sub("", _LINE_END.sub("\n", text))
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-        text = unicodedata.normalize("NFC", _SHAPING.sub(_shaping, _SPACE.sub(" ", text)))
+        text = normalize("NFC", _INVISIBLE.sub("", text))
+        text = normalize("NFC", _SHAPING.sub(_shaping, _SPACE.sub(" ", text)))
     text = "\n".join(line.rstrip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", text).strip("\n")
 

@@ -13,6 +13,7 @@ import structlog
 from app.exceptions import IngestError
 from app.ingestion.preparation import GivenUp, Kept, Prepared
 from app.ingestion.summary import Outcome
+from gwkit.executor import BoundedExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,14 +55,19 @@ class DocumentWriter:
         self._embedder = embedder
         self._metrics = metrics
         self._slots = asyncio.Semaphore(ahead)
+        self._executor = BoundedExecutor(ahead, name="preparation")
 
     async def prepare(
         self, prepare: Callable[[], Prepared | Kept | GivenUp]
     ) -> Ready | Kept | GivenUp:
-        """Prepare and embed a document, in its turn."""
+        """Prepare and embed a document, in its turn.
+
+        Raises:
+            OverloadError: documents whose callers have gone still take all threads.
+        """
         async with self._slots:
             started = perf_counter()
-            prepared = await asyncio.to_thread(prepare)
+            prepared = await self._executor.run(prepare)
             if not isinstance(prepared, Prepared):
                 return prepared
             vectors = await self._embed(prepared)

@@ -12,6 +12,7 @@ import structlog
 from app.retrieval.copies import has_copies, originals_first
 from app.retrieval.ranking import HybridRanking
 from gwkit.index.ports import Filters, SearchMode, SearchQuery
+from gwkit.models.messages import SEARCHED_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ class Retriever:
         """Return at most `k` hits, best first.
 
         Args:
-            text: as the user wrote it.
+            text: as the user wrote it; its first 10,000 characters are searched for.
             k: most hits to return.
             filters: which documents may be found; all by default.
             mode: which legs take part; both by default.
@@ -87,6 +88,7 @@ class Retriever:
             RetrievalError: the index could not answer.
         """
         started = time.perf_counter()
+        text = text[:SEARCHED_CHARACTERS]
         with self._metrics.timer("search_ms", mode=mode.value):
             if mode is SearchMode.LEXICAL:
                 vector = np.zeros(self._embedder.dimension, dtype=np.float32)

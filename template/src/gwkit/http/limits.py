@@ -14,6 +14,7 @@ from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from gwkit.http.origins import HostSettings, OriginCheck
 from gwkit.http.rate_limit import RateLimiter, network_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
     from gwkit.http.keys import Authenticate
 
-__all__ = ["UNLIMITED_PATHS", "LimitSettings", "RequestLimits", "keyless_paths"]
+__all__ = [
+    "UNLIMITED_PATHS",
+    "LimitSettings",
+    "RequestLimits",
+    "client_address",
+    "keyless_paths",
+]
 
 _METRICS_PATH: Final = "/metrics"
 _DOCS_PATHS: Final = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
@@ -43,7 +50,7 @@ def keyless_paths(*, public_metrics: bool) -> frozenset[str]:
     return probes | _DOCS_PATHS
 
 
-class LimitSettings(Protocol):
+class LimitSettings(HostSettings, Protocol):
     """What the settings say of requests: who may send them, and how much of them."""
 
     @property
@@ -73,7 +80,7 @@ class LimitSettings(Protocol):
 
 
 class RequestLimits:
-    """Refuses what has no key, is too much at a time, too often, too long or too large.
+    """Refuses what is foreign, has no key, is too much at a time, too often, too long or too large.
 
     Args:
         app: the application inside.
@@ -92,6 +99,7 @@ class RequestLimits:
     ) -> None:
         self._app = app
         self._authenticate = authenticate
+        self._origins = OriginCheck(settings)
         self._keyless = keyless_paths(public_metrics=settings.public_metrics)
         self._limiter = RateLimiter(settings.requests_per_minute)
         self._most_running = settings.max_concurrent_requests
@@ -104,12 +112,13 @@ class RequestLimits:
         """Pass an HTTP request on within its limits.
 
         Raises:
-            HTTPException: 401, 408, 429 or 503; `Retry-After` says when to try again.
+            HTTPException: 401, 403, 408, 421, 429 or 503; `Retry-After` says when to try again.
             TimeoutError: the application has taken too long.
         """
         if scope["type"] != "http":
             await self._pass_other(scope, receive, send)
             return
+        self._origins.check(scope)
         path = scope["path"]
         if self._authenticate and path not in self._keyless:
             await self._identify(scope, self._authenticate)
@@ -120,7 +129,7 @@ class RequestLimits:
             detail = "the service has as many requests as it can answer"
             raise HTTPException(503, detail, {"Retry-After": _RETRY_SECONDS})
         user = scope.get("user")
-        self._count(user.display_name if user else _address(scope))
+        self._count(user.display_name if user else client_address(scope))
         body = _Body(scope, receive, self._body_limits.get(path, self._max_body_bytes))
         self._running += 1
         try:
@@ -147,7 +156,7 @@ class RequestLimits:
             scope["user"] = SimpleUser(name)
             return
         # Failed keys count against the rate limit too.
-        self._count(_address(scope))
+        self._count(client_address(scope))
         if headers.get("authorization", "").partition(" ")[0].lower() != "bearer":
             detail = "an API key is needed, as `Authorization: Bearer <key>`"
             raise HTTPException(401, detail, {"WWW-Authenticate": "Bearer"})
@@ -192,7 +201,8 @@ class _Body:
             raise HTTPException(413, f"the request body may have at most {self._limit} bytes")
 
 
-def _address(scope: Scope) -> str:
+def client_address(scope: Scope) -> str:
+    """Return what the client's requests are counted by where it has no key."""
     client = scope.get("client")
     return network_of(client[0]) if client else ""
 

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from gwkit.errors import AppError, RateLimitError
+from gwkit.errors import AppError, OverloadError, RateLimitError
+from gwkit.http.limits import client_address
 from gwkit.http.problems import PROBLEM_RULES, Problem, ProblemResponse, problem_of
 from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
@@ -89,7 +90,9 @@ class RequestLog:
             status=status,
             latency_ms=round(latency_ms, 3),
             bytes=answer.bytes,
+            address=client_address(scope),
             **({"client": user.display_name} if user else {}),
+            **({"code": scope["problem"]} if "problem" in scope else {}),
         )
         if (metrics := self._lifecycle.metrics) is not None:
             # Paths and methods are the caller's text: as labels they would have no bound.
@@ -135,6 +138,7 @@ async def _answer_problem(
     Before the first byte that is a problem response, in an event stream an `error` event, and
     else the server closes the connection on an answer that has no end.
     """
+    scope["problem"] = problem.code
     if not answer.status:
         await ProblemResponse(problem, headers=headers)(scope, receive, answer.send)
     elif answer.is_event_stream:
@@ -147,7 +151,7 @@ def _log_error(error: Exception, problem: Problem) -> None:
     on_purpose = isinstance(error, HTTPException) and "Retry-After" in (error.headers or ())
     if problem.status < _SERVER_ERROR or on_purpose:
         _log.debug("request_refused", code=problem.code, detail=problem.detail)
-    elif isinstance(error, RateLimitError | TimeoutError | HTTPException):
+    elif isinstance(error, OverloadError | RateLimitError | TimeoutError | HTTPException):
         _log.warning("request_failed", code=problem.code, error=str(error))
     else:
         known = isinstance(error, AppError)

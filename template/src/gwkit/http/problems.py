@@ -22,6 +22,7 @@ from gwkit.errors import (
     DocumentNotFoundError,
     IngestError,
     LLMError,
+    OverloadError,
     ProviderError,
     ProviderTimeoutError,
     RateLimitError,
@@ -106,6 +107,7 @@ PROBLEM_RULES: Final = (
         "timeout",
         "the request took longer than is allowed",
     ),
+    ProblemRule(OverloadError, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
     ProblemRule(IngestError, HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_document"),
     ProblemRule(UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
     ProblemRule(
@@ -149,11 +151,13 @@ PROBLEM_RULES: Final = (
 _CODES: Final[Mapping[int, str]] = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_incomplete",
     413: "too_large",
     415: "unsupported_type",
+    421: "foreign_host",
     422: "invalid_request",
     429: "too_many_requests",
     431: "headers_too_large",
@@ -193,7 +197,7 @@ def problem_of(
         rule = rule._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)
     headers: dict[str, str] = {}
     told = error.retry_after if isinstance(error, ProviderError) else None
-    if isinstance(error, RateLimitError) or told is not None:
+    if isinstance(error, OverloadError | RateLimitError) or told is not None:
         headers["Retry-After"] = str(max(1, math.ceil(told or 0)))
     return _problem(rule, str(error)), headers
 

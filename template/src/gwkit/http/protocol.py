@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gwkit.http.problems import ProblemResponse, problem_of
+from gwkit.http.rate_limit import network_of
 from gwkit.telemetry.context import bind_request_id, new_request_id
 
 if TYPE_CHECKING:
@@ -139,10 +140,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._answer(status, detail, request_id)
 
     def _answer(self, status: int, detail: str, request_id: str) -> None:
-        _log.info("connection_refused", status=status, detail=detail)
+        problem, _ = problem_of(HTTPException(status, detail))
+        address = network_of(self.client[0]) if self.client else ""
+        _log.info(
+            "connection_refused", status=status, code=problem.code, detail=detail, address=address
+        )
         now = self._answering
         if now is None or now.response_complete or not now.response_started:
-            problem, _ = problem_of(HTTPException(status, detail))
             headers = {"Connection": "close", "X-Request-ID": request_id}
             response = ProblemResponse(problem, headers=headers)
             head = [b"%s: %s\r\n" % header for header in response.raw_headers]

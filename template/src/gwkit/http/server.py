@@ -6,7 +6,6 @@ import asyncio
 import math
 import socket
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -14,6 +13,7 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from gwkit.errors import ConfigError
+from gwkit.http.origins import is_loopback
 from gwkit.http.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def listen(settings: ServerSettings) -> socket.socket:
             can reach it and nobody would ask them for a key.
     """
     if not (
-        _is_loopback(settings.host) or settings.asks_who_calls or settings.allow_unauthenticated
+        is_loopback(settings.host) or settings.asks_who_calls or settings.allow_unauthenticated
     ):
         raise ConfigError(
             f"APP_HOST={settings.host}: others could reach the service, and without APP_API_KEYS "
@@ -112,13 +112,6 @@ async def run(app: FastAPI, settings: ServerSettings, listener: socket.socket) -
         _log.info("listening", host=host, port=port)
         await _Server(app, settings).serve(sockets=[listener])
         _log.info("stopped")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _Server(uvicorn.Server):

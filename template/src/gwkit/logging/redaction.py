@@ -89,7 +89,15 @@ _SHAPES: Final = (
     (("://",), r"(://[^\s#/?:@]*:)[^\s#/?]+(?=@)", rf"\1{MASK}"),
     (("://",), r"(://)[^\s#/?:@]{20,}(?=@)", rf"\1{MASK}"),
     # JSON Web Tokens (RFC 7519), and private keys in PEM (RFC 7468).
-    (("eyj",), r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
+    # Within a longer run the first part has a bound, or many such parts would take very long.
+    (
+        ("eyj",),
+        (
+            r"(?:(?<![\w-])eyJ[A-Za-z0-9_-]{5,}+|\beyJ[A-Za-z0-9_-]{5,200})"
+            r"\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"
+        ),
+        MASK,
+    ),
     (
         ("private key-----",),
         r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)",

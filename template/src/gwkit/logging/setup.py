@@ -16,6 +16,7 @@ import traceback
 from datetime import UTC, datetime
 from functools import lru_cache
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import structlog
@@ -29,7 +30,7 @@ from gwkit.logging.uncaught import log_uncaught
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from io import TextIOWrapper
 
     from gwkit.logging.rendering import Event, Renderer
 
@@ -219,6 +220,10 @@ class _RotatedFile(RotatingFileHandler):
     count its characters for bytes. And where several processes share the file, each would go on
     with one that another has put aside, and put aside the new one as soon as that is there.
     """
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).touch(0o600)  # nobody else may read a file that is new
+        return super()._open()
 
     def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - as inherited
         if self.stream is None:  # as after a rotation that failed

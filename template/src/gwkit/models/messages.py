@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 __all__ = [
     "NOT_FOUND",
+    "SEARCHED_CHARACTERS",
     "ChatReply",
     "ChatRequest",
     "Delta",
@@ -32,6 +33,13 @@ Prompt = Annotated[
     str, StringConstraints(min_length=1, max_length=100_000), BeforeValidator(_stripped)
 ]
 """A text that a person wrote: 1 to 100,000 characters without the space around it."""
+
+SEARCHED_CHARACTERS = 10_000
+"""Characters of a question or query that are looked for in documents; a model gets all of them."""
+
+
+# Pydantic refuses lone surrogates, which no caller can be sent, only in a text with a constraint.
+_Written = Annotated[str, StringConstraints(min_length=0)]
 
 
 class Strict(BaseModel):
@@ -100,7 +108,7 @@ FinishReason = Literal["stop", "length"]
 class ChatReply(Strict):
     """A model's whole reply: a text whose citations have the form `[n]`, and what it took."""
 
-    text: str
+    text: _Written
     model: str
     usage: Usage
     finish_reason: FinishReason = "stop"
@@ -109,4 +117,4 @@ class ChatReply(Strict):
 class Delta(Strict):
     """A piece of a reply that is still being written; empty while the model is still thinking."""
 
-    text: str
+    text: _Written

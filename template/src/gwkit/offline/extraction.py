@@ -6,6 +6,7 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from gwkit.models.messages import SEARCHED_CHARACTERS
 from gwkit.offline.passages import QuoteKind, quotes
 from gwkit.offline.relevance import Relevance
 
@@ -32,10 +33,13 @@ _TICKS = re.compile(r"`+")
 def extract(question: str, passages: Sequence[Passage]) -> list[Quote]:
     """Return the quotes that answer the question in reading order, none if no passage has them.
 
+    Of the question the first 10,000 characters count.
+
     One to three are chosen, a second or third only for words of the question that the others lack;
     and with them what they cannot be read without: the sentence before one that points back, the
     list or code that a sentence announces, all steps of a procedure.
     """
+    question = question[:SEARCHED_CHARACTERS]
     found = [quote for passage in passages for quote in quotes(passage)]
     relevance = Relevance(question, found)
     kept: dict[Quote, None] = {}

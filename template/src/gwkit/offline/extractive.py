@@ -6,11 +6,11 @@ where no sentence has the question's words it replies `NOT_FOUND`.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING
 
 from gwkit.errors import TokenLimitError
+from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import NOT_FOUND, ChatReply, Delta
 from gwkit.models.replies import RawReply, parse_reply
 from gwkit.offline.extraction import extract, set_out
@@ -35,6 +35,7 @@ class ExtractiveChatModel:
 
     def __init__(self, *, window_tokens: int = 128_000) -> None:
         self._window_tokens = window_tokens
+        self._executor = BoundedExecutor(1, name="extraction")
 
     @property
     def name(self) -> str:
@@ -45,12 +46,13 @@ class ExtractiveChatModel:
         """Return the quotes that answer the question.
 
         Raises:
+            OverloadError: too many questions wait for their answers already.
             TokenLimitError: the prompt is longer than the window.
         """
         prompt_tokens = sum(count_tokens(message.content) for message in request.messages)
         if prompt_tokens > self._window_tokens:
             raise TokenLimitError(tokens_used=prompt_tokens, limit=self._window_tokens)
-        text = await asyncio.to_thread(_reply_text, request)
+        text = await self._executor.run(_reply_text, request)
         raw: RawReply = {
             "model": self.name,
             "text": text,
@@ -61,8 +63,7 @@ class ExtractiveChatModel:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the reply word by word, then the whole of it.
 
-        Raises:
-            TokenLimitError: the prompt is longer than the window.
+        Raises what `complete` raises.
         """
         reply = await self.complete(request)
         for piece in _PIECE.findall(reply.text):

@@ -7,9 +7,7 @@ exact words miss; a real embedding model is one setting away.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import unicodedata
 from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b
@@ -17,6 +15,9 @@ from itertools import chain, filterfalse
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from gwkit.executor import BoundedExecutor
+from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +68,9 @@ class HashingEmbedder:
     et al.: "Enriching Word Vectors with Subword Information", TACL 2017, for the pieces.
     """
 
+    def __init__(self) -> None:
+        self._executor = BoundedExecutor(2, name="embedder")
+
     @property
     def name(self) -> str:
         """The embedder's name in the manifest of an index."""
@@ -88,8 +92,16 @@ class HashingEmbedder:
         return 0.4
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """Return one row per text, in the order of the texts; computed in a thread."""
-        return await asyncio.to_thread(_embed_all, texts)
+        """Return one row per text, in the order of the texts; computed in a thread, by and by.
+
+        Raises:
+            OverloadError: too much of this is to be done already.
+        """
+        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            some = slice(start, start + _TEXTS_AT_ONCE)
+            vectors[some] = await self._executor.run(_embed, texts[some])
+        return vectors
 
     async def embed_query(self, text: str) -> Vector:
         """Return the vector to search with, which is the text's as a document."""
@@ -102,14 +114,6 @@ class HashingEmbedder:
         return vector
 
 
-def _embed_all(texts: Sequence[str]) -> Vectors:
-    vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
-    for start in range(0, len(texts), _TEXTS_AT_ONCE):
-        some = slice(start, start + _TEXTS_AT_ONCE)
-        vectors[some] = _embed(texts[some])
-    return vectors
-
-
 def _embed(texts: Sequence[str]) -> Vectors:
     """Embed texts together: most of the time was the way into numpy and back for each of them.
 
@@ -117,7 +121,11 @@ def _embed(texts: Sequence[str]) -> Vectors:
     is the same to the bit.
     """
     counts = [Counter(filterfalse(_STOP_WORDS.__contains__, _words(text))) for text in texts]
-    places = [_places(word) for count in counts for word in count]
+    places = [
+        (_places if len(word) <= _LONGEST_WORD else _places.__wrapped__)(word)  # kept, or too long
+        for count in counts
+        for word in count
+    ]
     sizes = np.fromiter(map(len, places), dtype=np.intp, count=len(places)) // _PLACE.itemsize
     occurrences = chain.from_iterable(count.values() for count in counts)
     weights = 1 + np.log(np.fromiter(occurrences, dtype=np.float64, count=len(places)))
@@ -165,4 +173,4 @@ def _words(text: str) -> list[str]:
     if text.isascii():
         # The same words in half of the time.
         return text.translate(_ASCII_FOLDED).split()
-    return _WORD.findall(_ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())))
+    return _WORD.findall(_ACCENTS.sub("", normalize("NFKD", text.casefold())))

@@ -49,7 +49,7 @@ _LIKE_CODE = re.compile(
           |public|python3?|return|select|sudo|uv|var|with)\b.*[\w"')}\];:(\\,]\s*\Z
       | ["'\w.\[\]-]+\s*(?:=|:=|\+=)\s*\S           # an assignment
       | ["'][\w-]+["']\s*:                          # a member of an object
-      | [\w.]+\([^)]*\)?;?\s*\Z                     # a call
+      | [\w.]+\([^)]*+\)?;?\s*\Z                     # a call
       | [)}\]]+[,;]?\s*\Z                           # the end of one
       | [a-z][\w./-]*(?:\s+\S+)*\s--?\w             # a command with options
     )
@@ -58,8 +58,14 @@ _LIKE_CODE = re.compile(
     """,
     re.VERBOSE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])"
+    # No space follows the full stops of Chinese and Japanese.
+    r"|(?<=[\u3002\uff01\uff1f])(?P<quoted>[\u201d\u300d\u300f\uff09]*)\s*"
+)
+_ASKING = ("?", "\uff1f")
 _SHORTEST_SENTENCE = 3
+_CONTEXT_CHARACTERS = 500
 _LONGEST_TITLE = 12
 
 
@@ -115,13 +121,13 @@ def quotes(passage: Passage) -> list[Quote]:
     A paragraph that ends with a question is no quote, but the next paragraph answers it.
     """
     found: list[Quote] = []
-    path = tuple(vocabulary(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
-    asked = path[-1] if passage.heading.endswith("?") else frozenset[str]()
+    path = tuple(_context(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
+    asked = path[-1] if passage.heading.endswith(_ASKING) else frozenset[str]()
     title: tuple[frozenset[str], ...] = ()
     lead = frozenset[str]()
     for block, (kind, texts) in enumerate(_blocks(passage.text)):
-        if kind is QuoteKind.SENTENCE and texts[-1].endswith("?"):
-            asked, title, lead = vocabulary(" ".join(texts)), (), frozenset()
+        if kind is QuoteKind.SENTENCE and texts[-1].endswith(_ASKING):
+            asked, title, lead = _context(" ".join(texts)), (), frozenset()
             continue
         if kind is QuoteKind.TITLE:
             asked, title, lead = frozenset(), (), frozenset()
@@ -142,10 +148,15 @@ def quotes(passage: Passage) -> list[Quote]:
             )
             if kind is QuoteKind.SENTENCE:
                 # It leads to the next sentence, or to the list, table or code after it.
-                lead = words
+                lead = words if len(text) <= _CONTEXT_CHARACTERS else _context(text)
         if kind is QuoteKind.TITLE:
-            title = (vocabulary(" ".join(texts)),)
+            title = (_context(" ".join(texts)),)
     return found
+
+
+def _context(text: str) -> frozenset[str]:
+    """Return the words of what other quotes stand under: of its end, for each of them has these."""
+    return vocabulary(text[-_CONTEXT_CHARACTERS:])
 
 
 _Block = tuple[QuoteKind, list[str]]
@@ -215,13 +226,13 @@ def _is_title(line: str) -> bool:
 
 
 def _items(lines: Iterable[str]) -> list[str]:
-    items: list[str] = []
+    items: list[list[str]] = []
     for line in lines:
         if _ITEM.match(line):
-            items.append(line.rstrip())
+            items.append([line.rstrip()])
         else:
-            items[-1] += f" {line.strip()}"
-    return items
+            items[-1].append(line.strip())
+    return [" ".join(item) for item in items]
 
 
 def _rows(lines: Sequence[str]) -> Iterator[str]:
@@ -244,10 +255,13 @@ def _sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        stop = end.end("closing")
+        stop = end.end("quoted" if end["closing"] is None else "closing")
         # What is as short as `Yes.` says nothing without the sentence after it. Looking only at
         # both ends of a sentence keeps the time linear in the text.
-        is_long = len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
+        is_long = (
+            end["closing"] is None
+            or len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
+        )
         if is_long and not is_inner_stop(text, stop):
             found.append(text[start:stop])
             start = end.end()

@@ -48,7 +48,7 @@ _EXPECTATIONS = (
         r"\d (?:[cmk]?m|[KMG]i?B|bytes)\b",
         1.2,
     ),
-    (r"\bhow (?:heavy|much .*weigh)", r"\d ?k?g\b", 1.2),
+    (r"\bhow (?:heavy|much .{0,40}weigh)", r"\d ?k?g\b", 1.2),
     (r"\bhow (?:many|much)\b|\b(?:limit|m(?:ax|in)imum|default|port|number|version)\b", r"\d", 1.2),
     (r"^why\b", r"\b(?:because|since|so that|therefore|reason)\b", 1.2),
 )

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gwkit.errors import IngestError, ParseLimitError
+from gwkit.executor import checkpoint
 from gwkit.parsing.environment import bare_environment
 from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 from gwkit.parsing.worker import READY
@@ -86,6 +87,7 @@ class ParserPool:
         if not self._loaders.is_risky(document, len(data)):
             return self._loaders.load(document, data)
         with self._slots:
+            checkpoint()  # it may have waited for longer than its caller
             process = self._take(document)
             try:
                 return decode_reply(document, process.parse(document, data))

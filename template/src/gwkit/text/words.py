@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
+
+from app.llm.scripts import WORD, word_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -17,8 +19,13 @@ __all__ = ["content_words", "near_words", "vocabulary"]
 
 _SHORTEST_TYPO = 5
 _LONG_WORD = 9
+_LONGEST_WORD = 30
+"""What is longer is no word of a language: it is neither stemmed nor remembered nor corrected."""
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:['\u2019][^\W_]+)*")
+_MOST_COMPARISONS = 1_000
+"""Pairs of words that are compared for one text, at some 30 microseconds each."""
+
+_WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _FUNCTION_WORDS = """
@@ -62,7 +69,8 @@ def content_words(text: str) -> list[str]:
     """Return the stems of a text's words in their order, without function words.
 
     Stems are those of the Snowball stemmer for English (Porter 2001), which leaves words of other
-    languages mostly alone. Thousands separators go, so that `1,000` equals `1000`.
+    languages mostly alone; where a script has no spaces, the pairs of its characters are the words.
+    Thousands separators go, so that `1,000` equals `1000`.
     """
     return [_stem(_BASE_FORMS.get(word, word)) for word in _words(text) if word not in _STOP_WORDS]
 
@@ -93,27 +101,46 @@ def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
     """
     words = list(words)
     joined = (first + second for first, second in pairwise(words) if first + second in known)
-    return [
-        word if word in known or len(word) < _SHORTEST_TYPO else _nearest(word, known)
-        for word in words
-    ] + list(joined)
+    misspelt = {word for word in words if word not in known and _may_be_typo(word)}
+    similar: dict[tuple[str, int], list[str]] = {(word[0], len(word)): [] for word in misspelt}
+    for other in known:
+        if other.isalpha() and len(other) <= _LONGEST_WORD + 1:
+            for length in range(len(other) - 1, len(other) + 2):
+                if (other[0], length) in similar:
+                    similar[other[0], length].append(other)
+    corrected: dict[str, str] = {}
+    left = _MOST_COMPARISONS
+    for word in filter(misspelt.__contains__, dict.fromkeys(words)):
+        candidates = similar[word[0], len(word)]
+        if len(candidates) <= left:
+            left -= len(candidates)
+            corrected[word] = _nearest(word, candidates)
+    return [corrected.get(word, word) for word in words] + list(joined)
 
 
-def _nearest(word: str, known: Collection[str]) -> str:
-    candidates = [
+def _may_be_typo(word: str) -> bool:
+    return _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
+
+
+def _nearest(word: str, candidates: Iterable[str]) -> str:
+    likely = [
         other
-        for other in known
-        if other[0] == word[0] and abs(len(other) - len(word)) <= 1 and other.isalpha()
+        for other in candidates
         if len(other) != len(word) or len(word) >= _LONG_WORD or sorted(other) == sorted(word)
     ]
-    return next(iter(get_close_matches(word, candidates, n=1, cutoff=0.8)), word)
+    return next(iter(get_close_matches(word, likely, n=1, cutoff=0.8)), word)
 
 
 def _words(text: str) -> list[str]:
-    return [word.replace(",", "").replace("\u2019", "'").casefold() for word in _WORD.findall(text)]
+    words = chain.from_iterable(map(word_parts, _WORD.findall(text)))
+    return [word.replace(",", "").replace("\u2019", "'").casefold() for word in words]
+
+
+def _stem(word: str) -> str:
+    return _stem_of_word(word) if len(word) <= _LONGEST_WORD else word
 
 
 @lru_cache(maxsize=65_536)
-def _stem(word: str) -> str:
+def _stem_of_word(word: str) -> str:
     # A stemmer keeps the word that it works on, so threads must not share one.
     return str(Stemmer("english", 0).stemWord(word))

@@ -83,7 +83,7 @@ class Server:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Server]:
     """Serve within this process, on a free port."""
-    fakes = Fakes(settings)
+    fakes = Fakes(settings.model_copy(update={"allowed_hosts": ("s",)}))
     with listen(settings) as listener:
         running = asyncio.create_task(run(fakes.app(), settings, listener))
         await asyncio.sleep(0.05)
@@ -230,7 +230,9 @@ async def test_what_is_no_http_is_a_problem(server: Server, data: bytes) -> None
     assert (400, "bad_request") == (status, code(body))
     assert ("application/problem+json", "close") == (headers["content-type"], headers["connection"])
     assert headers["x-request-id"] == json.loads(body)["request_id"]
-    assert ["connection_refused"] == [line["event"] for line in lines]
+    assert [("connection_refused", "bad_request", "127.0.0.1")] == [
+        (line["event"], line["code"], line["address"]) for line in lines
+    ]
     assert b"" == left
 
 

@@ -60,7 +60,7 @@ async def test_what_keeps_it_from_warming_is_told(
     with capture_logs() as lines:
         async with (
             app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://service") as client,
+            httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
             asyncio.timeout(10),
         ):
             while len(attempts) < 3:  # noqa: ASYNC110 - as a probe does it

@@ -109,6 +109,7 @@ async def test_each_request_leaves_one_line() -> None:
         "path": "/a?b",
         "status": 200,
         "bytes": 32,
+        "address": "127.0.0.1",
     } == line
 
 
@@ -137,7 +138,7 @@ async def test_an_error_is_answered_as_a_problem_and_logged(
     assert MEDIA_TYPE == headers(call)["content-type"]
     assert "a secret" not in call.answer.decode()
     assert [level, "info"] == [line["log_level"] for line in lines]
-    assert status == lines[-1]["status"]
+    assert (status, problem["code"]) == (lines[-1]["status"], lines[-1]["code"])
 
 
 async def test_an_unexpected_error_is_logged_with_its_cause() -> None:

@@ -20,6 +20,7 @@ from gwkit.errors import (
     InvalidResponseError,
     LLMError,
     ModelUnavailableError,
+    OverloadError,
     ParseLimitError,
     ProviderError,
     ProviderTimeoutError,
@@ -39,6 +40,7 @@ ERRORS = [
     (AppError(SECRET), 500, "internal_error"),
     (ConfigError(SECRET), 500, "internal_error"),
     (EvaluationError(SECRET), 500, "internal_error"),
+    (OverloadError(), 503, "unavailable"),
     (IngestError("a.md", "it is empty"), 422, "unreadable_document"),
     (IngestError("a.md", "busy", passing=True), 503, "unreadable_document"),
     (ParseLimitError("a.pdf", "it took too long"), 422, "unreadable_document"),
@@ -101,6 +103,11 @@ def test_a_busy_model_says_when_to_come_back(retry_after: float | None, header: 
     _, headers = problem_of(RateLimitError("busy", retry_after=retry_after))
 
     assert {"Retry-After": header} == headers
+
+
+def test_an_overloaded_service_says_when_to_come_back() -> None:
+    """As where it has too many requests."""
+    assert {"Retry-After": "1"} == problem_of(OverloadError())[1]
 
 
 def test_a_provider_s_own_time_to_come_back_is_passed_on() -> None:

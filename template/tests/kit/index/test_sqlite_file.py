@@ -39,6 +39,14 @@ async def test_an_index_outlives_its_process(path: Path) -> None:
 OTHER = Manifest("fake:other", 8, MANIFEST.chunker)
 
 
+async def test_only_its_owner_can_read_an_index(index: SqliteIndex, path: Path) -> None:
+    """Nor what lies beside it while it is open."""
+    await write(index, "a.md", ["text"])
+    files = list(path.parent.iterdir())
+    assert 3 == len(files)
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in files}
+
+
 async def test_an_index_made_otherwise_is_refused(path: Path) -> None:
     """The error names what differs and how to rebuild; the index stays as it is."""
     async with await SqliteIndex.open(path, MANIFEST) as index:

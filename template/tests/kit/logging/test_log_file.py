@@ -29,7 +29,10 @@ def events(text: str) -> list[dict[str, Any]]:
 def test_the_file_holds_json_and_rotates(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """In a folder that is made, whatever standard error shows; old files are kept as set."""
+    """In a folder that is made, whatever standard error shows; old files are kept as set.
+
+    Nobody but the owner can read any of them.
+    """
     path = tmp_path / "logs" / "service.log"
     settings = make_settings(
         log_format="console", log_file=path, log_file_max_bytes=10_000, log_file_backups=2
@@ -40,6 +43,7 @@ def test_the_file_holds_json_and_rotates(
     assert {"service.log", "service.log.1", "service.log.2"} == {
         file.name for file in path.parent.iterdir()
     }
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert 10_000 <= path.with_suffix(".log.1").stat().st_size < 10_250
     assert 299 == events(path.read_text(encoding="utf-8"))[-1]["number"]
     assert not capsys.readouterr().err.startswith("{")

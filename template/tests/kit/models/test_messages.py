@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gwkit.models.messages import ChatReply, ChatRequest, Message, Passage, Prompt, Usage
+from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Passage, Prompt, Usage
 
 MESSAGES = (Message(role="user", content="Hello?"),)
 
@@ -45,6 +45,14 @@ def test_messages_do_not_change() -> None:
     request = ChatRequest(messages=MESSAGES, question="Hello?")
     with pytest.raises(ValidationError):
         request.question = "Another?"  # type: ignore[misc]  # frozen, as is tested here
+
+
+@pytest.mark.parametrize("kind", [ChatReply, Delta])
+def test_what_a_model_writes_is_unicode(kind: type[ChatReply | Delta]) -> None:
+    """A lone surrogate, as JSON can escape it, is an error of the model, whole or streamed."""
+    reply = {"model": "fake:one", "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+    with pytest.raises(ValidationError, match="unicode"):
+        kind.model_validate({"text": "a\ud800"} | (reply if kind is ChatReply else {}))
 
 
 def test_passages_count_from_one() -> None:

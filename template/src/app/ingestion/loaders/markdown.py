@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_ANCHOR = re.compile(r"\s*\{:?\s*(?:#|\.)[^{}]*\}\s*$")
+_ANCHOR = re.compile(r"(?<!\s)\s*+\{:?\s*(?:#|\.)[^{}]*\}\s*$")
 _DIRECTIVE = re.compile(
     r"^[ \t]*(?:"
     r"/{3,}(?:[ \t]*[\w-]+)?(?:[ \t]*\|[ \t]*(?P<title>.*))?"  # /// note | Title

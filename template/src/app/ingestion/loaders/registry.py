@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Self
@@ -47,7 +46,7 @@ _MODULES = {
 }
 """The built-in loaders, imported at their first document: the parsers take long to import."""
 
-_RISKY = {"markdown": 200_000, "pdf": 0, "plaintext": sys.maxsize, "webpage": 0, "word": 0}
+_RISKY = {"markdown": 10_000, "pdf": 0, "plaintext": 100_000, "webpage": 0, "word": 0}
 """Bytes up to which each of them takes no more than a second or so, whatever the bytes are."""
 
 

@@ -34,7 +34,7 @@ _HIDES = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*collapse|content-visibility\s*:\s*hidden"
     rf"|font-size\s*:\s*{_ZERO}|font-size\s*:\s*(?:0?\.\d+|1)px|color\s*:\s*transparent"
     # Moved out of the page, or cut away.
-    r"|(?:left|right|top|bottom|margin(?:-left|-top)?)\s*:\s*-\d{4,}\w*|text-indent\s*:\s*-\d{3,}\w*"
+    r"|(?:left|right|top|bottom|margin(?:-left|-top)?)\s*:\s*-\d{4,}+\w*+|text-indent\s*:\s*-\d{3,}+\w*+"
     r"|clip\s*:\s*rect\((?:0|0px|1px|[\s,])+\)|clip-path\s*:\s*inset\((?:50|100)%\)"
     r")\s*(?:!\s*important\s*)?(?:;|$)",
     re.IGNORECASE,

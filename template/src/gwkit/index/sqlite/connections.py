@@ -12,12 +12,13 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 from gwkit.errors import RetrievalError
+from gwkit.executor import BoundedExecutor, is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +49,9 @@ _LOG_PAGES = 4_000
 """Pages in the log before they are brought into the file: 16 MB, four times SQLite's default, as
 most of them are written several times in the course of an ingestion."""
 
+_STEPS_UNASKED = 50_000
+"""Steps of SQLite's virtual machine after which a read looks whether its caller is still there."""
+
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -75,7 +79,7 @@ class Connections:
         self.path = path
         self._access = access
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
+        self._readers = BoundedExecutor(READERS, name="index-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._file: os.stat_result | None = None
@@ -85,10 +89,14 @@ class Connections:
     async def read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job on a connection that cannot write, in one read transaction.
 
+        When the caller is cancelled, so is the job.
+
         Raises:
+            OverloadError: too many searches wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        return await self._run(self._readers, self._read, job)
+        self._check_open()
+        return await self._readers.run(self._read, job)
 
     async def write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job that begins and ends its own transactions.
@@ -96,7 +104,11 @@ class Connections:
         Raises:
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        return await self._run(self._writer, self._write, job)
+        self._check_open()
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writer, context.run, self._write, job
+        )
 
     def check(self) -> None:
         """Look through the whole file, if a job has found it damaged: it may have been mended.
@@ -121,16 +133,9 @@ class Connections:
         self._closed = True
         await asyncio.to_thread(self._shut_down)
 
-    async def _run(
-        self,
-        threads: ThreadPoolExecutor,
-        run: Callable[[Callable[[sqlite3.Connection], Result]], Result],
-        job: Callable[[sqlite3.Connection], Result],
-    ) -> Result:
+    def _check_open(self) -> None:
         if self._closed:
             raise RetrievalError("the index is closed")
-        context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(threads, context.run, run, job)
 
     def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         with explained(self.path), self._noted_damage():
@@ -163,6 +168,8 @@ class Connections:
             self._opened.append(connection)
             self._file = self._file or self.path.stat()
             connection.execute(f"PRAGMA query_only = {int(read_only)}")
+            if read_only:
+                connection.set_progress_handler(is_abandoned, _STEPS_UNASKED)
             self._local.connection = connection
         return connection
 
@@ -202,14 +209,20 @@ class Connections:
             )
 
     def _shut_down(self) -> None:
-        self._readers.shutdown()
+        self._readers.close()
         self._writer.shutdown()
         for connection in self._opened:
             connection.close()
 
 
 def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
-    """Return a connection in autocommit mode, which any thread may use, one at a time."""
+    """Return a connection in autocommit mode, which any thread may use, one at a time.
+
+    Nobody else may read a file that is new; SQLite gives the files beside it the same permissions.
+    """
+    if access is Access.WRITE:
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            path.touch(0o600, exist_ok=False)
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{access.value}",
         uri=True,

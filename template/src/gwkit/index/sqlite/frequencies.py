@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gwkit.executor import checkpoint
 from gwkit.index.sqlite import reading
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Frequencies:
         """Return the number of chunks with the term, but no more than just above `most`."""
         known = self._counts.get(term)
         if known is None:
+            checkpoint()
             expression = reading.match_expression([term])
             known = reading.count_matches(connection, expression, most + 1)
             if len(self._counts) >= _MOST_REMEMBERED:

@@ -77,9 +77,11 @@ _SCHEMA = (
         headings TEXT NOT NULL,
         UNIQUE (document, position)
     ) STRICT""",
-    # Holds the text of the chunks as well as its index; the rowid is the chunk's.
+    # Holds the text of the chunks as well as its index; the rowid is the chunk's. Beside the
+    # headings stand pairs of characters of scripts without spaces; marks belong to their words.
     """CREATE VIRTUAL TABLE fts USING fts5(
-        title, headings, text, tokenize = 'porter unicode61 remove_diacritics 2'
+        title, headings, text,
+        tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
     )""",
     # One row for each document, as vectors are only ever read and written so: little-endian
     # float32 of shape (chunks, dimension), whose first row belongs to the chunk `first`.

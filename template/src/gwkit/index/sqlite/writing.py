@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.llm.scripts import search_pieces
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
@@ -85,7 +87,7 @@ def replace(
         connection,
         "fts (rowid, title, headings, text)",
         [
-            (id_, document.title, "\n".join(chunk.headings), chunk.text)
+            (id_, document.title, _headings(document, chunk), chunk.text)
             for id_, chunk in enumerate(chunks, start=first)
         ],
     )
@@ -138,6 +140,12 @@ def fail(connection: sqlite3.Connection, failure: Failure) -> None:
 def forget(connection: sqlite3.Connection, path: str) -> bool:
     """Forget a document's failure; say whether there was one."""
     return bool(connection.execute("DELETE FROM failures WHERE path = ?", (path,)).rowcount)
+
+
+def _headings(document: Document, chunk: Chunk) -> str:
+    """Return the headings to search, with what is in no other column as words."""
+    pieces = search_pieces((document.title, *chunk.headings, chunk.text))
+    return "\n".join((*chunk.headings, pieces) if pieces else chunk.headings)
 
 
 def _row(connection: sqlite3.Connection, path: str) -> int | None:

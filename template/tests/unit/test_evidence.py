@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.graph.grounding import ground, passages
+from app.graph.evidence import check_evidence, passages
 from fixtures.models import make_hit
 from gwkit.text.tokens import count_tokens
 
@@ -18,7 +18,7 @@ MANY = 10_000
 
 def coverage(question: str) -> float:
     """Return how far the hits cover the question."""
-    return ground(question, HITS, min_grounding=0.5, max_tokens=MANY).coverage
+    return check_evidence(question, HITS, min_grounding=0.5, max_tokens=MANY).coverage
 
 
 @pytest.mark.parametrize(
@@ -48,27 +48,29 @@ def test_words_scattered_over_hits_are_no_evidence() -> None:
 def test_below_the_least_coverage_nothing_is_evidence() -> None:
     """The documents do not say, whatever was found."""
     question = "How long does a parcel swim?"
-    assert ground(question, HITS, min_grounding=0.5, max_tokens=MANY).hits == ()
-    assert ground(question, HITS, min_grounding=0.3, max_tokens=MANY).hits == HITS[:2]
+    assert check_evidence(question, HITS, min_grounding=0.5, max_tokens=MANY).hits == ()
+    assert check_evidence(question, HITS, min_grounding=0.3, max_tokens=MANY).hits == HITS[:2]
 
 
 def test_hits_without_any_word_are_dropped() -> None:
     """The rest keeps its order."""
-    evidence = ground("How long does a parcel wait?", HITS, min_grounding=0.5, max_tokens=MANY)
+    evidence = check_evidence(
+        "How long does a parcel wait?", HITS, min_grounding=0.5, max_tokens=MANY
+    )
     assert HITS[:2] == evidence.hits
 
 
 def test_without_grounding_every_hit_is_evidence() -> None:
     """A search by meaning may find what shares no word."""
-    assert HITS == ground("Qui a gagn\u00e9 ?", HITS, min_grounding=0, max_tokens=MANY).hits
-    assert ground("???", (), min_grounding=0, max_tokens=MANY).hits == ()
+    assert HITS == check_evidence("Qui a gagn\u00e9 ?", HITS, min_grounding=0, max_tokens=MANY).hits
+    assert check_evidence("???", (), min_grounding=0, max_tokens=MANY).hits == ()
 
 
 @pytest.mark.parametrize(("spare", "kept"), [(0, 2), (-1, 1), (-MANY, 1), (MANY, 2)])
 def test_whole_chunks_are_dropped_from_the_end(spare: int, kept: int) -> None:
     """The budget is kept by leaving out the lowest, and the best always stays."""
     budget = sum(count_tokens(hit.text) for hit in HITS[:2]) + spare
-    evidence = ground("Where is the parcel?", HITS, min_grounding=0.5, max_tokens=budget)
+    evidence = check_evidence("Where is the parcel?", HITS, min_grounding=0.5, max_tokens=budget)
     assert HITS[:kept] == evidence.hits
 
 
@@ -77,3 +79,8 @@ def test_passages_are_numbered_hits() -> None:
     first, second = passages([HITS[0], make_hit("text")])
     assert (1, "guide.md", "Lockers > Hold time") == (first.number, first.document, first.heading)
     assert (2, "text", "") == (second.number, second.text, second.heading)
+
+
+def test_of_a_long_question_the_beginning_counts() -> None:
+    """As in the search for it."""
+    assert 1.0 == coverage("How long does a parcel wait? " + " " * 10_000 + "And where is Mars?")

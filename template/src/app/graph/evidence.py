@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gwkit.models.messages import Passage
+from gwkit.models.messages import SEARCHED_CHARACTERS, Passage
 from gwkit.offline.passages import HEADING_SEPARATOR
 from gwkit.text.tokens import count_tokens
 from gwkit.text.words import content_words, near_words, vocabulary
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gwkit.index.ports import Hit
 
-__all__ = ["Evidence", "ground", "passages"]
+__all__ = ["Evidence", "check_evidence", "passages"]
 
 
 # A capital or a digit, but not in the first word, which has a capital anyway.
@@ -39,7 +39,7 @@ class Evidence:
     coverage: float
 
 
-def ground(
+def check_evidence(
     question: str, hits: Sequence[Hit], *, min_grounding: float, max_tokens: int
 ) -> Evidence:
     """Return the hits that are evidence for the question.
@@ -55,8 +55,10 @@ def ground(
     `min_grounding` of 0 every hit is evidence, as suits a search by meaning, in which words need
     not agree.
 
-    Stemming a few thousand words takes milliseconds, so call it off the event loop.
+    Of the question the first 10,000 characters count. Stemming a few thousand words takes
+    milliseconds, so call it off the event loop.
     """
+    question = question[:SEARCHED_CHARACTERS]
     vocabularies = [_words_of(hit) for hit in hits]
     known = frozenset[str]().union(*vocabularies)
     asked = frozenset(near_words(content_words(question), known))

@@ -1,0 +1,85 @@
+"""Words are found in scripts without spaces and with combining marks; English is not affected."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from app.llm.scripts import search_pieces
+from app.retrieval.query import match_expression, query_terms
+from gwkit.index.sqlite.schema import make
+from gwkit.models.messages import Passage
+from gwkit.offline.passages import quotes
+from gwkit.text.words import content_words
+
+
+def _finds(text: str, query: str) -> bool:
+    """Index a text as the index does, and search for some words."""
+    connection = sqlite3.connect(":memory:")
+    make(connection)
+    connection.execute(
+        "INSERT INTO fts (title, headings, text) VALUES ('', ?, ?)", (search_pieces([text]), text)
+    )
+    expression = match_expression(query_terms(query))
+    found = connection.execute("SELECT 1 FROM fts WHERE fts MATCH ?", (expression,)).fetchone()
+    return found is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("休假申请须提前两周提交。", "申请"),
+        ("周五提供鱼。", "鱼"),
+        ("用Python程序处理", "python"),
+        ("用Python程序处理", "程序"),
+        ("有給休暇の申請はシステムから", "システム"),
+        ("พนักงานลาพักร้อนได้", "พักร้อน"),
+        ("ພະນັກງານລາພັກ", "ລາພັກ"),
+        ("បុគ្គលិកសុំច្បាប់", "ច្បាប់"),
+        ("ဝန်ထမ်းခွင့်ရက်", "ခွင့်"),
+        ("हिन्दी में लिखा", "हिन्दी"),
+        ("இந்த மொழி", "மொழி"),
+        ("running late", "run"),
+        ("Ünïcode naïve", "naive"),
+    ],
+)
+def test_words_are_found(text: str, query: str) -> None:
+    """A word within a sentence is found, whether or not spaces are around it."""
+    assert _finds(text, query)
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [("休假申请", "请假"), ("हिन्दी", "हि"), ("मोर", "मीर"), ("食堂", "堂食"), ("late", "ate")],
+)
+def test_other_words_are_not_found(text: str, query: str) -> None:
+    """A word is more than its letters in any order, and than a letter without its marks."""
+    assert not _finds(text, query)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("日本語 検索", ["日本", "本語", "検索"]),
+        ("Python程序", ["python", "程序"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("กำลัง", ["กำ", "ำลั", "ลัง"]),
+        ("한국어 1,000", ["한국어", "1000"]),
+    ],
+)
+def test_words_of_an_answer(text: str, words: list[str]) -> None:
+    """What a sentence shares with a question is told by the same pieces."""
+    assert words == content_words(text)
+
+
+@pytest.mark.parametrize("text", ["Words and naïve café-goers, 1,000 of them.", "Привет, мир", ""])
+def test_where_words_have_spaces_nothing_is_added(text: str) -> None:
+    """The index of such documents is what it was."""
+    assert "" == search_pieces([text])
+
+
+def test_sentences_without_spaces() -> None:
+    """Each can be quoted by itself, with the mark that closes a quotation."""
+    passage = Passage(number=1, document="a.md", text="他说「好。」然后走。真的吗\uff01是。")
+    assert ["他说「好。」", "然后走。", "真的吗\uff01", "是。"] == [q.text for q in quotes(passage)]
