@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from app.llm.scripts import search_pieces
 from app.retrieval.query import match_expression, query_terms
 from gwkit.index.sqlite.schema import make
 from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
+from gwkit.text.scripts import search_pieces
 from gwkit.text.words import content_words
 
 

@@ -36,7 +36,7 @@ _UNSPACED = (
     + "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     + "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
-WORD = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
+WORD = rf"[^\W_]++(?:[{_MARKS}]++[^\W_]*+)*+"
 """Expression of a word: letters and digits with the marks that combine with them."""
 
 _WORD = re.compile(WORD)

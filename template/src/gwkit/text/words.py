@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
-from app.llm.scripts import WORD, word_parts
+from gwkit.text.scripts import WORD, word_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
