@@ -6,7 +6,8 @@ import sqlite3
 
 import pytest
 
-from app.retrieval.query import match_expression, query_terms
+from app.retrieval.query import query_terms
+from gwkit.index.sqlite.reading import match_expression
 from gwkit.index.sqlite.schema import make
 from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
