@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,6 +91,28 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     assert variant.python == ".".join(map(str, version))
     assert str(service / ".venv") == prefix
     assert "" == run("git", "status", "--porcelain", cwd=service, env=env).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", choices("python_version"))
+def test_the_kit_and_the_scripts_pass_their_tests_in_place(
+    version: str, template: TemplateRepository, tmp_path: Path
+) -> None:
+    """No render has these tests; the lowest Python runs all of them, for the floor of coverage."""
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    place = tmp_path / "template"
+    shutil.copytree(template.root / "template", place)
+    env = user_environment(tmp_path / "tools", python=python, uv=True)
+    whole = version == default("python_version")
+    run(
+        "make",
+        "test",
+        f"ARGS={'' if whole else 'tests/kit tests/scripts --no-cov'}",
+        cwd=place,
+        env=env,
+    )
 
 
 def test_every_combination_of_providers_is_tested() -> None:

@@ -14,10 +14,10 @@ pytest_plugins = [
     "fixtures.command_line",
     "fixtures.configuration",
     "fixtures.guards",
+    "fixtures.ingesting",
     "fixtures.live",
     "fixtures.parsers",
     "fixtures.services",
-    "fixtures.spans",
 ]
 if find_spec("fixtures.provider"):  # only with a provider
     modules = ("server", "cassettes", "conformance")

@@ -6,15 +6,12 @@ import json
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from pydantic import SecretStr, ValidationError
-from starlette.datastructures import Headers
-from structlog.testing import capture_logs
+from pydantic import ValidationError
 
 from fixtures.asgi import Call, open_client
 from fixtures.configuration import WholeSettings
 from fixtures.services import Fakes
 from gwkit.errors import ConfigError
-from gwkit.http.keys import ApiKeys
 from gwkit.http.server import listen
 from gwkit.settings.reader import load_settings
 
@@ -22,10 +19,19 @@ if TYPE_CHECKING:
     from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
+
 OLD: Final = "old-key-0123456789"
+
+
 NEW: Final = "new-key-0123456789"
+
+
 OTHER: Final = "other-key-0123456789"
+
+
 KEYS: Final = {"reader": OLD, "reader-2": NEW, "writer": OTHER}
+
+
 SEARCH: Final = {"query": "a"}
 
 
@@ -105,48 +111,6 @@ async def test_metrics_may_be_public(make_settings: MakeSettings) -> None:
     assert 200 == response.status_code
 
 
-async def test_the_log_has_the_name_and_never_the_key(keyed: Fakes) -> None:
-    """It tells which of two keys is still in use."""
-    async with open_client(keyed.app()) as client:
-        with capture_logs() as lines:
-            await client.post("/v1/search", json=SEARCH, headers=bearer(NEW))
-            await client.post("/v1/search", json=SEARCH, headers=bearer("guess-" + NEW))
-            await client.get("/healthz", headers=bearer(NEW))
-
-    served = [line for line in lines if line["event"] == "request_served"]
-    assert ["reader-2", None, None] == [line.get("client") for line in served]
-    assert NEW not in str(lines)
-
-
-async def test_each_key_has_an_allowance_and_strangers_share_one(keyed: Fakes) -> None:
-    """Whoever tries keys out is slowed down, and takes nothing from those who have one."""
-    async with open_client(keyed.app()) as client:
-
-        async def search(key: str) -> int:
-            response = await client.post("/v1/search", json=SEARCH, headers=bearer(key))
-            return response.status_code
-
-        strangers = [await search(f"guess-{number}") for number in range(5)]
-        readers = [await search(OLD) for _ in range(4)]
-        writers = [await search(OTHER) for _ in range(4)]
-
-    assert [401, 401, 401, 429, 429] == strangers
-    assert [200, 200, 200, 429] == readers == writers
-
-
-async def test_a_websocket_is_closed(keyed: Fakes) -> None:
-    """Only requests are asked for keys, so there is no way in beside them."""
-    sent: list[object] = []
-
-    async def send(message: object) -> None:
-        sent.append(message)
-
-    scope = {"type": "websocket", "path": "/v1/search", "headers": []}
-    await keyed.app()(scope, None, send)  # type: ignore[arg-type]  # nothing is received
-
-    assert [{"type": "websocket.close", "code": 1008}] == sent
-
-
 async def test_the_description_says_how_a_key_is_sent(keyed: Fakes, fakes: Fakes) -> None:
     """A client made from it sends the key where one is asked for, and only then."""
     described, open_ = keyed.app().openapi(), fakes.app().openapi()
@@ -167,22 +131,6 @@ async def test_the_description_can_be_switched_off(make_settings: MakeSettings) 
         statuses = [(await client.get(path)).status_code for path in ("/docs", "/openapi.json")]
 
     assert [404, 404] == statuses
-
-
-async def test_the_keys_are_compared_whole_and_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Digests of one length, in constant time, without stopping at the one that fits."""
-    compared: list[tuple[bytes, bytes]] = []
-
-    def compare(one: bytes, other: bytes) -> bool:
-        compared.append((one, other))
-        return one == other
-
-    monkeypatch.setattr("gwkit.http.keys.compare_digest", compare)
-    keys = ApiKeys({name: SecretStr(key) for name, key in KEYS.items()})
-    assert "reader" == await keys(Headers({"authorization": f"Bearer {OLD}"}))
-    assert 3 == len(compared)
-    assert {32} == {len(digest) for pair in compared for digest in pair}
-    assert OLD not in repr(vars(keys))
 
 
 @pytest.mark.parametrize(
@@ -231,18 +179,6 @@ def test_the_service_does_not_listen_beyond_this_machine_without_a_key(
 
     assert 2 == run.code
     assert "APP_API_KEYS" in run.err
-
-
-@pytest.mark.parametrize(
-    "fields", [{"api_keys": KEYS}, {"allow_unauthenticated": True}, {"host": "127.0.0.2"}]
-)
-def test_it_does_with_one_or_when_told_so(
-    fields: dict[str, object], make_settings: MakeSettings
-) -> None:
-    """A key, the explicit permission, or an address of this machine only."""
-    host = {"host": "0.0.0.0"}  # noqa: S104 - what is tested
-    with listen(make_settings(**(host | {"port": 0} | fields))) as listener:
-        assert listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("network", ["proxy", "10.0.0.1/8", "*", ""])

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import shutil
-import signal
-import socket
-import sqlite3
-import subprocess
-import sys
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from app.config.settings import Settings
 from app.ingestion import preparation
-from fixtures.command_line import environment
-from fixtures.contents import contents
+from app.wiring import open_services
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import docx_with, entity_bomb, pdf_loop, zip_bomb
 
@@ -25,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fixtures.command_line import CommandLine
+
 
 _TEXT = b"# Badges\n\nVisitors wear a yellow badge.\n"
 
@@ -38,9 +33,15 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def indexed(folder: Path) -> dict[str, Any]:
-    """Return the documents of the index beside the folder."""
-    return contents(folder.parent / "var" / "index.sqlite")["documents"]
+def indexed(folder: Path) -> dict[str, int]:
+    """Return how many chunks each document has in the index beside the folder."""
+
+    async def read() -> dict[str, int]:
+        settings = Settings(index_path=folder.parent / "var" / "index.sqlite")
+        async with open_services(settings) as services:
+            return {entry.document: entry.chunks for entry in await services.index.documents()}
+
+    return asyncio.run(read())
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,9 @@ def test_text_in_other_guises_is_the_same(cli: CommandLine, folder: Path, data: 
     (folder / "guise.md").write_bytes(data)
 
     assert 0 == cli("ingest", folder).code
-    documents = indexed(folder)
-    assert documents["sound.md"]["chunks"] == documents["guise.md"]["chunks"]
+    hits = cli("search", "yellow badge", "--json").document["hits"]
+    assert ["guise.md", "sound.md"] == sorted(hit["document"] for hit in hits)
+    assert hits[0]["text"] == hits[1]["text"]
 
 
 def test_an_empty_text_is_a_document_without_chunks(cli: CommandLine, folder: Path) -> None:
@@ -110,7 +112,7 @@ def test_an_empty_text_is_a_document_without_chunks(cli: CommandLine, folder: Pa
 
     assert 0 == run.code
     assert "document_empty" in run.err
-    assert [] == indexed(folder)["empty.md"]["chunks"]
+    assert 0 == indexed(folder)["empty.md"]
 
 
 @pytest.mark.parametrize(
@@ -131,39 +133,6 @@ def test_any_name_is_only_a_name(cli: CommandLine, folder: Path, name: str) -> N
     ]
     assert 1 == cli("failed", "retry", "--", name).code
     assert 0 == cli("failed", "drop", "--", name).code
-
-
-def test_a_name_that_is_no_text_is_refused(cli: CommandLine, folder: Path) -> None:
-    """It could be neither stored nor shown."""
-    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_bytes(_TEXT)
-
-    run = cli("ingest", folder)
-
-    assert 1 == run.code
-    assert "its name is not valid UTF-8; rename the file" in run.out
-    assert {"sound.md"} == set(indexed(folder))
-
-
-def test_what_is_no_file_is_passed_over(cli: CommandLine, folder: Path) -> None:
-    """Pipes, sockets and links in circles or out of the folder: nothing hangs, nothing leaks."""
-    os.mkfifo(folder / "pipe.md")
-    (folder / "circle.md").symlink_to("circle.md")
-    (folder / "up").symlink_to(folder)
-    (folder.parent / "secret.md").write_bytes(b"the secret")
-    (folder / "secret.md").symlink_to(folder.parent / "secret.md")
-    (folder / "zero.md").symlink_to("/dev/zero")
-    with socket.socket(socket.AF_UNIX) as listener:
-        # A path for a socket is short.
-        listener.bind(os.path.relpath(folder / "socket.md"))
-
-        run = cli("ingest", folder, "--json")
-
-    assert (0, 1, 5) == (run.code, run.document["added"], run.document["skipped"])
-    named = cli("ingest", folder / "pipe.md", "/dev/zero", "--json")
-    assert 1 == named.code
-    assert {"is neither a file nor a folder"} == {
-        failure["reason"] for failure in named.document["failures"]
-    }
 
 
 def _unlink(path: Path) -> None:
@@ -241,178 +210,3 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_later(
         failure["reason"] for failure in run.document["failures"]
     ]
     assert 0 == cli("ingest", folder).code
-
-
-def test_a_document_that_takes_too_long_is_given_up(
-    cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After three attempts only a change, or a person, has it parsed again."""
-    monkeypatch.setenv("APP_PARSE_TIMEOUT_SECONDS", "0.2")
-    endless = folder / "endless.md"
-    endless.write_bytes(b"---\n" * 1_250_000)
-    runs = [cli("ingest", folder, "--json") for _ in range(4)]
-
-    assert [1] * 4 == [run.code for run in runs]
-    reasons = [run.document["failures"][0]["reason"] for run in runs]
-    assert {"takes more than 0.2 s to parse (APP_PARSE_TIMEOUT_SECONDS)"} == set(reasons[:3])
-    assert "given up after 3 attempts" in reasons[3]
-    assert "python -m app failed retry" in reasons[3]
-    assert runs[3].document["seconds"] < 0.2
-    assert 3 == cli("failed", "why", "endless.md", "--json").document["attempts"]
-
-    assert "more than 0.2 s" in cli("failed", "retry", "endless.md").out
-    assert 4 == cli("failed", "why", "endless.md", "--json").document["attempts"]
-    endless.write_bytes(_TEXT)
-    assert 0 == cli("ingest", folder).code
-
-
-# The index and its disk
-
-
-def test_a_full_disk_keeps_what_was_written(
-    cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The run ends with its summary and the reason; with more room the next one does the rest."""
-    for number in range(30):
-        (folder / f"{number:02}.md").write_bytes(_TEXT + os.urandom(10_000).hex().encode())
-    connect = sqlite3.connect
-
-    def limited(*arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - passed on
-        connection: sqlite3.Connection = connect(*arguments, **options)
-        connection.execute("PRAGMA max_page_count = 150")
-        return connection
-
-    monkeypatch.setattr(sqlite3, "connect", limited)
-    run = cli("ingest", folder, "--json")
-    told = cli("ingest", folder)
-    monkeypatch.setattr(sqlite3, "connect", connect)
-
-    assert (1, 1) == (run.code, told.code)
-    assert "look whether the disk is full" in run.document["stopped"]
-    assert "Stopped: the index" in told.out
-    assert 0 < run.document["added"] < 30
-    assert run.document["added"] <= len(indexed(folder))
-    assert 0 == cli("ingest", folder).code
-    assert 31 == len(indexed(folder))
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="needs a limit of file sizes")
-def test_a_disk_that_refuses_to_grow_keeps_what_was_written(cli: CommandLine, folder: Path) -> None:
-    """The same with a limit of the system's, in a process of its own."""
-    for number in range(30):
-        (folder / f"{number:02}.md").write_bytes(_TEXT + os.urandom(10_000).hex().encode())
-    script = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "
-        "from app.cli.application import main; sys.exit(main(sys.argv[1:]))"
-    )
-    done = subprocess.run(  # noqa: S603 - the service's own command
-        [sys.executable, "-c", script, "ingest", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(),
-    )
-
-    assert 1 == done.returncode
-    assert "Stopped: the index" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-    assert 0 < len(indexed(folder)) < 31
-    assert 0 == cli("ingest", folder).code
-    assert 31 == len(indexed(folder))
-
-
-@pytest.mark.parametrize("frozen", [False, True], ids=["file", "folder"])
-def test_an_index_that_cannot_be_written_is_still_searched(
-    cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch, *, frozen: bool
-) -> None:
-    """Whether the file is read-only or its whole folder; only an ingestion fails, clearly."""
-    assert 0 == cli("ingest", folder).code
-    connect = sqlite3.connect
-
-    def read_only(address: str, *arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - passed on
-        if frozen and "immutable" not in address:
-            raise _refusal()
-        return connect(address.replace("mode=rwc", "mode=ro"), *arguments, **options)  # type: ignore[no-any-return]  # passed on
-
-    monkeypatch.setattr(sqlite3, "connect", read_only)
-    found = cli("search", "yellow badge", "--json")
-    answered = cli("ask", "Which badge do visitors wear?", "--json")
-    unchanged = cli("ingest", folder, "--json")
-    (folder / "new.md").write_bytes(b"# New\n\ntext")
-    refused = cli("ingest", folder)
-
-    assert (0, "sound.md") == (found.code, found.document["hits"][0]["document"])
-    assert frozen is ("index_read_only" in found.err)
-    assert (0, True) == (answered.code, answered.document["found"])
-    assert (0, 1) == (unchanged.code, unchanged.document["unchanged"])
-    assert 1 == refused.code
-    assert "cannot be opened and written; check the path and its permissions" in refused.out
-
-
-def test_a_log_that_cannot_be_read_is_not_passed_over(
-    cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a read-only folder SQLite would leave out what only the log has: better no answer."""
-    assert 0 == cli("ingest", folder).code
-    (folder.parent / "var" / "index.sqlite-wal").write_bytes(b"what was written last")
-    connect = sqlite3.connect
-
-    def frozen_only(address: str, *arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - passed on
-        if "immutable" not in address:
-            raise _refusal()
-        return connect(address, *arguments, **options)  # type: ignore[no-any-return]  # passed on
-
-    monkeypatch.setattr(sqlite3, "connect", frozen_only)
-    run = cli("search", "yellow badge")
-
-    assert (1, "") == (run.code, run.out)
-    assert "cannot be opened and written; check the path and its permissions" in run.err
-
-
-def _refusal() -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError("unable to open database file")
-    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
-    return error
-
-
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.99])
-def test_a_truncated_index_is_one_clear_line(cli: CommandLine, folder: Path, share: float) -> None:
-    """No traceback, and the rest of the file is left for whoever can mend it."""
-    for number in range(20):
-        (folder / f"{number:02}.md").write_bytes(_TEXT * 20)
-    assert 0 == cli("ingest", folder).code
-    index = folder.parent / "var" / "index.sqlite"
-    whole = index.read_bytes()
-    index.write_bytes(whole[: int(share * len(whole))])
-
-    for arguments in (("search", "badge"), ("ingest", folder), ("ingest", folder, "--rebuild")):
-        run = cli(*arguments)
-        assert run.code == 1
-        assert "Traceback" not in run.err
-        assert "is damaged or no index; move it away" in run.out + run.err
-    index.unlink()
-    assert 0 == cli("ingest", folder).code
-
-
-def test_a_foreign_database_is_not_touched(cli: CommandLine, folder: Path) -> None:
-    """Also not by a rebuild."""
-    index = folder.parent / "var" / "index.sqlite"
-    index.parent.mkdir()
-    with closing(sqlite3.connect(index)) as connection:
-        connection.execute("CREATE TABLE precious (things TEXT)")
-    before = index.read_bytes()
-
-    for arguments in (("search", "x"), ("ingest", folder), ("ingest", folder, "--rebuild")):
-        run = cli(*arguments)
-        assert (1, True) == (run.code, "another program's database" in run.err)
-    assert before == index.read_bytes()
-    assert [index] == list(index.parent.iterdir())
-
-
-def test_a_folder_that_vanishes_is_a_missing_path(cli: CommandLine, folder: Path) -> None:
-    """Its documents stay, for nobody has seen that they are gone."""
-    assert 0 == cli("ingest", folder).code
-    shutil.rmtree(folder)
-
-    assert 1 == cli("ingest", folder).code
-    assert {"sound.md"} == set(indexed(folder))

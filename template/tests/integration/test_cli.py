@@ -15,47 +15,16 @@ import pytest
 
 from app import __version__
 from app.cli.application import _UNEXPECTED
-from app.cli.evaluation import missed_gates
-from app.evaluation.runner import EvaluationReport, Scores
 from fixtures.command_line import DOCUMENTS, command, environment, run_process
 from fixtures.terminal import Terminal
-from gwkit.index.ports import SearchMode
-from gwkit.terminal.interruption import interruptible
-from gwkit.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.command_line import CommandLine
 
+
 _QUESTION = "How many weeks of parental leave do parents take?"
-
-
-def write_golden(folder: Path, **relevant: str) -> Path:
-    """Write a golden set of questions, each with the one document that answers it."""
-    lines = [
-        json.dumps({"id": str(number), "question": question, "relevant": {document: 1}})
-        for number, (document, question) in enumerate(relevant.items())
-    ]
-    path = folder / "golden.jsonl"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def golden(tmp_path: Path) -> Path:
-    """Return a golden set over `DOCUMENTS`."""
-    return write_golden(
-        tmp_path,
-        **{
-            "policies/leave.md": _QUESTION,
-            "policies/expenses.txt": "Is alcohol reimbursed?",
-            "guides/laptop.html": "How long are backups kept?",
-        },
-    )
-
-
-# ingest
 
 
 def test_ingest_tells_what_it_did(cli: CommandLine) -> None:
@@ -177,44 +146,6 @@ def test_an_interrupted_ingestion_reports_and_can_go_on(
     assert resumed["added"] + resumed["unchanged"] == 4
 
 
-def test_a_second_signal_ends_at_once(request: pytest.FixtureRequest) -> None:
-    """The first one is noted; from then on the signal does what it did before."""
-    # A shell's background job, as in some CI systems, starts with the signal ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
-    with interruptible() as interruption:
-        assert (False, 0) == (interruption(), interruption.exit_code)
-        signal.raise_signal(signal.SIGINT)
-        assert (True, 130) == (interruption(), interruption.exit_code)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar names the document, with its control characters written out."""
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    monkeypatch.setenv("TERM", "xterm-256color")
-
-    with progress_bar(shown=True) as bar:
-        assert bar is not None
-        bar.start(2)
-        bar.advance("one\x07.md")
-        bar.finish()
-
-    assert "1/2" in terminal.getvalue()
-    assert "\x07" not in terminal.getvalue()
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_no_progress_is_shown_elsewhere(*, shown: bool) -> None:
-    """Where stderr is no terminal, or a program reads, there is no bar."""
-    with progress_bar(shown=shown) as bar:
-        assert bar is None
-
-
-# ask and search
-
-
 def test_an_answer_comes_with_its_citations(ingested: CommandLine) -> None:
     """The answer is followed by the numbered passages that it stands on."""
     run = ingested("ask", _QUESTION)
@@ -331,90 +262,6 @@ def test_a_text_can_come_from_standard_input(
     assert ingested("ask", "-", "--json").document["found"]
 
 
-# eval
-
-
-def test_eval_compares_the_modes(ingested: CommandLine, golden: Path) -> None:
-    """Each mode has its recall, MRR and nDCG."""
-    shown = ingested("eval", golden)
-    measured = ingested("eval", golden, "-k", "3", "--json").document
-
-    assert shown.code == 0
-    assert "recall@10" in shown.out
-    assert {"hybrid", "lexical", "vector"} == measured["modes"].keys()
-    assert {"recall": 1.0, "mrr": 1.0, "ndcg": 1.0} == measured["modes"]["hybrid"]
-    assert (3, 3, True) == (measured["k"], measured["cases"], measured["passed"])
-
-
-def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> None:
-    """With `--documents` it makes one for itself, and leaves nothing behind."""
-    run = cli("eval", golden, "--documents", DOCUMENTS, "--min", "ndcg=0.9", "--hybrid-no-worse")
-
-    assert (0, "") == (run.code, run.err)
-    assert not (tmp_path / "var").exists()
-
-
-def test_a_missed_gate_says_by_how_much(ingested: CommandLine, tmp_path: Path) -> None:
-    """Exit code 1, and a line for every measure that is too low."""
-    golden = write_golden(tmp_path, **{"guides/laptop.html": _QUESTION})
-
-    run = ingested("eval", golden, "--min", "ndcg=0.95", "--min", "recall=0")
-
-    assert run.code == 1
-    assert "missed: hybrid ndcg is " in run.out
-    assert ", below 0.95" in run.out
-    assert "hybrid recall" not in run.out
-    assert _QUESTION in run.out
-
-
-@pytest.mark.parametrize("minimum", ["speed=1", "ndcg", "ndcg=much", "ndcg=1.1", "ndcg=nan"])
-def test_a_gate_that_cannot_be_is_an_error_of_usage(
-    cli: CommandLine, golden: Path, minimum: str
-) -> None:
-    """A misspelt gate must not pass."""
-    run = cli("eval", golden, "--min", minimum)
-
-    assert run.code == 2
-    assert f"Invalid value for --min: {minimum}" in run.err
-
-
-def test_a_golden_set_for_other_documents_fails(cli: CommandLine, golden: Path) -> None:
-    """An index that lacks the judged documents would only look like a bad search."""
-    run = cli("eval", golden)
-
-    assert run.code == 1
-    assert "policies/leave.md" in run.err
-
-
-def test_documents_that_cannot_be_ingested_fail_the_evaluation(
-    cli: CommandLine, golden: Path, tmp_path: Path
-) -> None:
-    """Measures over half of the documents would mislead."""
-    broken = tmp_path / "broken.pdf"
-    broken.write_bytes(b"this is no PDF")
-
-    run = cli("eval", golden, "--documents", broken)
-
-    assert run.code == 1
-    assert "broken.pdf" in run.err
-
-
-def test_hybrid_must_not_be_worse_than_a_leg() -> None:
-    """The gate names the leg that is better, and by how much."""
-    reports = {
-        mode: EvaluationReport(mode, 10, Scores(1.0, 1.0, ndcg), ())
-        for mode, ndcg in zip(SearchMode, (0.7, 0.8, 0.7), strict=True)
-    }
-
-    assert ["hybrid ndcg is 0.700, below the 0.800 of lexical"] == missed_gates(
-        reports, {}, hybrid_no_worse=True
-    )
-    assert [] == missed_gates(reports, {}, hybrid_no_worse=False)
-
-
-# config, errors and the whole
-
-
 def test_config_shows_the_settings_in_force(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -519,9 +366,6 @@ def test_the_package_is_a_program(
 
     assert 0 == ended.value.code
     assert f"{__version__}\n" == capsys.readouterr().out
-
-
-# As people run it: in a process, through pipes
 
 
 @pytest.mark.usefixtures("tmp_path")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
-from app.wiring import open_services
-from fixtures.configuration import WholeSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.command_line import CommandLine
+
 
 _SOUND = "# Badges\n\nVisitors wear a yellow badge."
 
@@ -149,27 +145,3 @@ def test_names_and_reasons_cannot_steer_a_terminal(failing: CommandLine, folder:
     told = failing("failed", "list").out
     assert "x\\x1b[2J\\nb.md  permanent.md  permanent, 1 attempt" in told
     assert "\x1b" not in told
-
-
-async def test_an_index_of_the_layout_before_is_brought_up_to_date(
-    folder: Path, tmp_path: Path
-) -> None:
-    """What it holds stays: its documents, and its failures with what was known of them."""
-    settings = WholeSettings(index_path=tmp_path / "index.sqlite")
-    async with open_services(settings) as services:
-        await services.pipeline.ingest([folder])
-    with closing(sqlite3.connect(settings.index_path)) as connection, connection:
-        for column in ("kind", "first_failed_at", "content_hash"):
-            connection.execute(f"ALTER TABLE failures DROP COLUMN {column}")
-        connection.execute("UPDATE failures SET failed_at = '2026-01-01T00:00:00+00:00'")
-        connection.execute("PRAGMA user_version = 1")
-
-    async with open_services(settings) as services:
-        failures = await services.index.failures()
-        assert ["b.md"] == list(await services.index.ledger())
-        assert ["a.md", "c.pdf"] == list(failures)
-        assert {"2026-01-01T00:00:00+00:00"} == {one.first_failed_at for one in failures.values()}
-        summary = await services.pipeline.retry(["a.md"])
-        again = (await services.index.failures())["a.md"]
-        assert (1, 2) == (summary.failed, again.attempts)
-        assert again.first_failed_at < again.failed_at

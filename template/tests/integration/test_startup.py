@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import pkgutil
-import signal
-import socket
 import subprocess
 import sys
-import threading
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,43 +16,17 @@ import structlog.testing
 import app.ext
 from app.cli.samples import ingest_samples
 from app.wiring import open_services
-from fixtures.command_line import DOCUMENTS, environment, run_process
-from fixtures.serving import ready, serving
+from fixtures.command_line import DOCUMENTS, environment
+from fixtures.serving import serving
 
 if TYPE_CHECKING:
-    from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
+
 _HEAVY = ("fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
+
+
 _PATIENCE_SECONDS = 30
-
-
-_INTERRUPTED_IMPORT = """
-import os, signal, time
-os.kill(os.getpid(), signal.SIGINT)
-time.sleep(0.1)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
-@pytest.mark.parametrize(
-    ("ignored", "code", "told"), [(False, 130, ""), (True, 1, "AttributeError")]
-)
-def test_an_interruption_of_the_first_imports_is_quiet(
-    tmp_path: Path, *, ignored: bool, code: int, told: str
-) -> None:
-    """Ctrl-C right after the start shows no traceback; who ignores it goes on."""
-    (tmp_path / "typer.py").write_text(_INTERRUPTED_IMPORT, encoding="utf-8")
-    sources = environment()["PYTHONPATH"]
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
-    try:
-        run = run_process("--help", env=environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{sources}"))
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-    assert (code, "") == (run.code, run.out)
-    assert told in run.err
-    assert bool(told) == bool(run.err)
 
 
 def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
@@ -107,6 +77,8 @@ async def main():
         print(*sorted({name.partition(".")[0] for name in sys.modules}))
 asyncio.run(main())
 """
+
+
 # What only parsers, vendors' models, a terminal, checks or tests need.
 _NOT_FOR_SERVING = frozenset(
     {
@@ -159,29 +131,6 @@ def test_the_service_starts_answers_and_stops(tmp_path: Path) -> None:
     assert 0 == code
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
-def test_a_keyboard_interrupt_stops_the_service_as_well(
-    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C is how a person stops it: no error, and the address was on stdout."""
-    monkeypatch.setenv("APP_SAMPLES_PATH", str(DOCUMENTS))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    def interrupt() -> None:
-        found.append(ready(f"http://127.0.0.1:{port}"))
-        os.kill(os.getpid(), signal.SIGINT)
-
-    found: list[bool] = []
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    run = cli("serve", "--port", port, "--with-samples")
-    thread.join()
-
-    assert [True] == found
-    assert (0, f"http://127.0.0.1:{port} (Ctrl-C stops it)\n") == (run.code, run.out)
-
-
 async def test_samples_are_for_an_empty_index(make_settings: MakeSettings) -> None:
     """An index that holds documents stays as it is."""
     async with open_services(make_settings(samples_path=DOCUMENTS)) as services:
@@ -200,14 +149,3 @@ async def test_a_service_without_samples_starts_all_the_same(make_settings: Make
             await ingest_samples(services)
 
     assert "no_samples" in [event["event"] for event in events]
-
-
-def test_a_port_in_use_is_one_clear_line(cli: CommandLine) -> None:
-    """The command ends with 2 and names the variables; nothing is opened."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        run = cli("serve", "--port", port)
-
-    assert (2, "") == (run.code, run.out)
-    assert f"APP_PORT={port}" in run.err
-    assert "Traceback" not in run.err

@@ -18,6 +18,7 @@ from gwkit.telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
 HIT = Hit("a.md", 3, "A", ("A", "B"), "text", 0.75, {})
 
 
@@ -117,18 +118,6 @@ async def test_an_embedders_error_passes_through() -> None:
         await make(index, FakeEmbedder(error=LLMError("down"))).search("words", k=1)
 
     assert [] == index.queries
-
-
-async def test_the_fake_embedder_embeds_words() -> None:
-    """The fake is deterministic, ignores order, and has no direction for nothing."""
-    embedder = FakeEmbedder(dimension=8)
-
-    batch = await embedder.embed_documents(["a b", "b a", ""])
-
-    assert (3, 8) == batch.shape
-    assert np.array_equal(batch[0], batch[1])
-    assert [1, 1, 0] == pytest.approx(np.linalg.norm(batch, axis=1).tolist())
-    assert ["a b", "b a", ""] == embedder.embedded
 
 
 async def test_of_a_long_query_the_beginning_is_searched_for() -> None:

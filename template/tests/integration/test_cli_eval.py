@@ -1,0 +1,123 @@
+"""The command that measures retrieval: its report, its gates, its exit codes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.cli.evaluation import missed_gates
+from app.evaluation.runner import EvaluationReport, Scores
+from fixtures.command_line import DOCUMENTS
+from gwkit.index.ports import SearchMode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fixtures.command_line import CommandLine
+
+
+_QUESTION = "How many weeks of parental leave do parents take?"
+
+
+def write_golden(folder: Path, **relevant: str) -> Path:
+    """Write a golden set of questions, each with the one document that answers it."""
+    lines = [
+        json.dumps({"id": str(number), "question": question, "relevant": {document: 1}})
+        for number, (document, question) in enumerate(relevant.items())
+    ]
+    path = folder / "golden.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    """Return a golden set over `DOCUMENTS`."""
+    return write_golden(
+        tmp_path,
+        **{
+            "policies/leave.md": _QUESTION,
+            "policies/expenses.txt": "Is alcohol reimbursed?",
+            "guides/laptop.html": "How long are backups kept?",
+        },
+    )
+
+
+def test_eval_compares_the_modes(ingested: CommandLine, golden: Path) -> None:
+    """Each mode has its recall, MRR and nDCG."""
+    shown = ingested("eval", golden)
+    measured = ingested("eval", golden, "-k", "3", "--json").document
+
+    assert shown.code == 0
+    assert "recall@10" in shown.out
+    assert {"hybrid", "lexical", "vector"} == measured["modes"].keys()
+    assert {"recall": 1.0, "mrr": 1.0, "ndcg": 1.0} == measured["modes"]["hybrid"]
+    assert (3, 3, True) == (measured["k"], measured["cases"], measured["passed"])
+
+
+def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> None:
+    """With `--documents` it makes one for itself, and leaves nothing behind."""
+    run = cli("eval", golden, "--documents", DOCUMENTS, "--min", "ndcg=0.9", "--hybrid-no-worse")
+
+    assert (0, "") == (run.code, run.err)
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_missed_gate_says_by_how_much(ingested: CommandLine, tmp_path: Path) -> None:
+    """Exit code 1, and a line for every measure that is too low."""
+    golden = write_golden(tmp_path, **{"guides/laptop.html": _QUESTION})
+
+    run = ingested("eval", golden, "--min", "ndcg=0.95", "--min", "recall=0")
+
+    assert run.code == 1
+    assert "missed: hybrid ndcg is " in run.out
+    assert ", below 0.95" in run.out
+    assert "hybrid recall" not in run.out
+    assert _QUESTION in run.out
+
+
+@pytest.mark.parametrize("minimum", ["speed=1", "ndcg", "ndcg=much", "ndcg=1.1", "ndcg=nan"])
+def test_a_gate_that_cannot_be_is_an_error_of_usage(
+    cli: CommandLine, golden: Path, minimum: str
+) -> None:
+    """A misspelt gate must not pass."""
+    run = cli("eval", golden, "--min", minimum)
+
+    assert run.code == 2
+    assert f"Invalid value for --min: {minimum}" in run.err
+
+
+def test_a_golden_set_for_other_documents_fails(cli: CommandLine, golden: Path) -> None:
+    """An index that lacks the judged documents would only look like a bad search."""
+    run = cli("eval", golden)
+
+    assert run.code == 1
+    assert "policies/leave.md" in run.err
+
+
+def test_documents_that_cannot_be_ingested_fail_the_evaluation(
+    cli: CommandLine, golden: Path, tmp_path: Path
+) -> None:
+    """Measures over half of the documents would mislead."""
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"this is no PDF")
+
+    run = cli("eval", golden, "--documents", broken)
+
+    assert run.code == 1
+    assert "broken.pdf" in run.err
+
+
+def test_hybrid_must_not_be_worse_than_a_leg() -> None:
+    """The gate names the leg that is better, and by how much."""
+    reports = {
+        mode: EvaluationReport(mode, 10, Scores(1.0, 1.0, ndcg), ())
+        for mode, ndcg in zip(SearchMode, (0.7, 0.8, 0.7), strict=True)
+    }
+
+    assert ["hybrid ndcg is 0.700, below the 0.800 of lexical"] == missed_gates(
+        reports, {}, hybrid_no_worse=True
+    )
+    assert [] == missed_gates(reports, {}, hybrid_no_worse=False)

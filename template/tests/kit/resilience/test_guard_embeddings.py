@@ -1,0 +1,42 @@
+"""An embedder with everything around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.embedder import FakeEmbedder
+from gwkit.errors import ProviderError
+from gwkit.models.calls import Call
+from gwkit.resilience.embeddings import ResilientEmbedder
+from kit.fixtures.attempts import make_attempts
+
+if TYPE_CHECKING:
+    from gwkit.models.ports import Vector
+
+SERVER = ProviderError("server", status=500, passing=True)
+
+
+async def test_an_embedder_is_tried_again() -> None:
+    """As a chat model is, within its own time."""
+
+    class Failing(FakeEmbedder):
+        failures = 2
+
+        async def embed_query(self, text: str) -> Vector:
+            """Fail at first."""
+            self.failures -= 1
+            if self.failures >= 0:
+                raise SERVER
+            return await super().embed_query(text)
+
+    fake = Failing()
+    model = ResilientEmbedder(fake, make_attempts(), timeout_seconds=1)
+    assert ("fake:words", 16, 1.0) == (model.name, model.dimension, model.rank_weight)
+    assert (2, 16) == (await model.embed_documents(["one", "two"])).shape
+    fake.failures = 9
+    call = Call.begin()
+    with call.entered(), pytest.raises(ProviderError):
+        await model.embed_query("three")
+    assert 3 == call.attempts

@@ -1,0 +1,164 @@
+"""Work on a caller's text grows with its length and no faster, whatever the text is."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from itertools import islice, pairwise, product
+from random import sample
+from typing import TYPE_CHECKING
+
+import pytest
+from lxml import etree
+
+from app.api import schemas
+from app.graph.evidence import check_evidence
+from app.graph.replies import ReplyText
+from app.ingestion.chunking import chunk_blocks
+from app.ingestion.cleaning import clean
+from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
+from app.ingestion.loaders.visibility import is_unseen
+from app.retrieval.query import query_terms
+from fixtures.effort import THOROUGH
+from fixtures.models import make_hit
+from gwkit.documents import Block, BlockKind
+from gwkit.index.sqlite.reading import match_expression
+from gwkit.logging.redaction import Redactor, escape_controls
+from gwkit.models.messages import Passage
+from gwkit.offline import hashing
+from gwkit.offline.extraction import extract, set_out
+from gwkit.offline.passages import quotes
+from gwkit.text.tokens import count_tokens
+from gwkit.text.words import near_words
+from kit.fixtures.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Each is repeated to the length that is asked for.
+HOSTILE = [
+    "a", "A", "aB", "1", "1,", "1.", "a.", "a-", "a_", "a'", "ab ", "a. ", '."', ".)", "Q: a? ",
+    " ", "\t", "\n", " \n", "a\n", "a\n\n", "-", "_", "|", "`", "``a", "~", "*a ", "_a*", "**", "#",
+    "[", "]", "![", "[a](", "[a]: b\n", "[1", "[1]", "<", "<a ", "<div>\n\n", "<!--", "&", "\\",
+    "{", "> ", "- ", "1. ", "- a\n", "# a\n", "a\n=\n", "    a\n", "```\n", "|a|b|\n",
+    "|a|b|\n|-|-|\n", "---\n", "a: b\n", "how much ", "what can ", "eyJ-", "sk-", "://a:", "token=",
+    "\u0301\u0323", "a\u0301\u0323", "\u0301\uff9e", "\u0308\u0301\u0344", "\u0f73\u0301",
+    "\U0001e944\u0301", "\u1100\u1161", "\u0e01\ufe0f", "\ufe0f\U000e0101", "\u200d",
+    "\U0001f468\u200d", "\u0928\u093f", "\u0643\u064e\u0651", "\u691c\u7d22", "\u691c\u7d22\u3002",
+    "\u0130", "\ufb03", "\u202e", "\x00\r",
+]  # fmt: skip
+ENDED = [
+    ("def ", " ", "x"),
+    ("f(", " ", ")x"),
+    ("# a", " ", "b"),
+    ("a@", "a", ""),
+    ("$ a", " -", ""),
+]
+TEXTS = [("", unit, "") for unit in HOSTILE] + ENDED
+LIMIT = 1.3
+"""Times what linear growth would be."""
+
+
+def embed(text: str) -> None:
+    """Embed a text that is remembered from nowhere."""
+    hashing._places.cache_clear()
+    hashing._embed([text])
+
+
+def read(load: Callable[[str, bytes], object]) -> Callable[[str], object]:
+    """Return what loads a text."""
+    return lambda text: load("a.x", text.replace("\x00", "").encode())
+
+
+def answer(text: str) -> None:
+    """Have a question and the passages that were found for it be such a text."""
+    for question in (text, "Which a b is it?"):
+        set_out(extract(question, [passage(text)]))
+
+
+def passage(text: str) -> Passage:
+    """Return a passage with this text."""
+    return Passage(number=1, document="a", text=text, heading=text[:100])
+
+
+ENTRY_POINTS: dict[str, Callable[[str], object]] = {
+    "cleaning": clean,
+    "plain text": read(plaintext.load),
+    "Markdown": read(markdown.load),
+    "HTML": read(webpage.load),
+    "prose chunks": lambda text: chunk_blocks([Block(BlockKind.TEXT, text)], budget=64, overlap=16),
+    "code chunks": lambda text: chunk_blocks([Block(BlockKind.CODE, text)], budget=64, overlap=16),
+    "heading chunks": lambda text: chunk_blocks(
+        [Block(BlockKind.HEADING, line, 1) for line in text.split("\n")], budget=64, overlap=16
+    ),
+    "query terms": lambda text: match_expression(query_terms(text)),
+    "embedding": embed,
+    "grounding": lambda text: check_evidence(
+        text, [make_hit(text)], min_grounding=0.5, max_tokens=9_999
+    ),
+    "offline answer": answer,
+    "reply": lambda text: (shown := ReplyText({1})).feed(text) + shown.finish(),
+    "redaction": lambda text: Redactor().text(escape_controls(text)),
+    "tokens": count_tokens,
+    "validation": lambda text: schemas.SearchRequest(query=f"a{text}b"),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRY_POINTS)
+def test_work_grows_no_faster_than_the_text(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For texts of doubling sizes the counted work at most doubles, times 1.3."""
+    work, job = Work(monkeypatch), ENTRY_POINTS[entry]
+    job("warm-up")
+    for start, unit, end in TEXTS if THOROUGH else sample(TEXTS, 20):
+        texts = (start + unit * (size // len(unit)) + end for size in (1_000, 2_000, 4_000))
+        counts = [work.of(partial(job, text)) for text in texts]
+        for before, after in pairwise(counts):
+            assert after <= LIMIT * 2 * before, (start, unit, end, counts)
+
+
+@pytest.mark.parametrize("count", [500, 1_000, 2_000])
+def test_fuzzy_matching_compares_a_bounded_number_of_words(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many unknown words beside many that resemble them: most pairs are not compared."""
+    unknown = ["q" + "".join(end) for end in islice(product("abcdefghij", repeat=6), count)]
+    known = frozenset(f"{word}x" for word in unknown)
+
+    assert 100_000 + 20 * count > Work(monkeypatch).of(lambda: near_words(unknown, known))
+
+
+# Each would take hours if its expression looked at every pair of characters: such a run is ended as
+# hanging. What an expression does within its text cannot be counted from outside.
+MILLION = {
+    "words of a query": lambda: query_terms("x" * 1_000_000),
+    "names in a query": lambda: query_terms("x." * 500_000),
+    "marks to clean": lambda: clean("a" + "\u0301\u0323" * 500_000),
+    "blanks to clean": lambda: clean("a" + " " * 1_000_000 + "b"),
+    "marks to embed": lambda: embed("a" + "\u0301\uff9e" * 500_000),
+    "blanks in a heading": lambda: markdown.load("a.md", b"# a" + b" " * 1_000_000 + b"b"),
+    "blanks in a call": lambda: quotes(passage("f(" + " " * 1_000_000 + ")x")),
+    "digits in a style": lambda: is_unseen(
+        etree.fromstring(f"<p style='left:-{'1' * 1_000_000}?'/>", etree.XMLParser(huge_tree=True))
+    ),
+    "beginnings of a token": lambda: Redactor().text("eyJ-" * 250_000),
+}
+
+
+@pytest.mark.parametrize("job", MILLION.values(), ids=MILLION)
+def test_a_million_characters_are_looked_at_once(job: Callable[[], object]) -> None:
+    """No expression begins again at each character, nor tries each way to divide them."""
+    job()
+
+
+def test_only_one_module_normalizes() -> None:
+    """There the marks are bounded, for whoever wants a normalization form."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("app.")]
+    assert ["gwkit.text.normalization"] == [
+        module.__name__ for module in modules if "unicodedata" in vars(module)
+    ]
+
+
+@pytest.mark.parametrize("suffix", sorted(LoaderRegistry().suffixes))
+def test_large_documents_are_for_the_parser_processes(suffix: str) -> None:
+    """Whatever their type: what the service itself parses has a bound."""
+    assert LoaderRegistry().is_risky(f"a{suffix}", 100_001)

@@ -1,0 +1,47 @@
+"""The progress bar and the interruption of a command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import pytest
+
+from fixtures.terminal import Terminal
+from gwkit.terminal.interruption import interruptible
+from gwkit.terminal.progress import progress_bar
+
+
+def test_a_second_signal_ends_at_once(request: pytest.FixtureRequest) -> None:
+    """The first one is noted; from then on the signal does what it did before."""
+    # A shell's background job, as in some CI systems, starts with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    with interruptible() as interruption:
+        assert (False, 0) == (interruption(), interruption.exit_code)
+        signal.raise_signal(signal.SIGINT)
+        assert (True, 130) == (interruption(), interruption.exit_code)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar names the document, with its control characters written out."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    with progress_bar(shown=True) as bar:
+        assert bar is not None
+        bar.start(2)
+        bar.advance("one\x07.md")
+        bar.finish()
+
+    assert "1/2" in terminal.getvalue()
+    assert "\x07" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_no_progress_is_shown_elsewhere(*, shown: bool) -> None:
+    """Where stderr is no terminal, or a program reads, there is no bar."""
+    with progress_bar(shown=shown) as bar:
+        assert bar is None

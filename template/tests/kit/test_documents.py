@@ -1,0 +1,21 @@
+"""Blocks and chunks say what the rest of the service reads from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from gwkit.documents import Block, BlockKind, Chunk
+
+
+@pytest.mark.parametrize(
+    ("headings", "expected"),
+    [((), "text"), (("Guide",), "Guide\ntext"), (("Guide", "Setup"), "Guide > Setup\ntext")],
+)
+def test_the_headings_are_indexed_with_the_text(headings: tuple[str, ...], expected: str) -> None:
+    """A chunk is found by the headings above it, which its own text does not repeat."""
+    assert expected == Chunk(0, "text", headings, 1).indexed_text
+
+
+def test_only_headings_have_a_level() -> None:
+    """A block that is no heading has level 0 without saying so."""
+    assert 0 == Block(BlockKind.TEXT, "text").level
