@@ -25,7 +25,7 @@ TEMPLATE: Final = Path(__file__).resolve().parents[1] / "template"
 FILES: Final = (".env.example", "docs/configuration.md")
 
 _BLOCK = re.compile(r"^# \[% (?:if (?P<condition>.+)|endif) %\]\n", re.MULTILINE)
-_OPTION = re.compile(r"'/src/app/options/(?P<name>\w+)' if (?P<condition>.+) else ''")
+_OPTION = re.compile(r"'/\*\*/options/(?P<name>\w+)' if (?P<condition>.+) else ''")
 # The blank lines before a heading belong to its section.
 _SECTION = re.compile(r"\n+(?:# --- (?P<comment>.+) ---|## (?P<heading>.+))\n")
 
