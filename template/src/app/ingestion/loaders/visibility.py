@@ -43,14 +43,14 @@ _FADES = re.compile(
     rf"(?:^|;)\s*(?:opacity\s*:\s*{_ZERO}|visibility\s*:\s*hidden)\s*(?:!\s*important\s*)?(?:;|$)",
     re.IGNORECASE,
 )
-_COLOUR = re.compile(
-    r"(?:^|;)\s*(?P<ground>background(?:-color)?|color)\s*:\s*(?P<value>[^;!]+)", re.IGNORECASE
+_WHITE = re.compile(
+    r"(?:^|;)\s*color\s*:\s*(?:white|#fff(?:fff)?|rgb\(255,\s*255,\s*255\))\s*(?:!\s*important\s*)?(?:;|$)",
+    re.IGNORECASE,
 )
-_WHITE = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)"})
 
 
 def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
-    """Say whether an element shows nothing, by its kind, its attributes or its own style.
+    """Return whether an element shows nothing, by its kind, its attributes or its own style.
 
     With `fades_in`, opacity, visibility and `aria-hidden` count for nothing: a script changes them.
     """
@@ -61,13 +61,13 @@ def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
         or element.get("hidden") is not None
         or _HIDES.search(style) is not None
         or _CUT.match(style) is not None
-        or ("color" in style.lower() and _blends(element, style))
+        or (_WHITE.search(style) is not None and _is_on_white(element))
         or (not fades_in and (element.get("aria-hidden") == "true" or bool(_FADES.search(style))))
     )
 
 
 def _is_control(button: _Element) -> bool:
-    """Say whether a button is no heading: those of an accordion are, and open what they name."""
+    """Return whether a button is no heading: those of an accordion are, and open what they name."""
     if next(button.iterancestors(*_TITLED), None) is not None:
         return False
     if next(button.iter(*_TITLES), None) is not None:
@@ -77,28 +77,9 @@ def _is_control(button: _Element) -> bool:
     return not is_panel or next(button.iterancestors(*_MARGINS), None) is not None
 
 
-def _blends(element: _Element, style: str) -> bool:
-    """Say whether text has the colour of what is behind it, where the page says both.
-
-    A page is white unless it has something that could say otherwise.
-    """
-    colour = _colours(style).get("color")
-    if colour is None:
-        return False
-    for ancestor in (element, *element.iterancestors()):
-        declared = _colours(ancestor.get("style") or "")
-        ground = declared.get("background-color") or declared.get("background")
-        if ground := ground or _normal(ancestor.get("bgcolor") or ""):
-            return ground == colour
-        if ancestor.get("class"):
-            return False
-    return colour == "white"
-
-
-def _colours(style: str) -> dict[str, str]:
-    return {match["ground"].lower(): _normal(match["value"]) for match in _COLOUR.finditer(style)}
-
-
-def _normal(colour: str) -> str:
-    plain = "".join(colour.split()).lower()
-    return "white" if plain in _WHITE else plain
+def _is_on_white(element: _Element) -> bool:
+    """Return whether nothing says that the page has another colour behind an element."""
+    return not any(
+        one.get("class") or one.get("bgcolor") or "background" in (one.get("style") or "").lower()
+        for one in (element, *element.iterancestors())
+    )

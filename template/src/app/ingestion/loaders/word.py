@@ -14,7 +14,7 @@ from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.numbering import Numbering
 from app.ingestion.loaders.package import Package
-from app.ingestion.loaders.signatures import expect
+from app.ingestion.loaders.encoding import expect
 from app.ingestion.loaders.styles import Style, Styles
 from app.ingestion.loaders.symbols import symbol
 from app.ingestion.loaders.titles import own_title
