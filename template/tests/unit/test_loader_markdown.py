@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ingestion.loaders import LoaderRegistry
-from app.ingestion.loaders.frontmatter import split_front_matter
+from app.ingestion.loaders.markdown import split_front_matter
 from gwkit.documents import BlockKind
 
 

@@ -7,6 +7,7 @@ as `<your-name>` is no tag.
 from __future__ import annotations
 
 import re
+import tomllib
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,30 @@ from markdown_it.rules_block import reference
 from markdown_it.token import Token
 
 from app.ingestion.loaders.encoding import decode
-from app.ingestion.loaders.frontmatter import split_front_matter
 from app.ingestion.loaders.webpage import read_markup
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_core import StateCore
 
-__all__ = ["load"]
+__all__ = ["load", "split_front_matter"]
+
+# As in Pandoc, a rule before a blank line is a rule.
+_YAML = re.compile(r"\s*?---[ \t]*\n(?![ \t]*\n)(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_TOML = re.compile(r"\s*?\+\+\+[ \t]*\n(.*?\n)??\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
+_TOML_LIMIT = 20_000
+"""Characters of TOML that are parsed; longer front matter is text."""
+
+_KEY = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[\w.$@/-]+(?:[ ][\w.-]+){0,2})[ \t]*:(?:[ \t]|$)""")
+_BELOW = ("#", " ", "\t", "-", "]", "}")
+"""How a line begins that is a comment, or goes on with the value above it."""
+
+_SCALAR = re.compile(r"([A-Za-z_][\w.-]*):[ \t]+(?![#|>&*!{\[])(\S.*)$", re.MULTILINE)
+_SCALAR_LIMIT = 1_000
+"""Characters of a value; a longer one is no metadata to filter by."""
 
 _ANCHOR = re.compile(r"(?<!\s)\s*+\{:?\s*(?:#|\.)[^{}]*\}\s*$")
 _DIRECTIVE = re.compile(
@@ -142,3 +156,47 @@ def _directive_title(match: re.Match[str]) -> str:
 
 def _alt(tokens: Sequence[Token]) -> str:
     return "".join(token.content or _alt(token.children or ()) for token in tokens)
+
+
+def split_front_matter(source: str) -> tuple[dict[str, str], str]:
+    """Return the plain values at the top level of the front matter, and the text after it.
+
+    A document that begins with a rule and has another one further down has no front matter, unless
+    what is between them is a mapping.
+    """
+    values: Iterator[tuple[str, str]]
+    if (match := _YAML.match(source)) and _is_mapping(match[1] or ""):
+        values = _yaml_values(match[1] or "")
+    elif (match := _TOML.match(source)) and len(match[0]) <= _TOML_LIMIT:
+        try:
+            values = _toml_values(tomllib.loads(match[1] or ""))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            return {}, source
+    else:
+        return {}, source
+    found = {key: value for key, value in values if 0 < len(value) <= _SCALAR_LIMIT}
+    return found, source[match.end() :]
+
+
+def _is_mapping(front_matter: str) -> bool:
+    """Return whether each line is a key with its value, or belongs to the value above it."""
+    lines = [line for line in front_matter.splitlines() if line.strip() and line[0] != "#"]
+    if lines and not _KEY.match(lines[0]):
+        return False
+    return all(_KEY.match(line) or line.startswith(_BELOW) for line in lines)
+
+
+def _yaml_values(front_matter: str) -> Iterator[tuple[str, str]]:
+    """Yield the plain `key: value` lines at the top level; the rest of YAML is left alone."""
+    for line in front_matter.splitlines():
+        if match := _SCALAR.match(line):
+            value = match[2].strip()
+            is_quoted = value[0] in "'\"" and value[-1] == value[0]
+            yield match[1], value[1:-1] if is_quoted else value.split(" #")[0].rstrip()
+
+
+def _toml_values(values: dict[str, object]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if not isinstance(value, dict | list):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            yield key, " ".join(text.split())

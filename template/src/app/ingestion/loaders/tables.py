@@ -55,13 +55,6 @@ class Grid:
                 self._spanning[len(row)] = ((rows or _TO_THE_END) - 1, text)
             row.append(text)
 
-    def repeat(self, *, columns: int = 1) -> None:
-        """Add a cell that goes on with the one above it."""
-        column = len(self._rows[-1])
-        above = self._rows[-2] if len(self._rows) > 1 else []
-        text = above[column] if column < len(above) else ""
-        self.add(text if self._takes(text) else "", columns=columns)
-
     def lines(self) -> Iterator[str]:
         """Yield a line for each row, of which the first names the columns if the table does."""
         self._end_row()
