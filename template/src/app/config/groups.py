@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import StringConstraints
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
 
-__all__ = ["ENV_PREFIX", "ModelName", "SettingsGroup"]
+__all__ = ["ENV_PREFIX", "ModelName", "SettingsGroup", "service_name"]
 
 ENV_PREFIX: Final = "APP_"
 
@@ -20,6 +21,11 @@ ModelName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
 ]
 """A model in the form `provider:model`."""
+
+
+def service_name() -> str:
+    """Return the name that the service was made with; the template writes it beside the code."""
+    return files("app").joinpath("service_name.txt").read_text(encoding="utf-8").strip()
 
 
 class SettingsGroup(BaseSettings):
