@@ -13,19 +13,17 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
 
-__all__ = ["ENV_PREFIX", "ModelName", "SettingsGroup", "service_name"]
+__all__ = ["ENV_PREFIX", "SERVICE_NAME", "ModelName", "SettingsGroup"]
 
 ENV_PREFIX: Final = "APP_"
+
+SERVICE_NAME: Final = files("app").joinpath("service_name.txt").read_text(encoding="utf-8").strip()
+"""The name that the service was made with; the template writes it beside the code."""
 
 ModelName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
 ]
 """A model in the form `provider:model`."""
-
-
-def service_name() -> str:
-    """Return the name that the service was made with; the template writes it beside the code."""
-    return files("app").joinpath("service_name.txt").read_text(encoding="utf-8").strip()
 
 
 class SettingsGroup(BaseSettings):
