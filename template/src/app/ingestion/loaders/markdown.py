@@ -31,6 +31,7 @@ __all__ = ["load", "split_front_matter"]
 # As in Pandoc, a rule before a blank line is a rule.
 _YAML = re.compile(r"\s*?---[ \t]*\n(?![ \t]*\n)(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TOML = re.compile(r"\s*?\+\+\+[ \t]*\n(.*?\n)??\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
+_NOT_TOML = (tomllib.TOMLDecodeError, RecursionError)
 _TOML_LIMIT = 20_000
 """Characters of TOML that are parsed; longer front matter is text."""
 
@@ -170,7 +171,7 @@ def split_front_matter(source: str) -> tuple[dict[str, str], str]:
     elif (match := _TOML.match(source)) and len(match[0]) <= _TOML_LIMIT:
         try:
             values = _toml_values(tomllib.loads(match[1] or ""))
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except _NOT_TOML:
             return {}, source
     else:
         return {}, source

@@ -179,11 +179,12 @@ def symbol(font: str, code: str) -> str:
     """
     try:
         position = int(code, 16)
-        if position < _PRIVATE:
-            return chr(position)
     except ValueError:
         return ""
-    return _FONTS.get(font.lower(), {}).get(chr(position & 0xFF), "")
+    known = _FONTS.get(font.lower(), {})
+    if 0 <= position < _PRIVATE and not known:
+        return chr(position)
+    return known.get(chr(position & 0xFF), "")
 
 
 def _written(style: str, count: int) -> str:
