@@ -48,7 +48,7 @@ async def test_a_folder_is_ingested(index: FakeIndexWriter, tmp_path: Path) -> N
     assert 64 == len(document.content_hash)
     assert str(tmp_path) == document.source
     assert [("First.", ("Alpha",))] == [(c.text, c.headings) for c in index.chunks["a.md"]]
-    assert ["start 2", "a.md", "sub/b.md", "finish"] == progress.events
+    assert ["start 2", "a.md done", "sub/b.md done", "finish"] == progress.events
 
 
 async def test_an_unchanged_document_costs_one_hash(index: FakeIndexWriter, tmp_path: Path) -> None:
@@ -211,7 +211,8 @@ def test_the_silent_progress_shows_nothing(capsys: pytest.CaptureFixture[str]) -
     """It stands in where nobody watches."""
     progress = SilentProgress()
     progress.start(1)
-    progress.advance("a.md")
+    progress.begin("a.md")
+    progress.advance()
     progress.finish()
 
     assert ("", "") == capsys.readouterr()

@@ -136,7 +136,7 @@ def test_uvicorns_records_take_the_same_form(
     uvicorn.Config(lambda: None, log_config=None)
     request = ("127.0.0.1:1", "GET", f"/x?token={CANARY}", "1.1", 200)
     message = '%s - "%s %s HTTP/%s" %d'
-    logging.getLogger(name).info(message, *request, extra={"color_message": "twice"})
+    logging.getLogger(name).warning(message, *request, extra={"color_message": "twice"})
     out, err = capsys.readouterr()
     assert "" == out
     [event] = events(err)
