@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -17,25 +19,28 @@ import structlog
 from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
-from app.ingestion.names import document_name
-from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id, id_problem
-from app.ingestion.progress import SilentProgress
-from app.ingestion.pruning import prune
-from app.ingestion.run import Run, failure_of
-from app.ingestion.summary import Outcome
-from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
-from gwkit.index.ledger import Failure
+from app.ingestion.names import check_document_id, document_name, id_problem
+from app.ingestion.preparation import (
+    DocumentWriter,
+    Preparer,
+    Ready,
+    SkippedError,
+    Unchanged,
+    uninterrupted,
+)
+from app.ingestion.summary import Outcome, Summary, failure_of
+from gwkit.index.ledger import FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from app.ingestion.loaders import DocumentLoader
-    from app.ingestion.progress import Progress
     from app.ingestion.sources import Source
-    from app.ingestion.summary import Summary
-    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.index.ledger import Failure, IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
+
+    Progress = Callable[[int, int, str], None]
 
 __all__ = ["Pipeline"]
 
@@ -43,6 +48,29 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _AHEAD = 4
 """Documents that are prepared while an earlier one is written: this many are in memory."""
+
+
+def _show_nothing(_done: int, _total: int, _document: str) -> None:
+    """Ignore the progress."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run over the files that were found; `ledger` and `failures` are from before it.
+
+    With `force`, documents that were given up are tried too.
+    """
+
+    files: Sequence[SourceFile]
+    folders: frozenset[str]
+    ledger: Mapping[str, LedgerEntry]
+    failures: Mapping[str, Failure]
+    force: bool
+    summary: Summary
 
 
 class Pipeline:
@@ -88,8 +116,8 @@ class Pipeline:
         self,
         paths: Sequence[Path],
         *,
-        progress: Progress | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        progress: Progress = _show_nothing,
+        stop: Callable[[], bool] = _never,
     ) -> Summary:
         """Bring the index in step with files and folders, and say what was done.
 
@@ -104,15 +132,15 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
-        return await self._follow(found, progress or SilentProgress(), stop)
+        return await self._follow(found, progress, stop)
 
     async def ingest_source(
         self,
         name: str,
         source: Source,
         *,
-        progress: Progress | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        progress: Progress = _show_nothing,
+        stop: Callable[[], bool] = _never,
     ) -> Summary:
         """Bring the index in step with a source, as `ingest` does with a folder.
 
@@ -129,14 +157,14 @@ class Pipeline:
                 document_id = document_name(document.id)
                 files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
             found = Discovery(tuple(files), frozenset({origin}))
-            return await self._follow(found, progress or SilentProgress(), stop)
+            return await self._follow(found, progress, stop)
 
     async def retry(
         self,
         documents: Sequence[str],
         *,
-        progress: Progress | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        progress: Progress = _show_nothing,
+        stop: Callable[[], bool] = _never,
     ) -> Summary:
         """Try documents again that have failed, also those that were given up; as `ingest` does.
 
@@ -153,31 +181,28 @@ class Pipeline:
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
         found = Discovery(tuple(files), frozenset())
-        return await self._follow(found, progress or SilentProgress(), stop, insists=True)
+        return await self._follow(found, progress, stop, force=True)
 
     async def _follow(
-        self,
-        found: Discovery,
-        progress: Progress,
-        stop: Callable[[], bool],
-        *,
-        insists: bool = False,
+        self, found: Discovery, progress: Progress, stop: Callable[[], bool], *, force: bool = False
     ) -> Summary:
         started = perf_counter()
-        run = Run(found, await self._index.ledger(), await self._index.failures(), insists=insists)
-        _log.info("ingest_started", documents=len(found.files), skipped=len(found.skipped))
-        progress.start(len(found.files))
+        ledger, failures = await self._index.ledger(), await self._index.failures()
+        summary = Summary(skipped=len(found.skipped), skipped_files=found.skipped)
+        run = _Run(found.files, found.folders, ledger, failures, force, summary)
+        _log.info("ingest_started", documents=len(found.files), skipped=summary.skipped)
         try:
             await self._ingest_files(run, progress, stop)
-            run.removed = await prune(self._index, found, run.ledger, run.failures)
-            if run.is_complete:
+            await self._prune(run)
+            if summary.submitted == len(run.files) and all(
+                one.source and one.kind is FailureKind.PERMANENT for one in summary.failures
+            ):
                 await self._index.publish()
+                summary.complete = True
         except RetrievalError as exc:
-            run.stopped = str(exc)
-            _log.warning("ingest_stopped", reason=run.stopped)
-        finally:
-            progress.finish()
-        summary = run.summary(perf_counter() - started)
+            summary.stopped = str(exc)
+            _log.warning("ingest_stopped", reason=summary.stopped)
+        summary.seconds = perf_counter() - started
         _log.info(
             "ingest_finished",
             added=summary.added,
@@ -229,34 +254,31 @@ class Pipeline:
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
 
-    async def _ingest_files(self, run: Run, progress: Progress, stop: Callable[[], bool]) -> None:
-        window: deque[tuple[SourceFile, asyncio.Task[Ready | Kept | GivenUp]]] = deque()
-
-        async def settle_first() -> None:
-            file, task = window[0]
-            progress.begin(file.document)
-            await self._settle(run, file, task)
-            window.popleft()
-            progress.advance()
-
+    async def _ingest_files(
+        self, run: _Run, progress: Progress, stop: Callable[[], bool]
+    ) -> None:
+        waiting = iter(run.files)
+        window: deque[tuple[SourceFile, asyncio.Task[Ready | Unchanged]]] = deque()
         try:
-            for file in run.found.files:
-                if stop():
+            while not stop():
+                for file in islice(waiting, _AHEAD - len(window)):
+                    failure = None if run.force else run.failures.get(file.document)
+                    entry = run.ledger.get(file.document)
+                    prepare = partial(self._preparer.prepare_file, file, entry, failure)
+                    window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
+                file, task = window[0] if window else (None, None)
+                progress(run.summary.submitted, len(run.files), file.document if file else "")
+                if file is None or task is None:
                     return
-                known = run.ledger.get(file.document), run.earlier_failure(file.document)
-                prepare = partial(self._preparer.prepare_file, file, *known)
-                window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
-                if len(window) == _AHEAD:
-                    await settle_first()
-            while window and not stop():
-                await settle_first()
+                await self._settle(run, file, task)
+                window.popleft()
         finally:
             for _, task in window:
                 task.cancel()
             await asyncio.gather(*(task for _, task in window), return_exceptions=True)
 
     async def _settle(
-        self, run: Run, file: SourceFile, task: asyncio.Task[Ready | Kept | GivenUp]
+        self, run: _Run, file: SourceFile, task: asyncio.Task[Ready | Unchanged]
     ) -> None:
         """Write a document when it is ready, or record why it is not.
 
@@ -266,15 +288,13 @@ class Pipeline:
         entry = run.ledger.get(file.document)
         try:
             ready = await task
-            if isinstance(ready, GivenUp):
-                run.failed.append(Failure(file.document, ready.reason, source=file.source))
             outcome = await self._writer.write(ready, entry)
             if isinstance(ready, Ready):
-                run.chunks += len(ready.prepared.chunks)
-                if ready.prepared.document.incomplete:
-                    run.incomplete[file.document] = ready.prepared.document.incomplete
-            elif isinstance(ready, Kept) and entry:
-                await self._adopt(run, entry, ready.source)
+                run.summary.chunks += len(ready.chunks)
+                if ready.document.incomplete:
+                    run.summary.incomplete[file.document] = ready.document.incomplete
+            elif entry and (ready.source != entry.source or file.document in run.failures):
+                await self._index.adopt(file.document, ready.source)
         except RetrievalError as exc:
             with suppress(RetrievalError):
                 await self._fail(run, file, exc)
@@ -284,14 +304,12 @@ class Pipeline:
         else:
             self._count(run, outcome)
 
-    async def _adopt(self, run: Run, entry: LedgerEntry, source: str) -> None:
-        if source != entry.source or entry.document in run.failures:
-            await self._index.adopt(entry.document, source)
-
-    async def _fail(self, run: Run, file: SourceFile, error: Exception) -> None:
+    async def _fail(self, run: _Run, file: SourceFile, error: Exception) -> None:
         self._count(run, Outcome.FAILED)
         failure = failure_of(file, error)
-        run.failed.append(failure)
+        run.summary.failures.append(failure)
+        if isinstance(error, SkippedError):
+            return  # what is recorded of it stays
         self._report_failure(file.document, failure.reason, error)
         if file.source:
             await self._index.fail(
@@ -302,8 +320,26 @@ class Pipeline:
                 content_hash=failure.content_hash,
             )
 
-    def _count(self, run: Run, outcome: Outcome) -> None:
-        run.outcomes[outcome] += 1
+    async def _prune(self, run: _Run) -> None:
+        """Remove the documents that are gone from the folders of the run, and their failures.
+
+        Each is looked up again, since an upload may have taken its id meanwhile.
+        """
+        present = {file.document for file in run.files}
+        for document, entry in run.ledger.items():
+            if entry.source not in run.folders or document in present:
+                continue
+            current = await self._index.entry(document)
+            if current and current.source in run.folders:
+                await self._index.remove(document)
+                run.summary.removed += 1
+                _log.debug("document_removed", document=document)
+        for document, failure in run.failures.items():
+            if failure.source in run.folders and document not in present:
+                await self._index.forget(document)
+
+    def _count(self, run: _Run, outcome: Outcome) -> None:
+        run.summary.count(outcome)
         self._metrics.count("ingest_documents_total", outcome=outcome)
 
     def _report_failure(self, document: str, reason: str, error: Exception) -> None:
