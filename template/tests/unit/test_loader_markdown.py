@@ -106,7 +106,10 @@ def test_code_keeps_its_statements_and_comments() -> None:
     [
         ("<Tabs>\n<TabItem value='a'>\n\n*Text*\n\n</TabItem>\n</Tabs>", [(0, "Text")]),
         ("<Note kind='x'>Mind **this**</Note>", [(0, "Mind this")]),
-        ("<Card>\nStart here\n</Card>\n\n<Video src={1} />\n\nEnd", [(0, "Start here"), (0, "End")]),
+        (
+            "<Card>\nStart here\n</Card>\n\n<Video src={1} />\n\nEnd",
+            [(0, "Start here"), (0, "End")],
+        ),
         ("{/* not\nthis */}\n\nA {/* nor this */}b", [(0, "A b")]),
         ("Hello <your-name>, in <project name>", [(0, "Hello <your-name>, in <project name>")]),
         ("<api-key>\n\n- <host>:<port>", [(0, "<api-key>"), (0, "- <host>:<port>")]),

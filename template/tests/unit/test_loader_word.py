@@ -61,8 +61,9 @@ def _texts(data: bytes) -> list[str]:
         ),
         (f"<w:fldSimple w:instr='REF x'>{_run('36')}</w:fldSimple>", "lasts 36 months"),
         (
-            f"{_field('begin')}<w:r><w:instrText>REF </w:instrText></w:r>"
-            f"{_field('separate')}{_run('36')}{_field('end')}",
+            _field("begin")
+            + "<w:r><w:instrText>REF </w:instrText></w:r>"
+            + f"{_field('separate')}{_run('36')}{_field('end')}",
             "lasts 36 months",
         ),
         (f"{_field('begin')}{_run('36')}", "lasts 36 months"),
@@ -225,9 +226,14 @@ def test_labels_follow_the_count() -> None:
         f"<lvl ilvl='{depth}'><numFmt val='{kind}'/><lvlText val='{text}'/></lvl>"
         for depth, (kind, text) in enumerate(formats)
     )
-    nums = "".join(f"<num numId='{n}'><abstractNumId val='7'/>%s</num>" % more for n, more in (
-        (1, ""), (2, ""), (3, "<lvlOverride ilvl='0'><startOverride val='9'/></lvlOverride>")
-    ))
+    nums = "".join(
+        f"<num numId='{n}'><abstractNumId val='7'/>%s</num>" % more
+        for n, more in (
+            (1, ""),
+            (2, ""),
+            (3, "<lvlOverride ilvl='0'><startOverride val='9'/></lvlOverride>"),
+        )
+    )
     definition = f"<abstractNum abstractNumId='7'>{levels}</abstractNum>"
     numbering = Numbering(etree.fromstring(f"<numbering>{definition}{nums}</numbering>"))
     asked = {

@@ -3,74 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
+from app.exceptions import AppError, DocumentNotFoundError, IngestError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
 from app.ingestion.names import check_document_id, document_name, id_problem
-from app.ingestion.preparation import (
-    DocumentWriter,
-    Preparer,
-    Ready,
-    SkippedError,
-    Unchanged,
-    uninterrupted,
-)
-from app.ingestion.summary import Outcome, Summary, failure_of
-from gwkit.index.ledger import FailureKind
+from app.ingestion.preparation import DocumentWriter, Preparer, uninterrupted
+from app.ingestion.run import AHEAD, Run, report_failure
+from app.ingestion.summary import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from app.ingestion.loaders import DocumentLoader
+    from app.ingestion.run import Progress
     from app.ingestion.sources import Source
-    from gwkit.index.ledger import Failure, IndexWriter, LedgerEntry
+    from app.ingestion.summary import Summary
+    from gwkit.index.ledger import IndexWriter
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
-
-    Progress = Callable[[int, int, str], None]
 
 __all__ = ["Pipeline"]
 
 _log = structlog.stdlib.get_logger(__name__)
-
-_AHEAD = 4
-"""Documents that are prepared while an earlier one is written: this many are in memory."""
-
-
-def _show_nothing(_done: int, _total: int, _document: str) -> None:
-    """Ignore the progress."""
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A run over the files that were found; `ledger` and `failures` are from before it.
-
-    With `force`, documents that were given up are tried too.
-    """
-
-    files: Sequence[SourceFile]
-    folders: frozenset[str]
-    ledger: Mapping[str, LedgerEntry]
-    failures: Mapping[str, Failure]
-    force: bool
-    summary: Summary
 
 
 class Pipeline:
@@ -110,14 +71,14 @@ class Pipeline:
             chunk_overlap_tokens=chunk_overlap_tokens,
             max_document_bytes=max_document_bytes,
         )
-        self._writer = DocumentWriter(index, embedder, metrics, ahead=_AHEAD)
+        self._writer = DocumentWriter(index, embedder, metrics, ahead=AHEAD)
 
     async def ingest(
         self,
         paths: Sequence[Path],
         *,
-        progress: Progress = _show_nothing,
-        stop: Callable[[], bool] = _never,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Summary:
         """Bring the index in step with files and folders, and say what was done.
 
@@ -139,8 +100,8 @@ class Pipeline:
         name: str,
         source: Source,
         *,
-        progress: Progress = _show_nothing,
-        stop: Callable[[], bool] = _never,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Summary:
         """Bring the index in step with a source, as `ingest` does with a folder.
 
@@ -163,8 +124,8 @@ class Pipeline:
         self,
         documents: Sequence[str],
         *,
-        progress: Progress = _show_nothing,
-        stop: Callable[[], bool] = _never,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Summary:
         """Try documents again that have failed, also those that were given up; as `ingest` does.
 
@@ -184,36 +145,22 @@ class Pipeline:
         return await self._follow(found, progress, stop, force=True)
 
     async def _follow(
-        self, found: Discovery, progress: Progress, stop: Callable[[], bool], *, force: bool = False
+        self,
+        found: Discovery,
+        progress: Progress | None,
+        stop: Callable[[], bool] | None,
+        *,
+        force: bool = False,
     ) -> Summary:
-        started = perf_counter()
-        ledger, failures = await self._index.ledger(), await self._index.failures()
-        summary = Summary(skipped=len(found.skipped), skipped_files=found.skipped)
-        run = _Run(found.files, found.folders, ledger, failures, force, summary)
-        _log.info("ingest_started", documents=len(found.files), skipped=summary.skipped)
-        try:
-            await self._ingest_files(run, progress, stop)
-            await self._prune(run)
-            if summary.submitted == len(run.files) and all(
-                one.source and one.kind is FailureKind.PERMANENT for one in summary.failures
-            ):
-                await self._index.publish()
-                summary.complete = True
-        except RetrievalError as exc:
-            summary.stopped = str(exc)
-            _log.warning("ingest_stopped", reason=summary.stopped)
-        summary.seconds = perf_counter() - started
-        _log.info(
-            "ingest_finished",
-            added=summary.added,
-            changed=summary.changed,
-            unchanged=summary.unchanged,
-            removed=summary.removed,
-            failed=summary.failed,
-            chunks=summary.chunks,
-            latency_ms=round(summary.seconds * 1_000, 1),
+        run = Run(
+            found,
+            index=self._index,
+            preparer=self._preparer,
+            writer=self._writer,
+            metrics=self._metrics,
+            force=force,
         )
-        return summary
+        return await run.ingest(progress, stop)
 
     async def ingest_upload(self, document_id: str, data: bytes) -> Outcome:
         """Index bytes under an id, in place of what has this id; return what came of it.
@@ -232,7 +179,7 @@ class Pipeline:
             outcome = await self._writer.write(ready, entry)
         except AppError as exc:
             reason = exc.reason if isinstance(exc, IngestError) else str(exc)
-            self._report_failure(document_id, reason, exc)
+            report_failure(document_id, reason, exc)
             self._metrics.count("ingest_documents_total", outcome=Outcome.FAILED)
             raise
         self._metrics.count("ingest_documents_total", outcome=outcome)
@@ -253,103 +200,3 @@ class Pipeline:
         else:
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
-
-    async def _ingest_files(
-        self, run: _Run, progress: Progress, stop: Callable[[], bool]
-    ) -> None:
-        waiting = iter(run.files)
-        window: deque[tuple[SourceFile, asyncio.Task[Ready | Unchanged]]] = deque()
-        try:
-            while not stop():
-                for file in islice(waiting, _AHEAD - len(window)):
-                    failure = None if run.force else run.failures.get(file.document)
-                    entry = run.ledger.get(file.document)
-                    prepare = partial(self._preparer.prepare_file, file, entry, failure)
-                    window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
-                file, task = window[0] if window else (None, None)
-                progress(run.summary.submitted, len(run.files), file.document if file else "")
-                if file is None or task is None:
-                    return
-                await self._settle(run, file, task)
-                window.popleft()
-        finally:
-            for _, task in window:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in window), return_exceptions=True)
-
-    async def _settle(
-        self, run: _Run, file: SourceFile, task: asyncio.Task[Ready | Unchanged]
-    ) -> None:
-        """Write a document when it is ready, or record why it is not.
-
-        Raises:
-            RetrievalError: the index is to blame, and not the document.
-        """
-        entry = run.ledger.get(file.document)
-        try:
-            ready = await task
-            outcome = await self._writer.write(ready, entry)
-            if isinstance(ready, Ready):
-                run.summary.chunks += len(ready.chunks)
-                if ready.document.incomplete:
-                    run.summary.incomplete[file.document] = ready.document.incomplete
-            elif entry and (ready.source != entry.source or file.document in run.failures):
-                await self._index.adopt(file.document, ready.source)
-        except RetrievalError as exc:
-            with suppress(RetrievalError):
-                await self._fail(run, file, exc)
-            raise
-        except Exception as exc:  # noqa: BLE001 - a document's defect does not block the others
-            await self._fail(run, file, exc)
-        else:
-            self._count(run, outcome)
-
-    async def _fail(self, run: _Run, file: SourceFile, error: Exception) -> None:
-        self._count(run, Outcome.FAILED)
-        failure = failure_of(file, error)
-        run.summary.failures.append(failure)
-        if isinstance(error, SkippedError):
-            return  # what is recorded of it stays
-        self._report_failure(file.document, failure.reason, error)
-        if file.source:
-            await self._index.fail(
-                failure.document,
-                failure.reason,
-                source=failure.source,
-                kind=failure.kind,
-                content_hash=failure.content_hash,
-            )
-
-    async def _prune(self, run: _Run) -> None:
-        """Remove the documents that are gone from the folders of the run, and their failures.
-
-        Each is looked up again, since an upload may have taken its id meanwhile.
-        """
-        present = {file.document for file in run.files}
-        for document, entry in run.ledger.items():
-            if entry.source not in run.folders or document in present:
-                continue
-            current = await self._index.entry(document)
-            if current and current.source in run.folders:
-                await self._index.remove(document)
-                run.summary.removed += 1
-                _log.debug("document_removed", document=document)
-        for document, failure in run.failures.items():
-            if failure.source in run.folders and document not in present:
-                await self._index.forget(document)
-
-    def _count(self, run: _Run, outcome: Outcome) -> None:
-        run.summary.count(outcome)
-        self._metrics.count("ingest_documents_total", outcome=outcome)
-
-    def _report_failure(self, document: str, reason: str, error: Exception) -> None:
-        # A defect comes with its traceback, which nothing else shows.
-        is_defect = not isinstance(error, AppError)
-        _log.log(
-            logging.ERROR if is_defect else logging.WARNING,
-            "document_failed",
-            document=document,
-            reason=reason,
-            error=type(error).__name__,
-            exc_info=is_defect,
-        )

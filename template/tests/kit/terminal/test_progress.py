@@ -41,9 +41,7 @@ def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_no_progress_is_shown_elsewhere(
-    monkeypatch: pytest.MonkeyPatch, *, shown: bool
-) -> None:
+def test_no_progress_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch, *, shown: bool) -> None:
     """If stderr is no terminal, or a program reads, there is no bar."""
     monkeypatch.setattr(sys, "stderr", written := io.StringIO())
     with progress_bar(shown=shown) as bar:

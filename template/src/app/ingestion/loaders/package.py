@@ -81,10 +81,9 @@ class Package:
         if root.getroottree().docinfo.internalDTD is not None:
             raise IngestError(self._document, "declares a document type, which no Word file does")
         for element in root.iter("{*}*"):
-            element.tag = _local(element.tag)
+            element.tag = _local(str(element.tag))
             for name, text in element.items():
-                if "}" in name:
-                    element.set(_local(name), text)
+                element.set(_local(str(name)), text)
         return root
 
 
@@ -95,4 +94,4 @@ def value(element: _Element | None, path: str) -> str:
 
 
 def _local(name: str) -> str:
-    return str(name).rpartition("}")[2]
+    return name.rpartition("}")[2]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml.etree import _Element  # allow DEP5: its documented name
 
-__all__ = ["is_unseen"]
+__all__ = ["UNSEEN", "is_unseen"]
 
 # fmt: off
-_UNSEEN = frozenset({
+UNSEEN = frozenset({
     "audio", "canvas", "datalist", "embed", "head", "iframe", "nav", "noscript", "object",
     "rp", "rt", "script", "select", "style", "svg", "template", "textarea", "video",
 })
@@ -56,7 +56,7 @@ def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
     """
     style = element.get("style") or ""
     return (
-        element.tag in _UNSEEN
+        element.tag in UNSEEN
         or (element.tag == "button" and _is_control(element))
         or element.get("hidden") is not None
         or _HIDES.search(style) is not None

@@ -11,7 +11,7 @@ from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import declared_encoding, decode
 from app.ingestion.loaders.tables import Grid
-from app.ingestion.loaders.visibility import is_unseen
+from app.ingestion.loaders.visibility import UNSEEN, is_unseen
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ class _Walk:
         skipped: _Element | None = None
         for event, element in walk:
             if event == "start":
-                if is_unseen(element, fades_in=fades_in):
+                may_hide = element.attrib or element.tag in UNSEEN or element.tag == "button"
+                if may_hide and is_unseen(element, fades_in=fades_in):
                     self.hides = self.hides or _holds_text(element)
                     if element.tag in _BLOCKS:
                         self._break()
