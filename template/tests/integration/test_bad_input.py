@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.ingestion import preparation
+from app.ingestion import discovery
 from app.wiring import open_services
 from fixtures.configuration import WholeSettings
 from fixtures.files import make_docx, make_pdf

@@ -12,7 +12,7 @@ import pytest
 from pydantic import Field, SecretBytes, SecretStr
 
 from app.config.settings import Settings
-from fixtures.canary import Canaries, exposed, plant
+from kit.fixtures.canary import Canaries, exposed, plant
 from fixtures.configuration import WholeSettings
 from fixtures.serving import serving
 from gwkit.errors import ConfigError

@@ -5,6 +5,7 @@ A wrong guess would put nonsense into the index.
 
 from __future__ import annotations
 
+import codecs
 import re
 
 import webencodings  # type: ignore[import-untyped]  # pure Python, without stubs
@@ -25,6 +26,8 @@ _SIGNATURES = (
 _PAGES = (b"<!doctype html", b"<html")
 _LOOKED_AT = 1_024
 
+_UTF16 = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)
+_NO_TEXT = ", so it is no text; check the file's type"
 _UNDECLARABLE = frozenset({"replacement", "utf-16be", "utf-16le", "x-user-defined"})
 """Encodings that say nothing about the bytes, or that a byte order mark has to announce."""
 
@@ -70,6 +73,8 @@ def decode(document: str, data: bytes, *, declared: str = "") -> str:
     """
     if found := _kind(data):
         raise IngestError(document, f"is {found}, and no text; check the file's type")
+    if b"\0" in data and not data.startswith(_UTF16):
+        raise IngestError(document, f"holds NUL bytes{_NO_TEXT}")
     candidates = [webencodings.UTF8]
     named = webencodings.lookup(declared)
     if named is not None and named.name not in _UNDECLARABLE:
@@ -84,7 +89,7 @@ def decode(document: str, data: bytes, *, declared: str = "") -> str:
             reason = reason or f"is not valid {exc.encoding.upper()} at byte {exc.start}"
         else:
             if "\0" in text:
-                raise IngestError(document, "holds NUL, so it is no text; check the file's type")
+                raise IngestError(document, f"holds NUL characters{_NO_TEXT}")
             return str(text)
     if declared:
         reason += f", nor in the encoding that it declares, {declared!r}"

@@ -117,7 +117,7 @@ def _rendered(source: str) -> str:
     return str(parser.render(source))
 
 
-def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse the target of a link; a footnote, which looks like one, is a paragraph."""
     is_footnote = state.src.startswith("[^", state.bMarks[start] + state.tShift[start])
     return not is_footnote and reference(state, start, end, silent)

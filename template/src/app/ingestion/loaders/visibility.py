@@ -43,10 +43,10 @@ _FADES = re.compile(
     rf"(?:^|;)\s*(?:opacity\s*:\s*{_ZERO}|visibility\s*:\s*hidden)\s*(?:!\s*important\s*)?(?:;|$)",
     re.IGNORECASE,
 )
-_WHITE = re.compile(
-    r"(?:^|;)\s*color\s*:\s*(?:white|#fff(?:fff)?|rgb\(255,\s*255,\s*255\))\s*(?:!\s*important\s*)?(?:;|$)",
-    re.IGNORECASE,
+_COLOUR = re.compile(
+    r"(?:^|;)\s*(?P<ground>background(?:-color)?|color)\s*:\s*(?P<value>[^;!]+)", re.IGNORECASE
 )
+_WHITE = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)"})
 
 
 def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
@@ -61,7 +61,7 @@ def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
         or element.get("hidden") is not None
         or _HIDES.search(style) is not None
         or _CUT.match(style) is not None
-        or (_WHITE.search(style) is not None and _is_on_white(element))
+        or ("color" in style.lower() and _blends(element, style))
         or (not fades_in and (element.get("aria-hidden") == "true" or bool(_FADES.search(style))))
     )
 
@@ -77,9 +77,28 @@ def _is_control(button: _Element) -> bool:
     return not is_panel or next(button.iterancestors(*_MARGINS), None) is not None
 
 
-def _is_on_white(element: _Element) -> bool:
-    """Return whether nothing says that the page has another colour behind an element."""
-    return not any(
-        one.get("class") or one.get("bgcolor") or "background" in (one.get("style") or "").lower()
-        for one in (element, *element.iterancestors())
-    )
+def _blends(element: _Element, style: str) -> bool:
+    """Return whether text has the colour of what is behind it, if the page says both.
+
+    A page is white unless it has something that could say otherwise.
+    """
+    colour = _colours(style).get("color")
+    if colour is None:
+        return False
+    for ancestor in (element, *element.iterancestors()):
+        declared = _colours(ancestor.get("style") or "")
+        ground = declared.get("background-color") or declared.get("background")
+        if ground := ground or _normal(ancestor.get("bgcolor") or ""):
+            return ground == colour
+        if ancestor.get("class"):
+            return False
+    return colour == "white"
+
+
+def _colours(style: str) -> dict[str, str]:
+    return {match["ground"].lower(): _normal(match["value"]) for match in _COLOUR.finditer(style)}
+
+
+def _normal(colour: str) -> str:
+    plain = "".join(colour.split()).lower()
+    return "white" if plain in _WHITE else plain

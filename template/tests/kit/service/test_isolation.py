@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from app.wiring import create_app
 from fixtures.asgi import open_client
 from fixtures.configuration import REGISTRY
-from fixtures.injections import FACT, KINDS, QUESTION, injections
+from kit.fixtures.injections import FACT, KINDS, QUESTION, injections
 from gwkit.offline import extractive as offline
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from fixtures.command_line import CommandLine
-    from fixtures.injections import Injection
+    from kit.fixtures.injections import Injection
     from gwkit.models.messages import ChatRequest
 
 _FENCE = re.compile(r"^</?passage (?P<mark>[0-9a-f]{32})(?: \{.*\})?>$", re.MULTILINE)

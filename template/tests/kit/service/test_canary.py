@@ -10,7 +10,7 @@ import structlog
 
 from app import exceptions
 from fixtures.asgi import open_client
-from fixtures.canary import Canaries, exposed, plant
+from kit.fixtures.canary import Canaries, exposed, plant
 from fixtures.configuration import WholeSettings
 from fixtures.services import Fakes
 from gwkit.logging.setup import configure_logging
