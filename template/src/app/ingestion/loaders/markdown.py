@@ -143,8 +143,10 @@ def _shown(text: str, *, is_heading: bool) -> str:
     """Return the source of a paragraph without what is for a site generator."""
     if is_heading:
         return _ANCHOR.sub("", text)
-    while match := _STATEMENT.match(text):
-        text = text[match.end() :]
+    start = 0
+    while match := _STATEMENT.match(text, start):
+        start = match.end()
+    text = text[start:]
     # Each opening before the last closing has an end, so none is looked for in vain.
     before, end, after = text.rpartition("*/}")
     text = _COMMENT.sub("", before + end) + after
