@@ -107,7 +107,12 @@ PROBLEM_RULES: Final = (
         "timeout",
         "the request took longer than is allowed",
     ),
-    ProblemRule(OverloadError, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+    ProblemRule(
+        OverloadError,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "too much work is waiting; try again later",
+    ),
     ProblemRule(IngestError, HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_document"),
     ProblemRule(UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
     ProblemRule(
