@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gwkit.index.ledger import Failure
+    from gwkit.index.ports import Failure
 
 __all__ = ["Outcome", "Summary"]
 
