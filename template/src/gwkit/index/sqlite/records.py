@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gwkit.index.ports import Failure, FailureKind, LedgerEntry
+from gwkit.text.normalization import normalize
 from gwkit.text.scripts import search_pieces
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def entries(connection: sqlite3.Connection, prefix: str = "") -> list[LedgerEntr
     # is the last code point and in no text.
     rows = connection.execute(
         f"{_ENTRIES} WHERE path >= :prefix AND path < :prefix || char(1114111) ORDER BY path",
-        {"prefix": prefix},
+        {"prefix": normalize("NFC", prefix)},
     )
     return [LedgerEntry(*row) for row in rows]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
 from gwkit.index.ports import Hit, SearchMode
+from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     import sqlite3
@@ -254,7 +255,7 @@ def _allowed(connection: sqlite3.Connection, filters: Filters) -> Ids | None:
     """Return the ids of the documents that the filters let through; `None` is all."""
     if not filters.prefix and not filters.metadata:
         return None
-    found = _ids(connection, _PREFIXED, {"prefix": filters.prefix})
+    found = _ids(connection, _PREFIXED, {"prefix": normalize("NFC", filters.prefix)})
     for label in filters.metadata.items():
         found = np.intersect1d(found, _ids(connection, _LABELLED, label), assume_unique=True)
     return found
