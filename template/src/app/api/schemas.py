@@ -12,7 +12,7 @@ from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.context import request_id
 
 if TYPE_CHECKING:
-    from gwkit.index.ledger import LedgerEntry
+    from gwkit.index.ports import LedgerEntry
 
 __all__ = [
     "AnswerRequest",

@@ -24,7 +24,7 @@ from app.ingestion.pruning import prune
 from app.ingestion.run import Run, failure_of
 from app.ingestion.summary import Outcome
 from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
-from gwkit.index.ledger import Failure
+from gwkit.index.ports import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.ingestion.progress import Progress
     from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
-    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.index.ports import IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
