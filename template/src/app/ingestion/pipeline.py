@@ -119,14 +119,17 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         origin = f"source:{name}"
-        with TemporaryDirectory() as folder:
+        folder = await asyncio.to_thread(TemporaryDirectory)
+        try:
             files: list[SourceFile] = []
             async for document in source.documents():
-                path = Path(folder, str(len(files)))
+                path = Path(folder.name, str(len(files)))
                 await asyncio.to_thread(path.write_bytes, document.data)
                 files.append(SourceFile(document.id, path, origin, id_problem(document.id)))
             found = Discovery(tuple(files), frozenset({origin}), skipped=0)
             return await self._follow(found, progress or SilentProgress(), stop)
+        finally:
+            await asyncio.to_thread(folder.cleanup)
 
     async def retry(
         self,
