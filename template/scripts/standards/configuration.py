@@ -31,12 +31,13 @@ FLAGS = (
     *("requests_per_minute", "temperature", "timeout_seconds"),
 )
 FLOOR = 90
+SETTINGS = ("Settings", "SettingsGroup")
 
 
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
     """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
     for node in module.walk(ast.ClassDef):
-        if not any(ast.unparse(base).endswith("Settings") for base in node.bases):
+        if not any(ast.unparse(base).endswith(SETTINGS) for base in node.bases):
             continue
         for field in node.body:
             match field:
