@@ -124,6 +124,7 @@ PRACTICES = (
     Practice("STR2", "One direction of imports, no cycles", ("import-linter",)),
     Practice("STR3", "No catch-all names, no god modules", ("standards",)),
     Practice("STR4", "`__all__` equals the public names", ("standards",)),
+    Practice("STR5", "The kit is as released, but for edits with a reason", ("standards",)),
 )
 
 _RUFF_OR_DEPTRY = re.compile(r"^\S+?:(?:\d+:)*\s+([A-Z]{1,6}\d{3,4})\b")

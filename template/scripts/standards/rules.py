@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.standards import behaviour, configuration, modules
+from scripts.standards import behaviour, configuration, kit, modules
 from scripts.standards.rule import ModuleRule, ProjectRule
 
 __all__ = ["RULES"]
@@ -31,4 +31,5 @@ RULES = (
     ModuleRule("STR3", modules.catch_all_names, ("src",)),
     ModuleRule("STR3", modules.module_length, ("src",)),
     ModuleRule("STR4", modules.public_names, ("src",)),
+    ProjectRule("STR5", kit.recorded_edits),
 )
