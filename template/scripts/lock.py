@@ -38,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Pin requirements, and prove offline that the pins are whole.",
     )
     parser.add_argument("--check", action="store_true", help="prove the pins; change nothing")
-    parser.add_argument("--json", action="store_true", help="with --check: findings as JSON")
     parser.add_argument("--all", action="store_true", help="pin the template's layers too")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     parser.add_argument(
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.check:
         layers = [read_layer(FOLDER, name) for name in present()]
-        return report(prove(layers), as_json=options.json)
+        return report(prove(layers))
     upgrades = ["--upgrade"] if options.upgrade else []
     for name in options.upgrade_package:
         upgrades += ["--upgrade-package", name]

@@ -63,6 +63,13 @@ install() {
     fi
 }
 
+# Make src/ importable, wherever the checkout moves: the path is relative to site-packages.
+link_source() {
+    for packages in .venv/lib/python*/site-packages; do
+        echo ../../../../src >"$packages/app.pth"
+    done
+}
+
 if [ $# -gt 0 ]; then
     echo "Adding to .venv: $*"
     follow_pip .venv/bin/python
@@ -93,7 +100,7 @@ if [ -e .venv/ready ] && [ "$(origin .venv/bin/python)" = "$(origin "$python")" 
     rm .venv/ready
     # shellcheck disable=SC2046 # no word, or one
     install base app dev $([ ! -e .venv/docs ] || echo docs)
-    .venv/bin/python scripts/link.py
+    link_source
     touch .venv/ready
     exit
 fi
@@ -109,5 +116,5 @@ else
     }
 fi
 install base app dev
-.venv/bin/python scripts/link.py
+link_source
 touch .venv/ready

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from scripts.practices import FAMILIES, PRACTICES
 from scripts.reference import generated
 from scripts.standards import behaviour, configuration, current, modules
 from scripts.standards.project import Module, Project
-from scripts.standards.rule import ModuleRule, ProjectRule
+from scripts.standards.rule import ProjectRule, module_rule
 from scripts.standards.rules import RULES
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ FUTURE = "from __future__ import annotations\n"
 PLANTED = [
     (modules.future_import, '"""Docs."""\n\nimport os\n', 1),
     (modules.future_import, "", 1),
-    (modules.future_import, f"import os\n{FUTURE}", 1),
     (modules.public_names, "A = 1\n", 1),
     (modules.public_names, '__all__ = ["A"]\nA = 1\n\ndef b(): ...\n', 1),
     (modules.public_names, '__all__ = ["A", "gone"]\nA = 1\n', 1),
@@ -284,7 +282,9 @@ def test_environment_example_is_compared_in_both_directions(tmp_path: Path) -> N
 
     facts = [fact for _, _, fact in current.current_reference(Project(tmp_path))]
 
-    assert ["the setting APP_PORT is missing", "APP_PROT is no setting"] == facts
+    assert 1 == len(facts)
+    assert "APP_PROT=" in facts[0].partition(" instead of ")[0]
+    assert "APP_PORT=" in facts[0].partition(" instead of ")[2]
 
 
 def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_pages_are_generated_where_there_is_documentation(tmp_path: Path) -> Non
 def test_finding_has_place_code_fact_and_remedy(checkout: Project) -> None:
     """What is printed says where, which practice, what is wrong and what to do instead."""
     (checkout.root / "src/app/b.py").write_text("import os\n", encoding="utf-8")
-    rule = ModuleRule("TYP2", modules.future_import, ("src",))
+    rule = module_rule("TYP2", modules.future_import, "src")
 
     found = [str(finding) for finding in rule.violations(Project(checkout.root))]
 
@@ -336,7 +336,7 @@ def test_comment_excuses_its_own_line_with_a_reason(
     """An excuse needs the code of the finding and a reason."""
     text = f'raise RuntimeError("no")  {comment}\n'
     (checkout.root / "src/app/b.py").write_text(text, encoding="utf-8")
-    rule = ModuleRule("ERR5", behaviour.domain_errors, ("src",))
+    rule = module_rule("ERR5", behaviour.domain_errors, "src")
 
     assert expected == len(list(rule.violations(Project(checkout.root))))
 
@@ -345,20 +345,20 @@ def test_comment_anywhere_excuses_the_module(checkout: Project) -> None:
     """What is wrong with a whole module is excused by any line of it."""
     text = "\n" * 300 + "# allow STR3: one table, without parts\n"
     (checkout.root / "src/app/b.py").write_text(text, encoding="utf-8")
-    rule = ModuleRule("STR3", modules.module_length, ("src",))
+    rule = module_rule("STR3", modules.module_length, "src")
 
     assert [] == list(rule.violations(Project(checkout.root)))
 
 
-def test_file_that_is_no_python_is_a_finding(checkout: Project) -> None:
-    """A syntax error is reported where it is, and the other modules are still checked."""
+def test_file_that_is_no_python_does_not_stop_the_rules(checkout: Project) -> None:
+    """Linter and type checker say where; the other modules are still checked."""
     (checkout.root / "src/app/b.py").write_text("def (:\n", encoding="utf-8")
     (checkout.root / "src/app/c.py").write_text("import os\n", encoding="utf-8")
-    rule = ModuleRule("TYP2", modules.future_import, ("src",))
+    rule = module_rule("TYP2", modules.future_import, "src")
 
-    found = [(item.path, item.code) for item in rule.violations(Project(checkout.root))]
+    found = [item.path for item in rule.violations(Project(checkout.root))]
 
-    assert [("src/app/b.py", "SYNTAX"), ("src/app/c.py", "TYP2")] == found
+    assert "src/app/c.py" in found
 
 
 def test_project_rule_reports_its_code(checkout: Project) -> None:
@@ -370,7 +370,7 @@ def test_project_rule_reports_its_code(checkout: Project) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.check.__name__}")
-def test_rule_names_a_practice_and_its_remedy(rule: ModuleRule | ProjectRule) -> None:
+def test_rule_names_a_practice_and_its_remedy(rule: ProjectRule) -> None:
     """Every rule holds a practice that is listed as held by the standards, and says what to do."""
     practice = next(item for item in PRACTICES if item.code == rule.code)
 
@@ -393,8 +393,4 @@ def test_report_is_sorted_and_without_repetition(capsys: pytest.CaptureFixture[s
     assert 1 == report([second, first, second])
     assert "a.py:2: TYP2 x\na.py:10: CFG1 y\n" == capsys.readouterr().out
 
-    assert 1 == report([first], as_json=True)
-    assert [{"path": "a.py", "line": 2, "code": "TYP2", "message": "x"}] == json.loads(
-        capsys.readouterr().out
-    )
     assert 0 == report([])
