@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.findings import report
-from scripts.pins import BELOW, Layer, Pin, read_layer, render
+from scripts.pins import BELOW, Pin, parse_layer, read_layer, render
 from scripts.proof import prove
 
 if TYPE_CHECKING:
@@ -119,13 +119,10 @@ def _pinned(names: Iterable[str]) -> str:
 
 def _parse(name: str, text: str) -> list[Pin]:
     """Read resolved pins, without the notes that name the constraints."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, f"{name}.in").touch()
-        Path(folder, f"{name}.txt").write_text(text, encoding="utf-8")
-        layer: Layer = read_layer(Path(folder), name)
-    for pin in layer.pins:
+    pins = parse_layer(name, "", text).pins
+    for pin in pins:
         pin.via = [source for source in pin.via if not source.startswith("-c ")]
-    return list(layer.pins)
+    return list(pins)
 
 
 def _resolve(

@@ -36,22 +36,21 @@ WEAKENING = ("allow_", "disable_error", "exclude", "follow_imports", "ignore_err
 
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
     """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
-    for node in module.walk(ast.ClassDef):
-        if not any(ast.unparse(base).endswith("Settings") for base in node.bases):
+    groups = (
+        node
+        for node in module.walk(ast.ClassDef)
+        if any("Settings" in ast.unparse(base) for base in node.bases)
+    )
+    for field in (field for group in groups for field in group.body):
+        text = ast.unparse(field)
+        if not isinstance(field, ast.AnnAssign) or "ClassVar" in text:
             continue
-        for field in node.body:
-            match field:
-                case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-                    text = f"{ast.unparse(annotation)} {ast.unparse(value) if value else ''}"
-                case _:
-                    continue
-            if "ClassVar" in text or name == "model_config":
-                continue
-            if "description=" not in text:
-                yield field.lineno, f"the setting `{name}` has no description"
-            number = re.search(r"\b(int|float)\b", ast.unparse(annotation))
-            if number and not re.search(BOUND, text):
-                yield field.lineno, f"the number `{name}` has no range"
+        name = ast.unparse(field.target)
+        if "description=" not in text:
+            yield field.lineno, f"the setting `{name}` has no description"
+        number = re.search(r"\b(int|float)\b", ast.unparse(field.annotation))
+        if number and not re.search(BOUND, text):
+            yield field.lineno, f"the number `{name}` has no range"
 
 
 def python_version(project: Project) -> Iterator[tuple[str, int, str]]:

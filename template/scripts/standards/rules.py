@@ -15,7 +15,7 @@ RULES = (
     ProjectRule("TYP1", configuration.strict_linting),
     module_rule("TYP2", modules.future_import, *EVERYWHERE),
     module_rule("CFG1", modules.environment_reads, "src"),
-    module_rule("CFG2", configuration.described_settings, "src/app/config"),
+    module_rule("CFG2", configuration.described_settings, "src/app"),
     module_rule("CFG6", behaviour.plain_secrets, "src", "scripts"),
     ProjectRule("CFG7", configuration.flags_and_limits),
     ProjectRule("DEP4", configuration.python_version),

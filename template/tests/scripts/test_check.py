@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.check import ROOT, Step, run, run_all, steps
 from scripts.practices import annotate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(

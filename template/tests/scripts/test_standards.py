@@ -75,7 +75,7 @@ PLANTED = [
     (configuration.checked_modules, "@no_type_check\ndef f(a): ...\n", 1),
     (
         configuration.described_settings,
-        'class Settings(AccessSettings):\n    name: str = Field(default="")\n',
+        'class Settings(SettingsGroup):\n    name: str = Field(default="")\n',
         2,
     ),
     (
