@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from scripts.findings import report
-from scripts.standards.current import current_reference
+from scripts.reference import current_reference
 from scripts.standards.project import Project
 from scripts.standards.rule import ProjectRule
 from scripts.standards.rules import RULES

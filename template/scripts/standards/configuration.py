@@ -104,7 +104,7 @@ def checked_modules(module: Module) -> Iterator[tuple[int, str]]:
 def _about_own_code(entry: Mapping[str, Any]) -> bool:
     modules = entry.get("module", "*")
     names = [modules] if isinstance(modules, str) else modules
-    return any(name in {"*", "app"} or name.startswith("app.") for name in names)
+    return any(name.split(".")[0] in {"*", "app", "gwkit"} for name in names)
 
 
 def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:

@@ -9,8 +9,8 @@ import pytest
 
 from scripts.findings import Finding, report
 from scripts.practices import FAMILIES, PRACTICES
-from scripts.reference import generated
-from scripts.standards import behaviour, configuration, current, modules
+from scripts.reference import current_reference, generated
+from scripts.standards import behaviour, configuration, modules
 from scripts.standards.project import Module, Project
 from scripts.standards.rule import ProjectRule, module_rule
 from scripts.standards.rules import RULES
@@ -223,6 +223,7 @@ def test_configuration_that_keeps_the_practices_passes(
         (configuration.strict_types, "pyproject.toml", "strict = true", "strict = false"),
         (configuration.strict_types, "pyproject.toml", '"tests"]', "]"),
         (configuration.strict_types, "pyproject.toml", "vendor.*", "app.llm.*"),
+        (configuration.strict_types, "pyproject.toml", "vendor.*", "gwkit"),
         (
             configuration.strict_types,
             "pyproject.toml",
@@ -280,7 +281,7 @@ def test_environment_example_is_compared_in_both_directions(tmp_path: Path) -> N
     text = expected.replace("APP_PORT=", "APP_PROT=")
     (tmp_path / ".env.example").write_text(text, encoding="utf-8")
 
-    facts = [fact for _, _, fact in current.current_reference(Project(tmp_path))]
+    facts = [fact for _, _, fact in current_reference(Project(tmp_path))]
 
     assert 1 == len(facts)
     assert "APP_PROT=" in facts[0].partition(" instead of ")[0]
@@ -293,11 +294,11 @@ def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
     file = tmp_path / ".env.example"
 
     file.write_text(expected, encoding="utf-8")
-    assert [] == list(current.current_reference(Project(tmp_path)))
+    assert [] == list(current_reference(Project(tmp_path)))
 
     file.write_text(f"\n{expected}", encoding="utf-8")
     assert [(".env.example", 1)] == [
-        (path, line) for path, line, _ in current.current_reference(Project(tmp_path))
+        (path, line) for path, line, _ in current_reference(Project(tmp_path))
     ]
 
 
