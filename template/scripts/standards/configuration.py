@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scripts.practices import PRACTICES
 from scripts.standards.project import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from scripts.standards.project import Module, Project
 
@@ -31,7 +31,9 @@ FLAGS = (
     *("requests_per_minute", "temperature", "timeout_seconds"),
 )
 FLOOR = 90
+OWN = {"*", "app", "gwkit"}
 WEAKENING = ("allow_", "disable_error", "exclude", "follow_imports", "ignore_errors", "implicit_")
+WEAKENING_OWN = (*WEAKENING, "ignore_missing_imports")
 
 
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
@@ -82,11 +84,11 @@ def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
     if missing := {"src", "scripts", "tests"}.difference(table.get("files", ())):
         yield "pyproject.toml", line, f"mypy does not look at {', '.join(sorted(missing))}"
     for entry in (table, *table.get("overrides", ())):
+        names = entry.get("module", "*")
+        packages = {name.split(".")[0] for name in ([names] if isinstance(names, str) else names)}
+        weakening = WEAKENING_OWN if packages & OWN else WEAKENING
         for option, value in sorted(entry.items()):
-            weakens = option.startswith(WEAKENING) and bool(value)
-            if option == "ignore_missing_imports":
-                weakens = bool(value) and _about_own_code(entry)
-            if weakens or value is False:
+            if (value and option.startswith(weakening)) or value is False:
                 of = f" for {entry['module']}" if "module" in entry else ""
                 yield "pyproject.toml", line, f"`{option}`{of} takes strictness away"
 
@@ -99,12 +101,6 @@ def checked_modules(module: Module) -> Iterator[tuple[int, str]]:
     for node in module.walk(ast.Name, ast.Attribute):
         if ast.unparse(node) in {"no_type_check", "typing.no_type_check"}:
             yield node.lineno, "a decorator switches the type checker off"
-
-
-def _about_own_code(entry: Mapping[str, Any]) -> bool:
-    modules = entry.get("module", "*")
-    names = [modules] if isinstance(modules, str) else modules
-    return any(name.split(".")[0] in {"*", "app", "gwkit"} for name in names)
 
 
 def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:
