@@ -15,9 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
-from app.api.routes import answer, documents, health, metrics, search
+from app.api.routes import answer, documents, operations, search
 from app.api.uploads import not_kept
-from app.services import Services
 from gwkit.http.lifecycle import Lifecycle
 from gwkit.http.limits import RequestLimits
 from gwkit.http.middleware import RequestLog
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from app.registry import Registry
+    from app.services import Services
 
 __all__ = ["build_app"]
 
@@ -54,7 +54,7 @@ def build_app(
         registry: routes and problems beside those of the service.
         open_services: opens what the routes work with, for as long as the application runs.
     """
-    lifecycle = Lifecycle[Services]()
+    lifecycle = Lifecycle()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -110,7 +110,7 @@ def build_app(
     app.state.lifecycle = lifecycle
     # `include_router` would nest them, and matching a path through nested routers takes longer
     # than both layers of middleware together.
-    routers = [module.router for module in (answer, search, documents, health, metrics)]
+    routers = [module.router for module in (answer, search, documents, operations)]
     for router in (*routers, *registry.routes.parts.values()):
         app.router.routes.extend(router.routes)
     return app

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 
-from gwkit.http.limits import UNLIMITED_PATHS, keyless_paths
+from gwkit.http.keys import UNLIMITED_PATHS, keyless_paths
 from gwkit.http.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:

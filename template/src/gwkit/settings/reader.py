@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsError
 
 from gwkit.errors import ConfigError
-from gwkit.logging.redaction import Redactor, escape_controls
+from gwkit.logging.redaction import Redactor
 from gwkit.settings.description import describe_settings, variable_name
 from gwkit.settings.envfile import read_env_file
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

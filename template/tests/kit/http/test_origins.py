@@ -1,4 +1,4 @@
-"""What a browser sends for a page of another site is refused: `gwkit.http.origins`."""
+"""What a browser sends for a page of another site is refused: `gwkit.http.limits`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def refusal(settings: dict[str, object], make_settings: MakeSettings, **ca
     problem = json.loads(request.answer)
     (served,) = [line for line in lines if line["event"] == "request_served"]
     assert (problem["code"], "127.0.0.1") == (served["code"], served["address"])
-    return "" if problem["code"] in {"not_found", "unauthorized"} else str(problem["code"])
+    return "" if problem["code"] in {"not_found", "unavailable"} else str(problem["code"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,207 @@
+"""How a record of any logger is written: as an event without secrets, for people or for machines.
+
+Redaction stands in the formatter because a filter on a logger is passed by whatever propagates to
+it from below.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from structlog.contextvars import get_contextvars
+
+from gwkit.logging.redaction import Plain, Redactor
+from gwkit.text.escaping import escape_controls, escape_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from structlog.typing import EventDict
+
+__all__ = [
+    "Event",
+    "EventFormatter",
+    "Renderer",
+    "StderrHandler",
+    "as_arguments",
+    "console_renderer",
+    "render_json",
+]
+
+Event: TypeAlias = dict[str, Plain]
+"""A log event without secrets: `timestamp`, `level`, `logger`, `event`, `service`, then fields."""
+
+Renderer: TypeAlias = "Callable[[Event], str]"
+"""Turns an event into what a handler writes, without the line end."""
+
+# The attribute of a record that holds the fields of an event.
+_FIELDS: Final = "event_fields"
+_STANDARD: Final = ("exc_info", "stack_info")
+_FOREIGN_ATTRIBUTES: Final = frozenset(
+    (
+        *vars(logging.makeLogRecord({})),
+        "message",
+        "asctime",
+        "color_message",  # uvicorn's, which says the message once more
+    )
+)
+# What the formatter itself says of a record; a field of that name takes an underscore.
+_OWN: Final = frozenset({"timestamp", "level", "logger", "event", "service"})
+# What a message raises whose arguments do not fit, and what a stream does that is gone.
+_ILL_FITTING = (KeyError, TypeError, ValueError)
+_UNWRITABLE = (OSError, ValueError)
+_LEVEL_COLOURS: Final = {
+    "debug": "\x1b[2m",
+    "info": "\x1b[32m",
+    "warning": "\x1b[33m",
+    "error": "\x1b[31m",
+    "critical": "\x1b[1;31m",
+}
+_DIM = "\x1b[2m"
+_BOLD = "\x1b[1m"
+_RESET = "\x1b[0m"
+
+_HEAD = frozenset({"timestamp", "level", "logger", "event", "service", "exception", "stack"})
+# Everything else stands in quotes, so that no value can look like two fields.
+_BARE = re.compile(r"[\w./:@%+,*~-]+")
+
+
+def as_arguments(
+    _logger: logging.Logger, _method: str, fields: EventDict
+) -> tuple[tuple[object], dict[str, object]]:
+    """Return an event as arguments of the standard library's logger, its fields under one name."""
+    arguments: dict[str, object] = {"extra": {_FIELDS: fields}}
+    for name in _STANDARD:
+        if name in fields:
+            arguments[name] = fields.pop(name)
+    return (fields.pop("event"),), arguments
+
+
+class EventFormatter(logging.Formatter):
+    """Makes an event of any record, takes the secrets out, and renders it.
+
+    Args:
+        service: the service's name, on every event.
+        redactor: takes the secrets out of message, fields, traceback and stack.
+        render: turns the event into text.
+    """
+
+    def __init__(self, service: str, redactor: Redactor, render: Renderer) -> None:
+        super().__init__()
+        self._service = service
+        self._redactor = redactor
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as it is written; never raises, whatever the record holds."""
+        try:
+            return self._render(self._event(record))
+        except Exception as exc:  # noqa: BLE001 - a record that cannot be shown must not stop a request
+            return self._render({**self._head(record), "error": type(exc).__name__})
+
+    def _head(self, record: logging.LogRecord) -> Event:
+        moment = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
+        return {
+            "timestamp": f"{moment.isoformat(timespec='milliseconds')}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": "record_not_loggable",
+            "service": self._service,
+        }
+
+    def _event(self, record: logging.LogRecord) -> Event:
+        redactor = self._redactor
+        event = self._head(record)
+        fields: Mapping[str, object] | None = getattr(record, _FIELDS, None)
+        if fields is None:
+            event["event"] = redactor.text(_message(record))
+            extra = vars(record).items()
+            fields = {name: value for name, value in extra if name not in _FOREIGN_ATTRIBUTES}
+        else:
+            event["event"] = redactor.short(str(record.msg))
+        context = {**get_contextvars(), **fields}
+        named = {f"{name}_" if name in _OWN else name: value for name, value in context.items()}
+        event |= redactor.fields(named)
+        if record.exc_info and record.exc_info[1]:
+            event["exception"] = redactor.text(
+                "".join(traceback.format_exception(*record.exc_info))
+            )
+        elif record.exc_text and not record.exc_info:
+            event["exception"] = redactor.text(record.exc_text)
+        if record.stack_info:
+            event["stack"] = redactor.text(record.stack_info)
+        return event
+
+
+class StderrHandler(logging.Handler):
+    """Writes to whatever `sys.stderr` is at the moment: a progress bar may stand in for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; one that cannot be written is dropped."""
+        try:
+            stderr = sys.stderr
+            stderr.write(f"{self.format(record)}\n")
+            stderr.flush()
+        except _UNWRITABLE:
+            self.handleError(record)
+
+
+def render_json(event: Event) -> str:
+    """Return the event as one line of JSON, in which nothing steers a terminal or is unseen."""
+    line = json.dumps(event, ensure_ascii=False)
+    return line if line.isascii() and line.isprintable() else escape_json(line)
+
+
+def console_renderer(*, colour: bool) -> Renderer:
+    """Return a renderer for people: time, level, event, fields, logger; then any traceback.
+
+    Whatever a value contains, the event takes one line, and every line of a traceback is indented:
+    no text can forge an event, move the cursor, or turn the direction of reading. The service's
+    name is left out, for a terminal shows one service.
+    """
+
+    def paint(text: str, code: str) -> str:
+        return f"{code}{text}{_RESET}" if colour else text
+
+    def render(event: Event) -> str:
+        level = str(event["level"])
+        parts = [
+            paint(str(event["timestamp"]), _DIM),
+            paint(f"{level:<8}", _LEVEL_COLOURS.get(level, "")),
+            paint(escape_controls(str(event["event"])), _BOLD),
+            *(
+                f"{paint(escape_controls(name) + '=', _DIM)}{_value(value)}"
+                for name, value in event.items()
+                if name not in _HEAD
+            ),
+            paint(f"[{escape_controls(str(event['logger']))}]", _DIM),
+        ]
+        trace = "".join(
+            f"\n    {escape_controls(line)}"
+            for name in ("stack", "exception")
+            for line in str(event.get(name) or "").splitlines()
+        )
+        return " ".join(parts) + trace
+
+    return render
+
+
+def _value(value: Plain) -> str:
+    if isinstance(value, str):
+        if _BARE.fullmatch(value):
+            return value
+        return escape_controls(json.dumps(value, ensure_ascii=False))
+    return escape_controls(json.dumps(value, ensure_ascii=False))
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage().rstrip()
+    except _ILL_FITTING:
+        return f"{record.msg} {record.args}"
