@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.config.settings import Settings
 from app.ingestion import preparation
 from app.wiring import open_services
+from fixtures.configuration import WholeSettings
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import docx_with, entity_bomb, pdf_loop, zip_bomb
 
@@ -37,7 +37,7 @@ def indexed(folder: Path) -> dict[str, int]:
     """Return how many chunks each document has in the index beside the folder."""
 
     async def read() -> dict[str, int]:
-        settings = Settings(index_path=folder.parent / "var" / "index.sqlite")
+        settings = WholeSettings(index_path=folder.parent / "var" / "index.sqlite")
         async with open_services(settings) as services:
             return {entry.document: entry.chunks for entry in await services.index.documents()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import StringConstraints
@@ -10,11 +11,16 @@ from pydantic_settings import BaseSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic_settings import PydanticBaseSettingsSource
+
     from app.config.settings import Settings
 
-__all__ = ["ENV_PREFIX", "ModelName", "SettingsGroup"]
+__all__ = ["ENV_PREFIX", "SERVICE_NAME", "ModelName", "SettingsGroup"]
 
 ENV_PREFIX: Final = "APP_"
+
+SERVICE_NAME: Final = files("app").joinpath("service_name.txt").read_text(encoding="utf-8").strip()
+"""The name that the service was made with; the template writes it beside the code."""
 
 ModelName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)
@@ -29,6 +35,19 @@ class SettingsGroup(BaseSettings):
     default or none, a range and a `description`; its variable is its name in capitals, with the
     prefix `APP_`.
     """
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is given: `load_settings` reads the environment and `.env`, once."""
+        _ = settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
     def problems(self, settings: Settings) -> Iterable[str]:
         """Return what does not fit together, each line with the variables that it is about.

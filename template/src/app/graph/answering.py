@@ -171,7 +171,11 @@ class Answerer:
     async def _ask_for_pieces(
         self, question: Question, hits: Sequence[Hit]
     ) -> AsyncGenerator[Delta | Answer]:
-        """Yield the model's reply in pieces, and at last the answer."""
+        """Yield the model's reply in pieces, and at last the answer.
+
+        Raises:
+            TokenLimitError: the model takes no prompt of that length.
+        """
         shown = False
         try:
             async with aclosing(self._pieces(question, hits)) as pieces:
@@ -219,7 +223,11 @@ class Answerer:
 
     @contextmanager
     def _recording(self, question: Question) -> Iterator[_Record]:
-        """Return a context manager that counts a failure, and a function that records an answer."""
+        """Return a context manager that counts a failure, and a function that records an answer.
+
+        Raises:
+            UnknownModelError: the question asks for a model that is not set up.
+        """
         if question.model not in {None, *self.known_models}:
             raise UnknownModelError(str(question.model), self.known_models)
         started = perf_counter()

@@ -10,7 +10,6 @@ import json
 import logging
 import re
 import sys
-import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -53,20 +52,7 @@ _FOREIGN_ATTRIBUTES: Final = frozenset(
 )
 # What the formatter itself says of a record; a field of that name takes an underscore.
 _OWN: Final = frozenset({"timestamp", "level", "logger", "event", "service"})
-# What a message raises whose arguments do not fit, and what a stream does that is gone.
-_ILL_FITTING = (KeyError, TypeError, ValueError)
-_UNWRITABLE = (OSError, ValueError)
-_LEVEL_COLOURS: Final = {
-    "debug": "\x1b[2m",
-    "info": "\x1b[32m",
-    "warning": "\x1b[33m",
-    "error": "\x1b[31m",
-    "critical": "\x1b[1;31m",
-}
-_DIM = "\x1b[2m"
-_BOLD = "\x1b[1m"
-_RESET = "\x1b[0m"
-
+_COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
 _HEAD = frozenset({"timestamp", "level", "logger", "event", "service", "exception", "stack"})
 # Everything else stands in quotes, so that no value can look like two fields.
 _BARE = re.compile(r"[\w./:@%+,*~-]+")
@@ -120,7 +106,7 @@ class EventFormatter(logging.Formatter):
         event = self._head(record)
         fields: Mapping[str, object] | None = getattr(record, _FIELDS, None)
         if fields is None:
-            event["event"] = redactor.text(_message(record))
+            event["event"] = redactor.text(record.getMessage().rstrip())
             extra = vars(record).items()
             fields = {name: value for name, value in extra if name not in _FOREIGN_ATTRIBUTES}
         else:
@@ -129,11 +115,7 @@ class EventFormatter(logging.Formatter):
         named = {f"{name}_" if name in _OWN else name: value for name, value in context.items()}
         event |= redactor.fields(named)
         if record.exc_info and record.exc_info[1]:
-            event["exception"] = redactor.text(
-                "".join(traceback.format_exception(*record.exc_info))
-            )
-        elif record.exc_text and not record.exc_info:
-            event["exception"] = redactor.text(record.exc_text)
+            event["exception"] = redactor.text(self.formatException(record.exc_info))
         if record.stack_info:
             event["stack"] = redactor.text(record.stack_info)
         return event
@@ -148,7 +130,7 @@ class StderrHandler(logging.Handler):
             stderr = sys.stderr
             stderr.write(f"{self.format(record)}\n")
             stderr.flush()
-        except _UNWRITABLE:
+        except (OSError, ValueError):  # the stream is gone
             self.handleError(record)
 
 
@@ -166,42 +148,22 @@ def console_renderer(*, colour: bool) -> Renderer:
     name is left out, for a terminal shows one service.
     """
 
-    def paint(text: str, code: str) -> str:
-        return f"{code}{text}{_RESET}" if colour else text
-
     def render(event: Event) -> str:
         level = str(event["level"])
-        parts = [
-            paint(str(event["timestamp"]), _DIM),
-            paint(f"{level:<8}", _LEVEL_COLOURS.get(level, "")),
-            paint(escape_controls(str(event["event"])), _BOLD),
-            *(
-                f"{paint(escape_controls(name) + '=', _DIM)}{_value(value)}"
-                for name, value in event.items()
-                if name not in _HEAD
-            ),
-            paint(f"[{escape_controls(str(event['logger']))}]", _DIM),
-        ]
+        painted = f"\x1b[{_COLOURS.get(level, '0')}m{level:<8}\x1b[0m" if colour else f"{level:<8}"
+        shown = [f"{name}={_value(value)}" for name, value in event.items() if name not in _HEAD]
+        line = " ".join([str(event["event"]), *shown, f"[{event['logger']}]"])
         trace = "".join(
             f"\n    {escape_controls(line)}"
             for name in ("stack", "exception")
             for line in str(event.get(name) or "").splitlines()
         )
-        return " ".join(parts) + trace
+        return f"{event['timestamp']} {painted} {escape_controls(line)}{trace}"
 
     return render
 
 
 def _value(value: Plain) -> str:
-    if isinstance(value, str):
-        if _BARE.fullmatch(value):
-            return value
-        return escape_controls(json.dumps(value, ensure_ascii=False))
-    return escape_controls(json.dumps(value, ensure_ascii=False))
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage().rstrip()
-    except _ILL_FITTING:
-        return f"{record.msg} {record.args}"
+    if isinstance(value, str) and _BARE.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)

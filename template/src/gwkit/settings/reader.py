@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from gwkit.errors import ConfigError
 from gwkit.logging.redaction import Redactor
@@ -51,6 +51,11 @@ def load_settings(settings_type: type[_S], *, env_file: Path | None = Path(".env
     Names count in any case, as in `app_port`. Variables of the file that do not start with the
     settings' prefix belong to others and are left alone, and so are empty ones.
 
+    Args:
+        settings_type: settings that take only what they are given, as their
+            `settings_customise_sources` says; the environment is read here.
+        env_file: the file; `None` reads none.
+
     Raises:
         ConfigError: something is wrong; it has one line for each problem, among them every unknown
             name with the prefix in either place. No line shows a secret.
@@ -71,7 +76,7 @@ def load_settings(settings_type: type[_S], *, env_file: Path | None = Path(".env
 
     values = _values(settings_type, known)
     try:
-        settings = _make(settings_type, values)
+        settings = settings_type(**values)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_context=False)
         problems += _field_problems(errors, infos, known)
@@ -130,11 +135,6 @@ def _values(settings_type: type[BaseSettings], known: Mapping[str, _Given]) -> d
     return values
 
 
-def _make(settings_type: type[_S], values: dict[str, Any]) -> _S:
-    # The environment was read above, once, together with the file.
-    return settings_type(_build_sources=((InitSettingsSource(settings_type, values),), {}))
-
-
 def _field_problems(
     errors: Iterable[ErrorDetails], infos: Mapping[str, SettingInfo], known: Mapping[str, _Given]
 ) -> Iterator[str]:
@@ -168,7 +168,7 @@ def _cross_problems(
     if not wrong:
         return
     try:
-        _make(settings_type, {name: item for name, item in values.items() if name not in wrong})
+        settings_type(**{name: item for name, item in values.items() if name not in wrong})
     except ValidationError as exc:
         lines = (line for error in exc.errors() if not error["loc"] for line in _lines(error))
         yield from (

@@ -6,7 +6,7 @@ refused.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -103,7 +103,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._families = {spec.name: (spec, self._family(spec)) for spec in specs}
         self._series: dict[str, set[tuple[str, ...]]] = {spec.name: set() for spec in specs}
-        self._timings: dict[str, _Timing] = {}
+        self._timings: defaultdict[str, _Timing] = defaultdict(_Timing)
         self._lock = Lock()
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
@@ -125,7 +125,7 @@ class Metrics:
         histogram, title = self._find(Histogram, name, labels)
         histogram.observe(seconds)
         with self._lock:
-            self._timings.setdefault(title, _Timing()).add(seconds)
+            self._timings[title].add(seconds)
 
     @contextmanager
     def timer(self, name: str, **labels: str) -> Iterator[None]:

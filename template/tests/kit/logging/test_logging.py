@@ -221,13 +221,6 @@ def test_a_stack_is_text_on_its_field(
     assert event["stack"].startswith("Stack (most recent call last):")
 
 
-def test_an_exception_rendered_by_others_is_kept() -> None:
-    """A record that was pickled on its way has the text only."""
-    formatter = EventFormatter("s", Redactor([CANARY]), render_json)
-    record = logging.makeLogRecord({"msg": "m", "exc_text": f"Traceback: {CANARY}"})
-    assert "Traceback: **********" == json.loads(formatter.format(record))["exception"]
-
-
 def test_a_stack_holds_no_secret() -> None:
     """It shows lines of source, and what a caller has put there."""
     formatter = EventFormatter("s", Redactor([CANARY]), render_json)
