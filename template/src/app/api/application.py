@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["build_app"]
 
-_API_VERSION: Final = "1"
 _CLIENT_ERROR: Final = 400
 # What the body of an upload has beside the document: boundaries, headers, the other fields.
 _UPLOAD_OVERHEAD_BYTES: Final = 100_000
@@ -78,7 +77,7 @@ def build_app(
     upload_limit = settings.max_document_bytes + _UPLOAD_OVERHEAD_BYTES
     app = DocumentedApp(
         title=settings.service_name,
-        version=_API_VERSION,
+        version="1",
         description=DESCRIPTION,
         openapi_tags=TAGS,
         docs_url="/docs" if settings.enable_docs else None,

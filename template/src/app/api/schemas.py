@@ -76,14 +76,8 @@ class AnswerRequest(Strict):
 
     def to_question(self) -> Question:
         """Return the question as the graph takes it."""
-        return Question(
-            question=self.question,
-            filters=self.filters.to_filters(),
-            top_k=self.top_k,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            model=self.model,
-        )
+        fields = self.model_dump(exclude={"stream", "filters"})
+        return Question(filters=self.filters.to_filters(), **fields)
 
 
 class AnswerResponse(Answer, Traced):

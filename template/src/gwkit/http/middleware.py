@@ -134,6 +134,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            message.setdefault("headers", [])
             headers = MutableHeaders(scope=message)
             headers[_REQUEST_ID] = self._request_id
             self.is_event_stream = headers.get("content-type", "").startswith(EVENT_STREAM)

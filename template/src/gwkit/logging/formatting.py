@@ -11,8 +11,10 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import orjson
 from structlog.contextvars import get_contextvars
 
 from gwkit.logging.redaction import Plain, Redactor
@@ -92,9 +94,8 @@ class EventFormatter(logging.Formatter):
             return self._render({**self._head(record), "error": type(exc).__name__})
 
     def _head(self, record: logging.LogRecord) -> Event:
-        moment = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
         return {
-            "timestamp": f"{moment.isoformat(timespec='milliseconds')}Z",
+            "timestamp": f"{_second(int(record.created))}.{int(record.msecs):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": "record_not_loggable",
@@ -110,10 +111,11 @@ class EventFormatter(logging.Formatter):
             extra = vars(record).items()
             fields = {name: value for name, value in extra if name not in _FOREIGN_ATTRIBUTES}
         else:
-            event["event"] = redactor.short(str(record.msg))
+            event["event"] = redactor.value(str(record.msg))
         context = {**get_contextvars(), **fields}
-        named = {f"{name}_" if name in _OWN else name: value for name, value in context.items()}
-        event |= redactor.fields(named)
+        for name in _OWN.intersection(context):
+            context[f"{name}_"] = context.pop(name)
+        event |= redactor.fields(context)
         if record.exc_info and record.exc_info[1]:
             event["exception"] = redactor.text(self.formatException(record.exc_info))
         if record.stack_info:
@@ -136,7 +138,10 @@ class StderrHandler(logging.Handler):
 
 def render_json(event: Event) -> str:
     """Return the event as one line of JSON, in which nothing steers a terminal or is unseen."""
-    line = json.dumps(event, ensure_ascii=False)
+    try:
+        line = orjson.dumps(event).decode()
+    except orjson.JSONEncodeError:  # lone surrogates, which UTF-8 cannot say and JSON can
+        return json.dumps(event)
     return line if line.isascii() and line.isprintable() else escape_json(line)
 
 
@@ -167,3 +172,9 @@ def _value(value: Plain) -> str:
     if isinstance(value, str) and _BARE.fullmatch(value):
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+@lru_cache(maxsize=2)
+def _second(second: int) -> str:
+    """Return a second since the epoch as ISO 8601 has it; many events share one."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from json import dumps
-from math import isfinite
 from typing import Final, TypeAlias
 from urllib.parse import quote, quote_plus
 
@@ -32,6 +31,7 @@ _SHORTEST_BASE64 = 8
 _SHORT = 64
 _DEEPEST = 8
 _WIDEST = 2**63 - 1
+_PLAIN = (float, bool, type(None))
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 _Container: TypeAlias = Mapping[object, object] | Sequence[object] | AbstractSet[object]
@@ -154,10 +154,6 @@ class Redactor:
             text = shape.sub(rf"\1{MASK}", text)
         return text
 
-    def short(self, text: str) -> str:
-        """Return what `text` returns; a short text that comes again is not searched again."""
-        return self._seen_before(text) if len(text) <= _SHORT else self.text(text)
-
     def fields(self, fields: Mapping[str, object], depth: int = 0) -> dict[str, Plain]:
         """Return fields without secrets, in names and in values, as what JSON can say.
 
@@ -168,17 +164,20 @@ class Redactor:
         plain: dict[str, Plain] = {}
         for name, value in fields.items():
             shown, secret = self._name(name)
-            plain[shown] = MASK if secret and value is not None else self.value(value, depth)
+            if secret and value is not None:
+                plain[shown] = MASK
+            elif type(value) is str and len(value) <= _SHORT:
+                plain[shown] = self._seen_before(value)
+            else:
+                plain[shown] = self.value(value, depth)
         return plain
 
     def value(self, value: object, depth: int = 0) -> Plain:
         """Return any value without secrets, as what JSON can say."""
         if isinstance(value, str):
-            return self.short(value)
-        if value is None or isinstance(value, bool):
+            return self._seen_before(value) if len(value) <= _SHORT else self.text(value)
+        if isinstance(value, _PLAIN):
             return value
-        if isinstance(value, float):
-            return float(value) if isfinite(value) else str(float(value))
         if isinstance(value, int) and -_WIDEST <= value <= _WIDEST:
             return int(value)
         if isinstance(value, _CONTAINERS) and not isinstance(value, _TEXT_LIKE):

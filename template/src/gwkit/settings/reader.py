@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
+from pydantic_settings import BaseSettings
 
 from gwkit.errors import ConfigError
 from gwkit.logging.redaction import Redactor
-from gwkit.settings.description import describe_settings, variable_name
+from gwkit.settings.description import describe_settings
 from gwkit.settings.envfile import read_env_file
 from gwkit.text.escaping import escape_controls
 
@@ -74,7 +74,7 @@ def load_settings(settings_type: type[_S], *, env_file: Path | None = Path(".env
     # The environment comes last, so it goes before the file; an empty variable is none.
     known = {one.name.upper(): one for one in given if one.value and one.name.upper() in infos}
 
-    values = _values(settings_type, known)
+    values = _values(known, infos)
     try:
         settings = settings_type(**values)
     except ValidationError as exc:
@@ -118,20 +118,16 @@ def _unknown_names(given: Iterable[_Given], known: Iterable[str], prefix: str) -
         yield f"{_shown(one.name)}: unknown setting in {one.origin}; {remedy}"
 
 
-def _values(settings_type: type[BaseSettings], known: Mapping[str, _Given]) -> dict[str, Any]:
+def _values(known: Mapping[str, _Given], infos: Mapping[str, SettingInfo]) -> dict[str, Any]:
     """Return the values by field; those of lists and mappings are decoded from JSON."""
-    source = EnvSettingsSource(settings_type)
     values: dict[str, Any] = {}
-    for name in settings_type.model_fields:
-        variable = variable_name(settings_type, name)
-        if (one := known.get(variable.upper())) is None:
-            continue
-        source.env_vars = {variable.lower(): one.value}
-        try:
-            values |= source()
-        except SettingsError:
-            # Left as text, for the validation to say what it should be.
-            values[name] = one.value
+    for variable, one in known.items():
+        info = infos[variable]
+        values[info.name] = one.value
+        if info.type.endswith("as JSON"):
+            # What is no JSON stays text, for the validation to say what it should be.
+            with suppress(ValueError):
+                values[info.name] = json.loads(one.value)
     return values
 
 
