@@ -30,6 +30,7 @@ from gwkit.logging.redaction import Redactor, secret_values
 from gwkit.logging.uncaught import log_uncaught
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from io import TextIOWrapper
 
     from gwkit.logging.formatting import Renderer
@@ -41,8 +42,8 @@ _KEEP_LOGGERS = True
 # uvicorn brings handlers and forms of its own.
 _SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 # Clients of providers log every request, and at DEBUG all that is in it: prompts and documents.
-# What may be told of a request, the service tells itself.
-_CLIENT_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai")
+# uvicorn logs every request that it serves. What may be told of one, the service tells itself.
+_REQUEST_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai", "uvicorn.access")
 
 
 class LogSettings(Protocol):
@@ -73,11 +74,15 @@ class LogSettings(Protocol):
         """Rotated files that are kept."""
 
 
-def configure_logging(settings: LogSettings) -> None:
+def configure_logging(settings: LogSettings, *, levels: Mapping[str, str] | None = None) -> None:
     """Send every record of the process to stderr and, where set, to a rotating file.
 
     A second call replaces what the first one set up, and leaves other handlers alone. Errors that
     nobody catches are logged, too.
+
+    Args:
+        settings: level, form and file.
+        levels: stricter levels of single loggers, by their names.
 
     Raises:
         ConfigError: the log file cannot be opened.
@@ -103,7 +108,9 @@ def configure_logging(settings: LogSettings) -> None:
         server = logging.getLogger(name)
         server.handlers.clear()
         server.propagate = True
-    for name in _CLIENT_LOGGERS:
+    for name, level in (levels or {}).items():
+        logging.getLogger(name).setLevel(level)
+    for name in _REQUEST_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     log_uncaught()
