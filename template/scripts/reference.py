@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.config.settings import compose_settings
 from app.wiring import build_registry
-from gwkit.settings.reference import configuration_markdown, env_example
+from gwkit.settings.description import configuration_markdown, env_example
 from scripts.practices import FAMILIES, PRACTICES
 from scripts.standards.rules import RULES
 

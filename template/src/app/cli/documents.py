@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.session import AsJson, Verbose, load, run, user_path
-from gwkit.logging.redaction import escape_controls
 from gwkit.telemetry.memory import measure
 from gwkit.terminal.interruption import Interruption, interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,11 +25,12 @@ from fixtures.effort import THOROUGH
 from fixtures.models import make_hit
 from gwkit.documents import Block, BlockKind
 from gwkit.index.sqlite.searching import match_expression
-from gwkit.logging.redaction import Redactor, escape_controls
+from gwkit.logging.redaction import Redactor
 from gwkit.models.messages import Passage
 from gwkit.offline import hashing
 from gwkit.offline.extraction import extract, set_out
 from gwkit.offline.passages import quotes
+from gwkit.text.escaping import escape_controls
 from gwkit.text.tokens import count_tokens
 from gwkit.text.words import near_words
 from kit.fixtures.work import Work
