@@ -13,13 +13,13 @@ import structlog
 
 from app.exceptions import IngestError
 from app.ingestion.names import document_name, locate
-from gwkit.index.ledger import UPLOAD
+from gwkit.index.ports import UPLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from gwkit.index.ledger import LedgerEntry
+    from gwkit.index.ports import LedgerEntry
 
 __all__ = [
     "Discovery",

@@ -17,7 +17,7 @@ from app.ingestion.discovery import is_owned_elsewhere, read_file
 from app.ingestion.summary import Outcome
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
-from gwkit.index.ledger import UPLOAD
+from gwkit.index.ports import UPLOAD
 from gwkit.telemetry.timing import timed
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from gwkit.index.ledger import Failure, IndexWriter, LedgerEntry
+    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder, Vectors
     from gwkit.telemetry.metrics import Metrics
 
@@ -268,7 +268,7 @@ def _timed_step(metrics: Metrics, step: str, function: Callable[_P, _T]) -> Call
         metrics.observe("ingest_step_seconds", milliseconds / 1_000, step=step)
         _log.debug("ingest_step_finished", step=step, latency_ms=round(milliseconds, 3))
 
-    return timed(sink=observe)(function)
+    return timed(observe)(function)
 
 
 def _hash(data: bytes) -> str:

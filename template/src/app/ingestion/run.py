@@ -16,14 +16,14 @@ import structlog
 from app.exceptions import AppError, RetrievalError
 from app.ingestion.preparation import Ready, SkippedError, Unchanged
 from app.ingestion.summary import Outcome, Summary, failure_of
-from gwkit.index.ledger import FailureKind
+from gwkit.index.ports import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.ingestion.discovery import Discovery, SourceFile
     from app.ingestion.preparation import DocumentWriter, Preparer
-    from gwkit.index.ledger import Failure, IndexWriter, LedgerEntry
+    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
     from gwkit.telemetry.metrics import Metrics
 
     Progress = Callable[[int, int, str], None]
