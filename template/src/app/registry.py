@@ -42,7 +42,7 @@ class StoreOpener(Protocol):
     """Opens a store."""
 
     def __call__(
-        self, settings: Settings, manifest: Manifest, *, rebuild: bool
+        self, settings: Settings, manifest: Manifest, /, *, rebuild: bool
     ) -> AbstractAsyncContextManager[Index]:
         """Open the index that was made with what the manifest names.
 

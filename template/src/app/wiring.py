@@ -57,9 +57,13 @@ def build_registry(*packages: ModuleType) -> Registry:
     registry = Registry()
     builtin.register(registry)
     discover(registry, *(packages or (app.options, app.ext)))
+    for folder in app.ext.__path__:
+        registry.prompts.origin = "app.ext.prompts"
+        for file in sorted(Path(folder, "prompts").glob("*.md")):
+            registry.prompts.add(file.stem, file)
     for name, origin in registry.prompts.origins.items():
         if name.startswith(_NEXT_PROMPTS) and origin.startswith("app.ext"):
-            raise ConfigError(f"{origin}: names of prompts in {_NEXT_PROMPTS}* are the template's")
+            raise ConfigError(f"{origin}: the template keeps the names of prompts {_NEXT_PROMPTS}*")
     return registry
 
 

@@ -121,15 +121,18 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         origin = f"source:{name}"
-        with TemporaryDirectory() as folder:
+        folder = await asyncio.to_thread(TemporaryDirectory)
+        try:
             files: list[SourceFile] = []
             async for document in source.documents():
-                path = Path(folder, str(len(files)))
+                path = Path(folder.name, str(len(files)))
                 await asyncio.to_thread(path.write_bytes, document.data)
                 document_id = document_name(document.id)
                 files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
             found = Discovery(tuple(files), frozenset({origin}))
             return await self._follow(found, progress or SilentProgress(), stop)
+        finally:
+            await asyncio.to_thread(folder.cleanup)
 
     async def retry(
         self,
