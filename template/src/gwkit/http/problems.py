@@ -101,7 +101,7 @@ PROBLEM_RULES: Final = (
         Exception, 500, "internal_error", "internal error; see the log under this request id"
     ),
     ProblemRule(TimeoutError, 504, "timeout", "the request took longer than is allowed"),
-    ProblemRule(OverloadError, 503, "unavailable"),
+    ProblemRule(OverloadError, 503, "unavailable", "too much work is waiting; try again later"),
     ProblemRule(IngestError, 422, "unreadable_document"),
     ProblemRule(UnsupportedTypeError, 415, "unsupported_type"),
     ProblemRule(RetrievalError, 503, "index_unavailable", "the index could not answer"),

@@ -20,11 +20,11 @@ from app.ingestion.chunking import chunk_blocks
 from app.ingestion.cleaning import clean
 from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
 from app.ingestion.loaders.visibility import is_unseen
-from app.retrieval.query import query_terms
+from app.retrieval.ranking import query_terms
 from fixtures.effort import THOROUGH
 from fixtures.models import make_hit
 from gwkit.documents import Block, BlockKind
-from gwkit.index.sqlite.reading import match_expression
+from gwkit.index.sqlite.searching import match_expression
 from gwkit.logging.redaction import Redactor
 from gwkit.models.messages import Passage
 from gwkit.offline import hashing
