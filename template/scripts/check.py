@@ -63,6 +63,7 @@ def steps(root: Path) -> list[Step]:
         Step("format", (*python, "-m", "ruff", "format", "--check", "--quiet", ".")),
         Step("lint", (*python, "-m", "ruff", "check", *CONCISE, ".")),
         Step("docstrings", (*python, "-m", "ruff", "check", *CONCISE, *DOC501, "src"), "ERR4"),
+        Step("licences", (*python, "-m", "scripts.bill", "--check")),
         Step("pyproject", (*python, "-m", "validate_pyproject", "pyproject.toml")),
     ]
     if (root / ".pre-commit-config.yaml").exists():

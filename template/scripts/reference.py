@@ -27,6 +27,9 @@ Settings come from the environment, and from a file `.env` in the working direct
 goes before the file. `python -m app config` prints those in force, with secrets masked. Invalid and
 unknown `APP_…` variables stop the start, all of them named in one message.
 
+What stands in single quotes in `.env` is taken as it is; elsewhere `${NAME}` is another variable.
+Paths may begin with `~`, the home folder.
+
 """
 
 EXTENSIONS = """\

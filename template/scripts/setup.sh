@@ -64,9 +64,10 @@ install() {
 }
 
 if [ $# -gt 0 ]; then
-    echo "Adding to .venv: $*"
+    echo "Adding to .venv: $* (checks the hashes of every pin)"
     follow_pip .venv/bin/python
     install base app dev "$@"
+    echo "Ready: .venv with $*"
     exit
 fi
 
@@ -95,6 +96,7 @@ if [ -e .venv/ready ] && [ "$(origin .venv/bin/python)" = "$(origin "$python")" 
     install base app dev $([ ! -e .venv/docs ] || echo docs)
     .venv/bin/python scripts/link.py
     touch .venv/ready
+    echo "Ready: .venv"
     exit
 fi
 rm -rf .venv
@@ -108,6 +110,10 @@ else
         exit 1
     }
 fi
+count=$(cat requirements/base.txt requirements/app.txt requirements/dev.txt | grep -c '^[a-z0-9].*==')
+echo "Installing $count pinned packages, checking their hashes (about a minute where none is cached)"
 install base app dev
+echo "Putting src/ on the path"
 .venv/bin/python scripts/link.py
 touch .venv/ready
+echo "Ready: .venv"

@@ -115,7 +115,7 @@ def ask(url: str, question: str) -> dict[str, Any]:
         json.dumps({"question": question}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - loopback
         return dict(json.load(reply))
 
 

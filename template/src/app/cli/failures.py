@@ -10,6 +10,7 @@ import typer
 from app.cli.documents import show_run
 from app.cli.session import AsJson, Verbose, load, run
 from app.exceptions import IngestError
+from app.ingestion.names import document_name
 from gwkit.logging.redaction import escape_controls
 from gwkit.terminal.interruption import interruptible
 from gwkit.terminal.output import Output, visible
@@ -188,10 +189,11 @@ def _chosen(failures: Sequence[Failure], documents: Sequence[str] | None) -> Seq
     if not documents:
         return failures
     by_id = {failure.document: failure for failure in failures}
-    for document in documents:
+    names = dict.fromkeys(map(document_name, documents))
+    for document in names:
         if document not in by_id:
             raise IngestError(document, "has not failed; `python -m app failed list` has what has")
-    return [by_id[document] for document in dict.fromkeys(documents)]
+    return [by_id[document] for document in names]
 
 
 def _as_json(failure: Failure) -> dict[str, object]:

@@ -59,9 +59,10 @@ _ILL_FITTING = (KeyError, TypeError, ValueError)
 _UNWRITABLE = (OSError, ValueError)
 # uvicorn brings handlers and forms of its own.
 _SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+_NO_LEVELS: Final[Mapping[str, str]] = {}
 # Clients of providers log every request, and at DEBUG all that is in it: prompts and documents.
-# What may be told of a request, the service tells itself.
-_CLIENT_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai")
+# uvicorn logs every request that it serves. What may be told of one, the service tells itself.
+_REQUEST_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai", "uvicorn.access")
 
 
 class LogSettings(Protocol):
@@ -98,11 +99,15 @@ class LogSettings(Protocol):
         ...
 
 
-def configure_logging(settings: LogSettings) -> None:
+def configure_logging(settings: LogSettings, *, levels: Mapping[str, str] = _NO_LEVELS) -> None:
     """Send every record of the process to stderr and, where set, to a rotating file.
 
     A second call replaces what the first one set up, and leaves other handlers alone. Errors that
     nobody catches are logged, too.
+
+    Args:
+        settings: level, form and file.
+        levels: stricter levels of single loggers, by their names.
 
     Raises:
         ConfigError: the log file cannot be opened.
@@ -130,7 +135,9 @@ def configure_logging(settings: LogSettings) -> None:
         server = logging.getLogger(name)
         server.handlers.clear()
         server.propagate = True
-    for name in _CLIENT_LOGGERS:
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    for name in _REQUEST_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     log_uncaught()

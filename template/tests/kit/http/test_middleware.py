@@ -237,6 +237,7 @@ async def test_metrics_have_bounded_labels(fakes: Fakes) -> None:
     assert "/nowhere" not in text
 
 
+@pytest.mark.usefixtures("no_refill")
 async def test_too_many_requests_are_refused_per_client(make_settings: MakeSettings) -> None:
     """The request after the allowance is a 429 that says when to try again; probes always pass."""
     limits = RequestLimits(hello, settings=make_settings(requests_per_minute=2), body_limits={})

@@ -85,7 +85,7 @@ async def test_concurrent_requests_keep_their_ids_in_tasks_and_threads() -> None
 
 def test_a_plain_executor_needs_the_context_carried() -> None:
     """A bare thread knows no id; a carried function knows its own, also many at once."""
-    start = threading.Barrier(4, timeout=10)
+    start = threading.Barrier(4, timeout=60)
 
     def look(_number: int) -> str | None:
         start.wait()

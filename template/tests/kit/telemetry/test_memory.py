@@ -96,7 +96,7 @@ def test_a_failing_block_is_measured() -> None:
 
 def test_blocks_may_overlap_in_threads() -> None:
     """Blocks of two threads that end in the order they began do not disturb each other."""
-    barrier = Barrier(2, timeout=10)
+    barrier = Barrier(2, timeout=60)
 
     def first() -> int:
         with measure() as profile:

@@ -11,6 +11,7 @@ from gwkit.errors import RetrievalError
 from gwkit.index.ledger import Failure, FailureKind, LedgerEntry
 from gwkit.index.ports import Filters, Hit
 from gwkit.index.vectors import Ids, Rows
+from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     import sqlite3
@@ -81,7 +82,7 @@ def chunk_count(connection: sqlite3.Connection) -> int:
 
 def entries(connection: sqlite3.Connection, prefix: str = "") -> list[LedgerEntry]:
     """Return the documents whose id starts so, sorted by id."""
-    rows = connection.execute(_ENTRIES, {"prefix": prefix})
+    rows = connection.execute(_ENTRIES, {"prefix": normalize("NFC", prefix)})
     return [LedgerEntry(*row) for row in rows]
 
 
@@ -107,7 +108,7 @@ def allowed(connection: sqlite3.Connection, filters: Filters) -> Ids | None:
     """Return the ids of the documents that the filters let through; `None` is all."""
     if not filters.prefix and not filters.metadata:
         return None
-    found = _ids(connection, _PREFIXED_IDS, {"prefix": filters.prefix})
+    found = _ids(connection, _PREFIXED_IDS, {"prefix": normalize("NFC", filters.prefix)})
     for key, value in filters.metadata.items():
         having = _ids(
             connection,
