@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.session import AsJson, Verbose, load, run, user_path
-from gwkit.logging.redaction import escape_controls
 from gwkit.telemetry.memory import measure
 from gwkit.terminal.interruption import Interruption, interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,14 +88,14 @@ def ingest(
 
     output = Output(as_json=as_json)
     settings = load(verbose=verbose)
+    open_source = build_registry().sources.find(source, "--source") if source else None
     with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
         async def work(services: Services) -> tuple[Summary, dict[str, TimingSummary]]:
             pipeline = services.pipeline
-            if source is None:
+            if source is None or open_source is None:
                 summary = await pipeline.ingest(paths or [], progress=bar, stop=interruption)
             else:
-                open_source = build_registry().sources.find(source, "--source")
                 async with open_source(source, settings) as opened:
                     summary = await pipeline.ingest_source(
                         source, opened, progress=bar, stop=interruption

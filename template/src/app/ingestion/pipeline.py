@@ -24,7 +24,7 @@ from app.ingestion.pruning import prune
 from app.ingestion.run import Run, failure_of
 from app.ingestion.summary import Outcome
 from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
-from gwkit.index.ledger import Failure
+from gwkit.index.ports import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.ingestion.progress import Progress
     from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
-    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.index.ports import IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
@@ -121,15 +121,18 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         origin = f"source:{name}"
-        with TemporaryDirectory() as folder:
+        folder = await asyncio.to_thread(TemporaryDirectory)
+        try:
             files: list[SourceFile] = []
             async for document in source.documents():
-                path = Path(folder, str(len(files)))
+                path = Path(folder.name, str(len(files)))
                 await asyncio.to_thread(path.write_bytes, document.data)
                 document_id = document_name(document.id)
                 files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
             found = Discovery(tuple(files), frozenset({origin}))
             return await self._follow(found, progress or SilentProgress(), stop)
+        finally:
+            await asyncio.to_thread(folder.cleanup)
 
     async def retry(
         self,

@@ -14,12 +14,12 @@ from app.ingestion.chunking import chunk_blocks
 from app.ingestion.names import MAX_ID_CHARACTERS, locate
 from app.ingestion.steps import timed_step
 from gwkit.documents import Chunk, Document
-from gwkit.index.ledger import UPLOAD
+from gwkit.index.ports import UPLOAD
 
 if TYPE_CHECKING:
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from gwkit.index.ledger import Failure, LedgerEntry
+    from gwkit.index.ports import Failure, LedgerEntry
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id", "id_problem"]

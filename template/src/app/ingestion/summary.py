@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.ingestion.discovery import Skipped
-    from gwkit.index.ledger import Failure
+    from gwkit.index.ports import Failure
 
 __all__ = ["Outcome", "Summary"]
 
