@@ -63,6 +63,13 @@ install() {
     fi
 }
 
+# Make src/ importable, wherever the checkout moves: the path is relative to site-packages.
+link_source() {
+    for packages in .venv/lib/python*/site-packages; do
+        echo ../../../../src >"$packages/app.pth"
+    done
+}
+
 if [ $# -gt 0 ]; then
     echo "Adding to .venv: $* (checks the hashes of every pin)"
     follow_pip .venv/bin/python
@@ -94,7 +101,7 @@ if [ -e .venv/ready ] && [ "$(origin .venv/bin/python)" = "$(origin "$python")" 
     rm .venv/ready
     # shellcheck disable=SC2046 # no word, or one
     install base app dev $([ ! -e .venv/docs ] || echo docs)
-    .venv/bin/python scripts/link.py
+    link_source
     touch .venv/ready
     echo "Ready: .venv"
     exit
@@ -114,6 +121,6 @@ count=$(cat requirements/base.txt requirements/app.txt requirements/dev.txt | gr
 echo "Installing $count pinned packages, checking their hashes (about a minute where none is cached)"
 install base app dev
 echo "Putting src/ on the path"
-.venv/bin/python scripts/link.py
+link_source
 touch .venv/ready
 echo "Ready: .venv"

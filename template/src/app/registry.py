@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from app.services import Services
     from gwkit.http.keys import Authenticate
     from gwkit.http.problems import ProblemRule
-    from gwkit.index.manifest import Manifest
-    from gwkit.index.ports import Index
+    from gwkit.index.ports import Index, Manifest
     from gwkit.models.ports import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 

@@ -240,7 +240,7 @@ async def _open_index(
     rebuild: bool,
 ) -> Index:
     from app.ingestion.chunking import CHUNKER_NAME
-    from gwkit.index.manifest import Manifest
+    from gwkit.index.ports import Manifest
 
     sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
     manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")

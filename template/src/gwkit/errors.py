@@ -1,4 +1,4 @@
-"""The errors of the kit, and so of every service: `gwkit.errors` draws the tree.
+"""The errors of the kit, and so of every service: `app.exceptions` draws the tree.
 
 An error carries what a handler needs as attributes, and its text says what to do.
 """
@@ -36,11 +36,6 @@ __all__ = [
 
 class AppError(Exception):
     """Base of every error that the service raises on purpose."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions are pickled by calling the class with the text alone, which these constructors
-        # do not take; without this an error raised in a process pool would break the pool.
-        return _made, (type(self), self.args), vars(self)
 
 
 class ConfigError(AppError):
@@ -252,8 +247,3 @@ class InvalidResponseError(LLMError):
         self.response = response
         self.expected = expected
         super().__init__(f"the model's reply is not {expected}")
-
-
-def _made(error_type: type[AppError], args: tuple[object, ...]) -> AppError:
-    """Make an error without its constructor; its attributes follow."""
-    return error_type.__new__(error_type, *args)

@@ -11,10 +11,10 @@ from app.cli.documents import show_run
 from app.cli.session import AsJson, Verbose, load, run
 from app.exceptions import IngestError
 from app.ingestion.names import document_name
-from gwkit.logging.redaction import escape_controls
 from gwkit.terminal.interruption import interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.ingestion.summary import Summary
     from app.services import Services
-    from gwkit.index.ledger import Failure
+    from gwkit.index.ports import Failure
 
 __all__ = ["build_failed", "drop", "list_failures", "retry", "why"]
 

@@ -238,8 +238,8 @@ class Settings(
 ):
     """The settings in force.
 
-    Made directly, they come from the arguments and the environment, unchecked for misspelt names;
-    a process takes them from `app.wiring.load_settings`, which reads `.env` too.
+    Made directly, they come from the arguments alone; a process takes them from
+    `app.wiring.load_settings`, which reads the environment and `.env`.
     """
 
     model_config = SettingsConfigDict(

@@ -63,7 +63,7 @@ def start_span(operation: Operation, model: str) -> Span:
         Attribute.PROVIDER: provider,
         Attribute.REQUEST_MODEL: name,
     }
-    if (request := request_id()) is not None:
+    if request := request_id():
         attributes[Attribute.REQUEST_ID] = request
     trace = _api()
     tracer: Tracer = trace.get_tracer(_SCOPE)

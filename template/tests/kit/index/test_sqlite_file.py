@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.manifest import Manifest
-from gwkit.index.ports import SearchMode
+from gwkit.index.ports import Manifest, SearchMode
 from gwkit.index.sqlite import SqliteIndex, connections
 from kit.fixtures.sqlite_index import MANIFEST, found, search, write
 
@@ -101,6 +100,8 @@ async def test_a_rebuild_beside_a_running_index_is_seen(path: Path, index: Sqlit
     await write(index, "a.md", ["needle"])
     await search(index, "needle")
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as other:
+        # First another document, so that no chunk has the id that the old index knows.
+        await write(other, "c.md", ["straw"])
         await write(other, "b.md", ["needle"])
         await other.publish()
         for mode in SearchMode:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 import uvicorn
+from structlog.contextvars import bound_contextvars
 
+from gwkit.logging.formatting import EventFormatter, render_json
 from gwkit.logging.redaction import Redactor
-from gwkit.logging.rendering import render_json
-from gwkit.logging.setup import EventFormatter, configure_logging
-from gwkit.telemetry.context import bind_request_id, carry_context
+from gwkit.logging.setup import configure_logging
+from gwkit.telemetry.context import carry_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def test_libraries_records_take_the_same_form(
 ) -> None:
     """Arguments are formatted in, `extra` becomes fields, and the request id is there."""
     configure_logging(make_settings(log_format="json"))
-    with bind_request_id("r-1"):
+    with bound_contextvars(request_id="r-1"):
         logging.getLogger("library.part").warning("took %d ms", 12, extra={"attempt": 2})
         log.warning("took_long")
     library, own = events(capsys.readouterr().err)
@@ -221,11 +222,16 @@ def test_a_stack_is_text_on_its_field(
     assert event["stack"].startswith("Stack (most recent call last):")
 
 
-def test_an_exception_rendered_by_others_is_kept() -> None:
-    """A record that was pickled on its way has the text only."""
-    formatter = EventFormatter("s", Redactor([CANARY]), render_json)
-    record = logging.makeLogRecord({"msg": "m", "exc_text": f"Traceback: {CANARY}"})
-    assert "Traceback: **********" == json.loads(formatter.format(record))["exception"]
+@pytest.mark.parametrize("text", ["a\x9b2J", "a\u202eb", "a\u2028b", "a\x7fb", "a\ud800b"])
+def test_json_holds_nothing_that_steers_a_terminal(
+    text: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
+) -> None:
+    """It is escaped, and means the same to whoever parses the line."""
+    configure_logging(make_settings(log_format="json"))
+    log.info("event", text=text)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert text == json.loads(line)["text"]
 
 
 def test_a_stack_holds_no_secret() -> None:
@@ -318,7 +324,7 @@ async def test_concurrent_requests_keep_their_ids_on_every_line(
         logging.getLogger("library").info("working", extra={"expected": request})
 
     async def serve(request: str, pool: ThreadPoolExecutor) -> None:
-        with bind_request_id(request):
+        with bound_contextvars(request_id=request):
             log.info("began", expected=request)
             await asyncio.sleep(0)
             await asyncio.to_thread(work, request)
