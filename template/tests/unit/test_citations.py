@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graph.citations import CitationNumbering
+from app.graph.composition import CitationNumbering
 
 
 def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:

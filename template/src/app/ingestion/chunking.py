@@ -9,7 +9,7 @@ from app.ingestion.packing import pack
 from app.ingestion.splitting import first_words
 from gwkit.documents import Block, BlockKind, Chunk
 from gwkit.executor import checkpoint
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

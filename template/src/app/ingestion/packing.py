@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.ingestion.splitting import sentences, split, table_header
 from gwkit.documents import BlockKind
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]
     a table that is cut has the names of its columns in each text.
 
     The bound holds because a text never has more tokens than its parts together, as
-    `gwkit.text.tokens` says.
+    `gwkit.text.words` says.
     """
     current: list[_Piece] = []
     used = 0

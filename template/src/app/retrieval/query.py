@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import chain, islice
 
-from gwkit.text.scripts import WORD, word_parts
+from gwkit.text.words import WORD, word_parts
 
 __all__ = ["MOST_TERMS", "query_terms"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from gwkit.errors import ProviderError, ProviderTimeoutError, RateLimitError, TokenLimitError
 from gwkit.logging.base64_forms import in_base64
 from gwkit.logging.redaction import MASK
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

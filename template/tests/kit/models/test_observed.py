@@ -15,7 +15,7 @@ from gwkit.models.calls import note_attempt
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Usage
 from gwkit.models.observed import ObservedChatModel
 from gwkit.telemetry.metrics import Metrics
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, MutableMapping

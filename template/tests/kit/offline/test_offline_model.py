@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gwkit.errors import TokenLimitError
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta, Message, Passage
 from gwkit.offline.extractive import ExtractiveChatModel
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 PASSAGES = (
     Passage(number=1, document="a.md", text="A parcel waits for 72 hours at its station."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gwkit.text.scripts import search_pieces
+from gwkit.text.words import search_pieces
 
 if TYPE_CHECKING:
     import sqlite3
