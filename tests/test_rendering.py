@@ -23,8 +23,6 @@ from harness.rendering import BINARY_SUFFIXES, TemplateRepository, files, texts,
 Renderer = Callable[[str], Path]
 
 RESIDUE: Final = ("# [%", "%]", "@{", "}@", "[#", "#]")
-# Where an option is named; everything else about it is a file of its own.
-TEMPLATED_MODULES: Final = frozenset({"src/app/config/settings.py", "src/app/wiring.py"})
 INDEX_HOSTS: Final = re.compile(r"pypi\.org|pythonhosted\.org|^--(extra-)?index", re.MULTILINE)
 
 every_answer_set = pytest.mark.parametrize("name", each(ANSWER_SETS))
@@ -119,10 +117,9 @@ def test_python_modules_are_the_templates_own(
     """Modules hold no templating, so what is tested in place is what a team gets."""
     service = rendered(name)
     for path in (path for path in files(service) if path.endswith(".py")):
-        if path not in TEMPLATED_MODULES:
-            assert (template.root / "template" / path).read_bytes() == (
-                service / path
-            ).read_bytes(), path
+        assert (template.root / "template" / path).read_bytes() == (
+            service / path
+        ).read_bytes(), path
 
 
 @every_answer_set

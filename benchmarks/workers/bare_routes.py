@@ -10,12 +10,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
-from app.config.settings import Settings
 from app.graph.state import Question
-from app.wiring import open_services
+from app.wiring import build_registry, load_settings, open_services
 from fastapi import FastAPI
 from gwkit.logging.setup import configure_logging
-from gwkit.settings.reader import load_settings
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -118,7 +116,7 @@ def build() -> FastAPI:
 
 
 if __name__ == "__main__":
-    settings = load_settings(Settings)
+    settings = load_settings(build_registry())
     configure_logging(settings)
     uvicorn.run(
         build(),

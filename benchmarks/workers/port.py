@@ -8,10 +8,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import openai
-from app.config.settings import Settings
 from app.options.openai.session import Session
 from app.options.openai_chat.chat import OpenAIChatModel
-from app.options.providers.guards import Guards
+from app.options.providers.guards import ResilientGuards
+from app.wiring import build_registry, settings_type
 from gwkit.logging.setup import configure_logging
 from gwkit.models.messages import ChatRequest, Message
 from gwkit.telemetry.metrics import Metrics
@@ -45,7 +45,7 @@ class Sides:
 
     async def connect(self, url: str, folder: str, stack: AsyncExitStack) -> None:
         """Open both sides to a server."""
-        settings = Settings(
+        settings = settings_type(build_registry())(
             log_format="json",
             default_model=f"openai:{_MODEL}",
             openai_base_url=url,
@@ -59,7 +59,7 @@ class Sides:
             openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0)
         )
         model = await stack.enter_async_context(OpenAIChatModel(_MODEL, session))
-        guards = await stack.enter_async_context(Guards.open(settings, Metrics()))
+        guards = await stack.enter_async_context(ResilientGuards.open(settings, Metrics()))
         self.port = guards.chat_model([model])
 
     async def calls(self, side: str) -> float:

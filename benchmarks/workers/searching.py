@@ -13,7 +13,7 @@ from app.evaluation.golden import load_golden
 from app.evaluation.runner import compare_modes
 from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
-from app.wiring import open_services
+from app.wiring import build_registry, open_services, settings_type
 from gwkit.documents import Chunk, Document
 from gwkit.index.manifest import Manifest
 from gwkit.index.ports import SearchMode, SearchQuery
@@ -104,7 +104,8 @@ async def golden(index: str, samples: str, cases: str, *, shortcut: bool) -> dic
     free, share = ranking._FREE_MATCHES, ranking._SHARE  # noqa: SLF001 - no setting
     ranking._FREE_MATCHES = 0  # noqa: SLF001
     ranking._SHARE = share if shortcut else _EVERYTHING  # noqa: SLF001
-    settings = Settings(log_level="WARNING", index_path=Path(index))
+    whole = settings_type(build_registry())
+    settings = whole(log_level="WARNING", index_path=Path(index))
     configure_logging(settings)
     try:
         async with open_services(settings) as services:

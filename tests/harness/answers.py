@@ -46,7 +46,8 @@ CHOICES: Final[Mapping[str, Answers]] = {
     "openai with embeddings": {"llm_providers": ["openai"], "embeddings": "openai"},
     "openai's embeddings": {"embeddings": "openai"},
     "both providers": {"llm_providers": ["anthropic", "openai"]},
-    "everything": {"llm_providers": ["anthropic", "openai"], "embeddings": "openai"},
+    "own provider": {"llm_providers": ["own"]},
+    "everything": {"llm_providers": ["anthropic", "openai", "own"], "embeddings": "openai"},
 }
 
 ANSWER_SETS: Final[Mapping[str, Answers]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import StringConstraints
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
 
-__all__ = ["ENV_PREFIX", "ModelName", "SettingsGroup"]
+__all__ = ["ENV_PREFIX", "SERVICE_NAME", "ModelName", "SettingsGroup"]
 
 ENV_PREFIX: Final = "APP_"
+
+SERVICE_NAME: Final = files("app").joinpath("service_name.txt").read_text(encoding="utf-8").strip()
+"""The name that the service was made with; the template writes it beside the code."""
 
 ModelName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)

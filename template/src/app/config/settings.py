@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from app.config.access import AccessSettings
-from app.config.groups import ENV_PREFIX, ModelName, SettingsGroup
+from app.config.groups import ENV_PREFIX, SERVICE_NAME, ModelName, SettingsGroup
 from app.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ServiceSettings(SettingsGroup):
     """The service."""
 
     service_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
-        default="@{project_slug}@",
+        default=SERVICE_NAME,
         description="Name of the service in its API description and on its log lines.",
     )
     host: Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=253)] = Field(

@@ -184,7 +184,12 @@ class Answerer:
     async def _ask_for_pieces(
         self, hits: Sequence[Hit], request_with: _RequestWith
     ) -> AsyncGenerator[Delta | Answer]:
-        """Yield the model's reply in pieces, and at last the answer."""
+        """Yield the model's reply in pieces, and at last the answer.
+
+        Raises:
+            InvalidResponseError: the stream just ends.
+            TokenLimitError: the model takes no prompt of that length.
+        """
         for is_last in (False, True):
             request, shown = request_with(hits), False
             text = ReplyText(range(1, len(hits) + 1))
@@ -220,7 +225,11 @@ class Answerer:
 
     @contextmanager
     def _recording(self, question: Question) -> Iterator[_Record]:
-        """Return a context manager that counts a failure, and a function that records an answer."""
+        """Return a context manager that counts a failure, and a function that records an answer.
+
+        Raises:
+            UnknownModelError: the question asks for a model that is not set up.
+        """
         if question.model not in {None, *self.known_models}:
             raise UnknownModelError(str(question.model), self.known_models)
         started = perf_counter()

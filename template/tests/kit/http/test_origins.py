@@ -29,7 +29,11 @@ async def refusal(settings: dict[str, object], make_settings: MakeSettings, **ca
     problem = json.loads(request.answer)
     (served,) = [line for line in lines if line["event"] == "request_served"]
     assert (problem["code"], "127.0.0.1") == (served["code"], served["address"])
-    return "" if problem["code"] in {"not_found", "unauthorized"} else str(problem["code"])
+    return (
+        ""
+        if problem["code"] in {"not_found", "unauthorized", "unavailable"}
+        else str(problem["code"])
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["split_front_matter"]
 
+_NOT_TOML = (tomllib.TOMLDecodeError, RecursionError)
 # As in Pandoc, a rule before a blank line is a rule.
 _YAML = re.compile(r"\s*?---[ \t]*\n(?![ \t]*\n)(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TOML = re.compile(r"\s*?\+\+\+[ \t]*\n(.*?\n)??\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -42,7 +43,7 @@ def split_front_matter(source: str) -> tuple[dict[str, str], str]:
     if (match := _TOML.match(source)) and len(match[0]) <= _TOML_LIMIT:
         try:
             values = tomllib.loads(match[1] or "")
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except _NOT_TOML:
             return {}, source
         return dict(_plain(values)), source[match.end() :]
     return {}, source

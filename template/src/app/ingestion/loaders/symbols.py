@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["symbol"]
 
+_NO_CHARACTER = (ValueError, OverflowError)
 _PRIVATE = 0xF000
 """Added to a position in a font, so that it is in the private area of Unicode."""
 
@@ -30,5 +31,5 @@ def symbol(font: str, code: str) -> str:
         position = int(code, 16)
         known = _FONTS.get(font.lower(), {})
         return known.get(position & 0xFF, "") if position >= _PRIVATE or known else chr(position)
-    except (ValueError, OverflowError):
+    except _NO_CHARACTER:
         return ""
