@@ -34,9 +34,6 @@ class AnswerCache:
         self._size = size
         self._answers: OrderedDict[AnswerKey, Answer] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._answers)
-
     def get(self, key: AnswerKey) -> Answer | None:
         """Return the answer, and count it as used."""
         if key in self._answers:

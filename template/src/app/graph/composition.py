@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gwkit.index.ports import Hit
     from gwkit.models.messages import ChatReply
 
-__all__ = ["NO_USAGE", "CitationNumbering", "ReplyText", "compose", "not_found"]
+__all__ = ["NO_USAGE", "ReplyText", "compose", "not_found"]
 
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 """What an answer takes for which no model was asked."""
@@ -61,7 +61,16 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
         return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
     return Answer(
         answer=text,
-        citations=tuple(_citation(hits[number - 1]) for number in shown.cited),
+        citations=tuple(
+            Citation(
+                document=hit.document,
+                chunk=hit.chunk,
+                score=hit.score,
+                text=hit.text,
+                heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
+            )
+            for hit in (hits[number - 1] for number in shown.cited)
+        ),
         model=reply.model,
         usage=reply.usage,
         found=True,
@@ -82,43 +91,8 @@ def not_found(model: str, usage: Usage = NO_USAGE, *, prompt_hash: str) -> Answe
     )
 
 
-def _citation(hit: Hit) -> Citation:
-    return Citation(
-        document=hit.document,
-        chunk=hit.chunk,
-        score=hit.score,
-        text=hit.text,
-        heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
-    )
-
-
 class ReplyText:
-    """Passes a reply's text through: its citations are counted anew, its links become inert.
-
-    Args:
-        known: the numbers of the passages that were sent.
-    """
-
-    def __init__(self, known: Collection[int]) -> None:
-        self._citations = CitationNumbering(known)
-        self._links = InertLinks()
-
-    @property
-    def cited(self) -> tuple[int, ...]:
-        """The passages' numbers in the order of their citations."""
-        return self._citations.cited
-
-    def feed(self, text: str) -> str:
-        """Take a piece and return what is certain by now."""
-        return self._links.feed(self._citations.feed(text))
-
-    def finish(self) -> str:
-        """Return what was held back, as no more text comes."""
-        return self._links.feed(self._citations.finish()) + self._links.finish()
-
-
-class CitationNumbering:
-    """Passes a reply's text through and changes its citations.
+    """Passes a reply's text through: its citations are numbered as listed, its links become inert.
 
     A number that no passage has is taken out, and the others are counted from 1 in the order in
     which they first appear. Code stays as it is, for `row[1]` is no citation: what stands in
@@ -126,11 +100,12 @@ class CitationNumbering:
     The text that comes out does not depend on the pieces in which it went in.
 
     Args:
-        known: the numbers of the passages.
+        known: the numbers of the passages that were sent.
     """
 
     def __init__(self, known: Collection[int]) -> None:
         self._known = frozenset(known)
+        self._links = InertLinks()
         self._numbers: dict[int, int] = {}
         self._held = ""
         self._before = ""
@@ -151,13 +126,12 @@ class CitationNumbering:
 
     def finish(self) -> str:
         """Return what was held back, as no more text comes."""
-        text, self._held = self._held, ""
-        return self._passed(text)
+        return self._passed(self._held) + self._links.finish()
 
     def _passed(self, text: str) -> str:
         passed = _TOKEN.sub(self._renumbered, text)
         self._before = (self._before + text)[-_OPEN_WITHIN:]
-        return passed
+        return self._links.feed(passed)
 
     def _renumbered(self, token: re.Match[str]) -> str:
         ticks = token["ticks"]
@@ -165,9 +139,7 @@ class CitationNumbering:
             self._code = "" if self._code else ticks
         if token["gap"] and len(self._code) < _SHORTEST_FENCE:
             self._code = ""
-        if not token["numbers"]:
-            return token[0]
-        if self._code:
+        if not token["numbers"] or self._code:
             return token[0]
         numbers = [int(number) for number in token["numbers"].split(",")]
         new = [

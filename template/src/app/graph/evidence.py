@@ -66,7 +66,8 @@ def check_evidence(
     milliseconds, so call it off the event loop.
     """
     question = question[:SEARCHED_CHARACTERS]
-    vocabularies = [_words_of(hit) for hit in hits]
+    texts = ("\n".join((hit.title, *hit.headings, hit.text)) for hit in hits)
+    vocabularies = [vocabulary(text) for text in texts]
     known = frozenset[str]().union(*vocabularies)
     asked = frozenset(near_words(content_words(question), known))
     everywhere = known.intersection(*vocabularies)
@@ -83,11 +84,8 @@ def check_evidence(
     return Evidence(_fitting(kept, max_tokens), coverage)
 
 
-def _words_of(hit: Hit) -> frozenset[str]:
-    return vocabulary("\n".join((hit.title, *hit.headings, hit.text)))
-
-
-def _fitting(hits: Sequence[Hit], max_tokens: int) -> tuple[Hit, ...]:
+def _fitting(hits: Sequence[Hit], max_tokens: float) -> tuple[Hit, ...]:
+    """Return the first hits that take no more tokens together; the best one always stays."""
     used = 0
     for number, hit in enumerate(hits):
         used += count_tokens(hit.text)
@@ -152,12 +150,6 @@ def fewer(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
     if len(hits) == 1:
         raise error
     share = min(0.5, _SAFETY * error.limit / error.tokens_used) if error.limit else 0.5
-    left = share * sum(count_tokens(hit.text) for hit in hits)
-    kept = 0
-    for hit in hits:
-        left -= count_tokens(hit.text)
-        if left < 0:
-            break
-        kept += 1
-    _log.warning("prompt_shortened", passages=max(1, kept), limit=error.limit)
-    return hits[: max(1, kept)]
+    kept = _fitting(hits, share * sum(count_tokens(hit.text) for hit in hits))
+    _log.warning("prompt_shortened", passages=len(kept), limit=error.limit)
+    return kept
