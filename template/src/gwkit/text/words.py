@@ -10,7 +10,7 @@ import re
 import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import chain, pairwise, zip_longest
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
@@ -63,7 +63,8 @@ _UNSPACED = (
 WORD = rf"[^\W_]++(?:[{_MARKS}]++[^\W_]*+)*+"
 """Expression of a word: letters and digits with the marks that combine with them."""
 
-_CHARACTER = re.compile(f"([{_UNSPACED}][{_MARKS}]*)")
+_CHARACTER = re.compile(f"[{_UNSPACED}][{_MARKS}]*")
+_RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*+)++)")
 _WHOLE_WORD = re.compile(WORD)
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -110,14 +111,10 @@ def word_parts(word: str) -> list[str]:
     if word.isascii():
         return [word]
     parts: list[str] = []
-    run: list[str] = []
-    others, characters = (pieces := _CHARACTER.split(word))[::2], pieces[1::2]
-    for other, character in zip_longest(others, characters):
-        if other or character is None:
-            parts += [first + second for first, second in pairwise(run)] or run
-            parts += [other] if other else []
-            run = []
-        run.append(character)
+    for piece in _RUN.split(word):
+        characters = _CHARACTER.findall(piece)
+        pairs = [first + second for first, second in pairwise(characters)]
+        parts += pairs or characters or ([piece] if piece else [])
     return parts
 
 
