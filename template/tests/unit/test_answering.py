@@ -279,6 +279,18 @@ async def test_a_prompt_is_shortened_once(make_settings: MakeSettings) -> None:
     with pytest.raises(TokenLimitError):
         await bench.answerer.answer(QUESTION)
     assert len(bench.model.requests) == 2
+    bench = Bench(make_settings, FakeChatModel(too_long, too_long, "72 hours [1]."))
+    with pytest.raises(TokenLimitError):
+        await bench.stream()
+    assert len(bench.model.requests) == 2
+
+
+async def test_a_streamed_answer_is_kept_as_well(make_settings: MakeSettings) -> None:
+    """Whoever asks next gets it without a call."""
+    bench = Bench(make_settings, FakeChatModel("72 hours [1]."), enable_caching=True)
+    text, _ = await bench.stream()
+    assert text == (await bench.answerer.answer(QUESTION)).answer
+    assert len(bench.model.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -70,3 +70,9 @@ def test_little_is_held_back() -> None:
         " and",
         " so",
     ]
+
+
+def test_links_are_broken_and_code_is_closed() -> None:
+    """What comes out is inert as well, and a reply that ends within a fence ends it."""
+    assert ("See ] (x) [1].", (2,)) == renumbered("See ](x) [2].")
+    assert ("```\nmake\n```", ()) == renumbered("```\nmake")

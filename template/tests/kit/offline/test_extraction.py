@@ -122,24 +122,21 @@ def test_nothing_is_said_where_nothing_matches(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "start"),
+    ("question", "vague", "exact"),
     [
-        ("What is a depot?", "A depot is a hall"),
-        ("What does a depot cost?", "A depot costs 90 euros"),
-        ("When does a depot open?", "Each depot opens at 06:00"),
-        ("How many depot halls are there?", "There are 6 depot halls"),
+        ("What is a depot?", "It takes a depot to wait.", "A depot is where parcels wait."),
+        ("What does a depot cost?", "A depot has a cost.", "A depot has a cost of 90 euros."),
+        ("When does a depot open?", "A depot is slow to open.", "A depot is to open at 06:00."),
+        ("How many depot halls?", "There are some depot halls.", "There are 6 depot halls."),
+        ("How do I open a depot?", "A depot can open.", "Run a script to open a depot."),
     ],
 )
-def test_the_form_of_the_question_decides_among_equals(question: str, start: str) -> None:
-    """A question for a meaning, a price or a time is answered by a sentence that has one."""
-    text = (
-        "A depot is a hall for parcels. The cost of a depot is high. A depot costs 90 euros. Some "
-        "depot must open. Each depot opens at 06:00 sharp. Many depot halls wait. There are 6 "
-        "depot halls."
-    )
-    shuffled = " ".join(reversed(text.replace(". ", ".|").split("|")))
-    passage = Passage(number=1, document="a.md", text=shuffled)
-    assert answer(question, passage).startswith(start)
+def test_the_form_of_the_question_decides_among_equals(
+    question: str, vague: str, exact: str
+) -> None:
+    """A question for a meaning, a price, a time or a way is answered by what has one."""
+    passage = Passage(number=1, document="a.md", text=f"Trains run in rows. {vague} {exact}")
+    assert answer(question, passage).startswith(exact[:-1])
 
 
 def test_a_long_list_is_not_quoted_whole() -> None:

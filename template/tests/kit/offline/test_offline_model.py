@@ -75,6 +75,16 @@ async def test_max_tokens_is_kept(max_tokens: int, question: str) -> None:
     assert bool(re.search(r"\[\d\]", reply.text)) == (question != "Who won?")
 
 
+async def test_what_does_not_fit_is_left_out_whole() -> None:
+    """The last quotes go first, and the one that stays is not cut."""
+    question = "How long does a parcel wait, and for how long are invoices kept?"
+    whole = await ExtractiveChatModel().complete(request(question))
+    shorter = await ExtractiveChatModel().complete(request(question, max_tokens=20))
+    assert "[1]" in whole.text
+    assert "[2]" in whole.text
+    assert whole.text.split("\n\n")[0] == shorter.text
+
+
 @given(st.text(max_size=60), st.lists(st.text(max_size=120), max_size=3))
 async def test_nothing_is_invented(question: str, texts: list[str]) -> None:
     """Every word of a reply stands in a passage or is a citation."""
