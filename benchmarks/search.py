@@ -51,7 +51,7 @@ _REMEDIES: Final = {
 }
 _SHORTCUT: Final = (
     "no word is left out below 10,000 matches. Above, `_SHARE` in "
-    "`retrieval/sqlite/frequencies.py` trades time for ranking: measure both on your questions, "
+    "`app/retrieval/ranking.py` trades time for ranking: measure both on your questions, "
     "with `python -m app eval`."
 )
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import copier
 import yaml
 from copier.errors import CopierError, DirtyLocalWarning, ShallowCloneWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["main"]
 
@@ -38,12 +43,12 @@ def main(argv: list[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DirtyLocalWarning)
             warnings.simplefilter("ignore", ShallowCloneWarning)
-            copier.run_copy(
+            made = copier.run_copy(
                 str(ROOT),
                 arguments.destination,
                 data=answers,
                 defaults=not interactive,
-                quiet=arguments.quiet,
+                quiet=True,
                 vcs_ref="HEAD",
             )
     except KeyboardInterrupt:
@@ -51,6 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     # Copier reports a refused answer as a ValueError.
     except (AnswersError, CopierError, ValueError) as exc:
         return _refuse(str(exc))
+    if not arguments.quiet:
+        sys.stdout.write(_told(made.answers.combined, arguments.destination))
     if not arguments.quiet and _has_drafts():
         sys.stderr.write(
             "Note: this checkout has uncommitted changes. They are in the new service, which\n"
@@ -61,11 +68,46 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make new", description=__doc__)
-    parser.add_argument("destination", type=Path, help="a folder that is missing or empty")
-    parser.add_argument("--answers", type=Path, help="YAML file of answers; defaults for the rest")
+    parser.add_argument("destination", type=_path, help="a folder that is missing or empty")
+    parser.add_argument("--answers", type=_path, help="YAML file of answers; defaults for the rest")
     parser.add_argument("--defaults", action="store_true", help="ask nothing, take the defaults")
-    parser.add_argument("--quiet", action="store_true", help="do not list the files written")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but what is wrong")
     return parser
+
+
+def _path(text: str) -> Path:
+    """Return a path; `~` is expanded, which not every shell does in `DEST=~/my-service`.
+
+    Raises:
+        argparse.ArgumentTypeError: There is no such home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as exc:
+        raise argparse.ArgumentTypeError(f"{text}: {exc}") from exc
+
+
+def _told(answers: Mapping[str, object], destination: Path) -> str:
+    """Return the answers that the service was made with, and what to do next."""
+    config = _config()
+    questions = [name for name in config if not name.startswith("_")]
+    width = max(map(len, questions))
+    lines = [f"  {name:<{width}}  {_written(answers[name])}" for name in questions]
+    steps = str(config["_message_after_copy"])
+    steps = steps.replace("@{ project_name }@", str(answers["project_name"]))
+    steps = steps.replace("@{ _copier_conf.dst_path }@", shlex.quote(str(destination)))
+    return "\n".join(["The answers, as .copier-answers.yml keeps them:", "", *lines, steps])
+
+
+def _written(answer: object) -> str:
+    if isinstance(answer, list):
+        return ", ".join(map(str, answer)) or "none"
+    return str(answer).lower() if isinstance(answer, bool) else str(answer)
+
+
+def _config() -> dict[str, object]:
+    config: dict[str, object] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    return config
 
 
 def _problem_with(destination: Path) -> str | None:
@@ -89,8 +131,7 @@ def _load(path: Path) -> dict[str, object]:
         raise AnswersError(f"cannot read the answers of {path}: {exc}") from exc
     if not isinstance(answers, dict):
         raise AnswersError(f"{path} must hold `question: answer` lines")
-    config = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
-    questions = [name for name in config if not name.startswith("_")]
+    questions = [name for name in _config() if not name.startswith("_")]
     for name in map(str, answers):
         if name not in questions and not name.startswith("_"):
             near = difflib.get_close_matches(name, questions, n=1)

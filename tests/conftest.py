@@ -16,7 +16,7 @@ Renderer = Callable[[str], Path]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest tests, so that no process works alone at the end."""
-    order = ("test_services", "test_commands", "test_practices", "test_updates")
+    order = ("test_services", "test_commands", "test_practices", "test_updates", "test_extensions")
     items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else 9)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from harness.answers import ROOT
+from harness.answers import ROOT, questions
 from harness.commands import git, interpreter, run, user_environment
 from harness.rendering import commit_all, files
 
@@ -67,6 +67,18 @@ def test_new_takes_answers_from_a_file(tmp_path: Path) -> None:
     )
     assert "Acme Ärchive is ready" in done.stdout
     assert "make run" in done.stdout
+    assert "create" not in done.stdout
+    assert "llm_providers   none" in done.stdout
+    assert all(f"  {name} " in done.stdout for name in questions())
+    assert len(done.stdout.splitlines()) < 30
+
+
+def test_new_takes_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every shell expands `DEST=~/my-service`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    new("~/service", "--quiet")
+    assert (tmp_path / "service" / "Makefile").exists()
+    assert "home" in new("~no-such-user/service", expected=2).stdout
 
 
 @pytest.mark.parametrize(

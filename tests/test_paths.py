@@ -19,7 +19,12 @@ Renderer = Callable[[str], Path]
 
 # The team's from the first day on. Adding to these lists is a decision: a path that leaves them,
 # or an owned path that enters them, changes what updates do to the services that are out there.
-SEEDS: Final = ("/src/app/ext/", "/requirements/app.in", "/requirements/app.txt")
+SEEDS: Final = (
+    "/src/app/ext/",
+    "/requirements/app.in",
+    "/requirements/app.txt",
+    "/gwkit-edits.toml",
+)
 COPY_ONLY: Final = ("/data/samples/", "/evals/golden.jsonl")
 
 

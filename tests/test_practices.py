@@ -151,6 +151,7 @@ VIOLATIONS = {
     ),
     "STR3 long": module("long", "".join(f"_N{n} = {n}\n" for n in range(500))),
     "STR4": module("unlisted", 'PLANTED = "planted"\n'),
+    "STR5": Violation("src/gwkit/errors.py", "\n# Planted.\n"),
 }
 
 

@@ -34,6 +34,8 @@ def test_every_question_has_a_default_and_says_what_its_answer_changes() -> None
         help_text = details["help"]
         assert isinstance(help_text, str), name
         assert len(help_text) > 40, name
+        # Behind a mark of three columns; a terminal shows no more of a line than it is wide.
+        assert max(map(len, help_text.splitlines())) <= 75, name
 
 
 def test_nothing_asks_for_trust() -> None:

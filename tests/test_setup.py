@@ -72,6 +72,17 @@ def test_one_package_more_or_less_leaves_the_others_alone(machine: Machine) -> N
 
 
 @pytest.mark.slow
+def test_the_kits_tests_of_the_release_run_against_the_service(machine: Machine) -> None:
+    """They are fetched without a trace in git, and fail where the service's own kit does."""
+    command = "make", "test", "KIT=1", "ARGS=-k test_errors"
+    assert "passed" in machine.run(*command)
+    (machine.service / "src/gwkit/errors.py").write_text("raise OSError\n", encoding="utf-8")
+    assert "OSError" in machine.run(*command, expected=2)
+    machine.run("git", "checkout", "--", "src")
+    assert "" == machine.run("git", "status", "--porcelain")
+
+
+@pytest.mark.slow
 def test_another_interpreter_makes_another_environment(machine: Machine) -> None:
     """It is asked for by PYTHON, and kept by later commands that do not say which."""
     other = interpreter("3.12")

@@ -16,7 +16,7 @@ from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
 from app.ingestion.preparation import Prepared
 from app.ingestion.writer import DocumentWriter
 from gwkit.documents import Block, BlockKind, Document
-from gwkit.index.manifest import Manifest
+from gwkit.index.ports import Manifest
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.logging.setup import configure_logging
 from gwkit.offline.hashing import HashingEmbedder

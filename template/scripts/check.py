@@ -2,15 +2,13 @@
 
     python -m scripts.check            every step
     python -m scripts.check NAME…      some of them
-    python -m scripts.check --list     their names and commands
 
 A step that fails does not stop the others. Their output follows the list, each line with the code
-of the practice it is about: docs/standards.md and `python -m scripts.practices` say what that asks.
+of the practice it is about: scripts/practices.toml says what that asks.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import subprocess
@@ -63,21 +61,19 @@ def steps(root: Path) -> list[Step]:
         Step("format", (*python, "-m", "ruff", "format", "--check", "--quiet", ".")),
         Step("lint", (*python, "-m", "ruff", "check", *CONCISE, ".")),
         Step("docstrings", (*python, "-m", "ruff", "check", *CONCISE, *DOC501, "src"), "ERR4"),
+        Step("licences", (*python, "-m", "scripts.bill", "--check")),
         Step("pyproject", (*python, "-m", "validate_pyproject", "pyproject.toml")),
     ]
-    if (root / ".pre-commit-config.yaml").exists():
-        config = ".pre-commit-config.yaml"
+    if (root / (config := ".pre-commit-config.yaml")).exists():
         found.append(Step("hooks", (*python, "-m", "pre_commit", "validate-config", config)))
-    workflows = sorted(str(path) for path in (root / ".github/workflows").glob("*.y*ml"))
-    if workflows:
-        schema = ("--builtin-schema", "vendor.github-workflows")
+    schema = (*python, "-m", "check_jsonschema", "--builtin-schema")
+    if workflows := sorted(str(path) for path in (root / ".github/workflows").glob("*.y*ml")):
         found += [
-            Step("workflows", (*python, "-m", "check_jsonschema", *schema, *workflows)),
+            Step("workflows", (*schema, "vendor.github-workflows", *workflows)),
             Step("actions", (str(tools / "zizmor"), "--offline", "--quiet", *workflows)),
         ]
     if (root / "compose.yaml").exists():
-        schema = ("--builtin-schema", "vendor.compose-spec")
-        found.append(Step("compose", (*python, "-m", "check_jsonschema", *schema, "compose.yaml")))
+        found.append(Step("compose", (*schema, "vendor.compose-spec", "compose.yaml")))
     return found
 
 
@@ -116,22 +112,13 @@ def run_all(chosen: Sequence[Step], root: Path) -> Iterable[Outcome]:
         yield from pool.map(lambda step: run(step, root), chosen)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.check", description="Run every check of the checkout."
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these steps")
-    parser.add_argument("--list", action="store_true", help="print the steps and their commands")
-    options = parser.parse_args(arguments)
-    known = steps(ROOT)
-    if unknown := set(options.names).difference(step.name for step in known):
-        parser.error(f"there is no step {', '.join(sorted(unknown))}; see --list")
-    chosen = [step for step in known if not options.names or step.name in options.names]
-    if options.list:
-        for step in chosen:
-            print(f"{step.name:<12} {shlex.join(step.command)}")
-        return 0
+def main(names: Sequence[str]) -> int:
+    """Run the steps with these names, or all; return the exit code."""
+    known = {step.name: step for step in steps(ROOT)}
+    if unknown := set(names) - known.keys():
+        print(f"there is no step {', '.join(unknown)}; there are {', '.join(known)}")
+        return 2
+    chosen = [known[name] for name in names] or list(known.values())
     failed = []
     for outcome in run_all(chosen, ROOT):
         word = "ok    " if outcome.passed else "FAILED"
@@ -148,4 +135,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

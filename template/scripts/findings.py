@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,12 +25,9 @@ class Finding:
         return f"{self.path}:{self.line}: {self.code} {self.message}"
 
 
-def report(findings: Iterable[Finding], *, as_json: bool = False) -> int:
+def report(findings: Iterable[Finding]) -> int:
     """Print the findings in the order of their places; return the exit code they ask for."""
     found = sorted(set(findings))
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
-    else:
-        for finding in found:
-            print(finding)
+    for finding in found:
+        print(finding)
     return 1 if found else 0

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.findings import report
-from scripts.pins import BELOW, Layer, Pin, read_layer, render
+from scripts.pins import BELOW, Pin, parse_layer, read_layer, render
 from scripts.proof import prove
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Pin requirements, and prove offline that the pins are whole.",
     )
     parser.add_argument("--check", action="store_true", help="prove the pins; change nothing")
-    parser.add_argument("--json", action="store_true", help="with --check: findings as JSON")
     parser.add_argument("--all", action="store_true", help="pin the template's layers too")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     parser.add_argument(
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.check:
         layers = [read_layer(FOLDER, name) for name in present()]
-        return report(prove(layers), as_json=options.json)
+        return report(prove(layers))
     upgrades = ["--upgrade"] if options.upgrade else []
     for name in options.upgrade_package:
         upgrades += ["--upgrade-package", name]
@@ -120,13 +119,10 @@ def _pinned(names: Iterable[str]) -> str:
 
 def _parse(name: str, text: str) -> list[Pin]:
     """Read resolved pins, without the notes that name the constraints."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, f"{name}.in").touch()
-        Path(folder, f"{name}.txt").write_text(text, encoding="utf-8")
-        layer: Layer = read_layer(Path(folder), name)
-    for pin in layer.pins:
+    pins = parse_layer(name, "", text).pins
+    for pin in pins:
         pin.via = [source for source in pin.via if not source.startswith("-c ")]
-    return list(layer.pins)
+    return list(pins)
 
 
 def _resolve(

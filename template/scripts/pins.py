@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["BELOW", "Layer", "Pin", "Wish", "read_layer", "render"]
+__all__ = ["BELOW", "Layer", "Pin", "Wish", "parse_layer", "read_layer", "render"]
 
 BELOW = {"base": (), "app": ("base",), "dev": ("base",), "docs": ("base", "dev")}
 """For each layer the layers it stands on. `app` may repeat pins of `dev` and `docs`."""
@@ -94,20 +94,28 @@ class Layer:
 
 
 def read_layer(folder: Path, name: str) -> Layer:
-    """Read `<name>.in` and `<name>.txt` of the requirements folder.
+    """Read `<name>.in` and `<name>.txt` of the requirements folder, empty if they are missing."""
+    files = (folder / f"{name}.{suffix}" for suffix in ("in", "txt"))
+    return parse_layer(
+        name, *(file.read_text(encoding="utf-8") if file.exists() else "" for file in files)
+    )
+
+
+def parse_layer(name: str, wanted: str, pinned: str) -> Layer:
+    """Parse the texts of a layer's two files.
 
     A line that cannot be read is kept in `unread` with its file and number.
     """
     wishes: list[Wish] = []
     pins: list[Pin] = []
     unread: list[tuple[str, int, str]] = []
-    for number, text in _lines(folder / f"{name}.in"):
-        if wish := text.partition(" #")[0].strip():
+    for number, line in enumerate(wanted.splitlines(), start=1):
+        if wish := re.sub(r"(^|\s)#.*", "", line).strip():
             try:
                 wishes.append(Wish(Requirement(wish), number))
             except InvalidRequirement:
                 unread.append((f"{name}.in", number, wish))
-    for number, text in _lines(folder / f"{name}.txt", comments=True):
+    for number, text in enumerate(pinned.splitlines(), start=1):
         if text.lstrip().startswith("--hash=") and pins:
             pins[-1].hashes.append(text.strip(" \\").removeprefix("--hash="))
         elif text.startswith(" ") and (via := _VIA.fullmatch(text)) and pins:
@@ -122,16 +130,9 @@ def read_layer(folder: Path, name: str) -> Layer:
                     line=number,
                 )
             )
-        elif not text.lstrip().startswith("#"):
+        elif text.strip() and not text.lstrip().startswith("#"):
             unread.append((f"{name}.txt", number, text.strip()))
     return Layer(name, tuple(wishes), tuple(pins), tuple(unread))
-
-
-def _lines(path: Path, *, comments: bool = False) -> Iterable[tuple[int, str]]:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip() and (comments or not line.lstrip().startswith("#")):
-            yield number, line
 
 
 def render(name: str, pins: Iterable[Pin]) -> str:

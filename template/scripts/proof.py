@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from importlib import metadata
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -13,23 +13,17 @@ from scripts.findings import Finding
 from scripts.pins import BELOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scripts.pins import Layer, Pin
 
-__all__ = ["Lookup", "installed", "prove"]
+    Lookup = Callable[[str], tuple[str, Sequence[str]] | None]
 
-
-class Lookup(Protocol):
-    """Gives what is known of an installed distribution."""
-
-    def __call__(self, name: str, /) -> tuple[str, Sequence[str]] | None:
-        """Return its version and its requirements, or `None` where it is not installed."""
-        ...
+__all__ = ["installed", "prove"]
 
 
 def installed(name: str) -> tuple[str, Sequence[str]] | None:
-    """Look a distribution up in the running environment."""
+    """Return the version and the requirements of a distribution that is installed here."""
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:

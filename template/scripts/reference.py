@@ -5,18 +5,28 @@ python -m scripts.reference
 
 from __future__ import annotations
 
+import re
 import sys
+from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.config.settings import compose_settings
 from app.wiring import build_registry
-from gwkit.settings.reference import configuration_markdown, env_example
+from gwkit.settings.description import configuration_markdown, env_example
 from scripts.practices import FAMILIES, PRACTICES
 from scripts.standards.rules import RULES
 
-__all__ = ["generated", "standards_markdown"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts.standards.project import Project
+
+__all__ = ["current_reference", "generated", "standards_markdown"]
 
 ROOT = Path(__file__).resolve().parent.parent
+# In the template itself such lines say which answers a section is for; a service has none.
+_BLOCK = re.compile(r"^# \[%.+%\]\n", re.MULTILINE)
 
 CONFIGURATION = """\
 # Configuration
@@ -26,6 +36,9 @@ CONFIGURATION = """\
 Settings come from the environment, and from a file `.env` in the working directory; the environment
 goes before the file. `python -m app config` prints those in force, with secrets masked. Invalid and
 unknown `APP_…` variables stop the start, all of them named in one message.
+
+What stands in single quotes in `.env` is taken as it is; elsewhere `${NAME}` is another variable.
+Paths may begin with `~`, the home folder.
 
 """
 
@@ -67,6 +80,17 @@ def generated(root: Path) -> dict[str, str]:
             texts["docs/configuration.ext.md"] = EXTENSIONS + page
         texts["docs/standards.md"] = standards_markdown()
     return texts
+
+
+def current_reference(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Run `make reference`, which writes what is generated from the settings."""
+    for path, expected in generated(project.root).items():
+        actual = _BLOCK.sub("", project.text(path)).splitlines()
+        pairs = zip_longest(actual, expected.splitlines(), fillvalue="nothing")
+        for number, (line, wanted) in enumerate(pairs, 1):
+            if line != wanted:
+                yield path, number, f"there is {line!r} instead of {wanted!r}"
+                break
 
 
 def standards_markdown() -> str:

@@ -63,10 +63,18 @@ install() {
     fi
 }
 
+# Make src/ importable, wherever the checkout moves: the path is relative to site-packages.
+link_source() {
+    for packages in .venv/lib/python*/site-packages; do
+        echo ../../../../src >"$packages/app.pth"
+    done
+}
+
 if [ $# -gt 0 ]; then
-    echo "Adding to .venv: $*"
+    echo "Adding to .venv: $* (checks the hashes of every pin)"
     follow_pip .venv/bin/python
     install base app dev "$@"
+    echo "Ready: .venv with $*"
     exit
 fi
 
@@ -93,8 +101,9 @@ if [ -e .venv/ready ] && [ "$(origin .venv/bin/python)" = "$(origin "$python")" 
     rm .venv/ready
     # shellcheck disable=SC2046 # no word, or one
     install base app dev $([ ! -e .venv/docs ] || echo docs)
-    .venv/bin/python scripts/link.py
+    link_source
     touch .venv/ready
+    echo "Ready: .venv"
     exit
 fi
 rm -rf .venv
@@ -108,6 +117,10 @@ else
         exit 1
     }
 fi
+count=$(cat requirements/base.txt requirements/app.txt requirements/dev.txt | grep -c '^[a-z0-9].*==')
+echo "Installing $count pinned packages, checking their hashes (about a minute where none is cached)"
 install base app dev
-.venv/bin/python scripts/link.py
+echo "Putting src/ on the path"
+link_source
 touch .venv/ready
+echo "Ready: .venv"

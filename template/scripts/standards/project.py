@@ -32,18 +32,24 @@ class Module:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree.
+        """The syntax tree; an empty one if the file is no Python, which other steps find."""
+        try:
+            return ast.parse(self.text, filename=self.path)
+        except SyntaxError:
+            return ast.Module([], [])
 
-        Raises:
-            SyntaxError: the file is no Python.
-        """
-        return ast.parse(self.text, filename=self.path)
-
-    @property
-    def name(self) -> str:
-        """The dotted name under its root, such as `app.config.settings`."""
-        inner = self.path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
-        return inner.replace("/", ".")
+    @cached_property
+    def imports(self) -> list[tuple[int, str, str]]:
+        """Each import's line, its dotted name, and the name that it binds."""
+        found: list[tuple[int, str, str]] = []
+        for node in self.walk(ast.Import, ast.ImportFrom):
+            relative = "." * getattr(node, "level", 0) + (getattr(node, "module", "") or "")
+            start = f"{relative}." if isinstance(node, ast.ImportFrom) else ""
+            found += [
+                (node.lineno, f"{start}{alias.name}", alias.asname or alias.name.split(".")[0])
+                for alias in node.names
+            ]
+        return found
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING
 
 from scripts.findings import Finding
 
@@ -12,15 +13,15 @@ if TYPE_CHECKING:
 
     from scripts.standards.project import Module, Project
 
-__all__ = ["ModuleRule", "ProjectRule", "Rule"]
+__all__ = ["ProjectRule", "module_rule"]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A practice's code and the check that holds it."""
+class ProjectRule:
+    """A rule about the checkout: its check yields a path, a line and a fact."""
 
     code: str
-    check: Callable[[Any], Iterable[Any]]
+    check: Callable[[Project], Iterable[tuple[str, int, str]]]
 
     @property
     def remedy(self) -> str:
@@ -29,39 +30,23 @@ class Rule:
 
     def violations(self, project: Project) -> Iterator[Finding]:
         """Yield what is wrong in a checkout."""
-        raise NotImplementedError
-
-    def _finding(self, path: str, line: int, fact: str) -> Finding:
-        return Finding(path, line, self.code, f"{fact}. {self.remedy}")
-
-
-@dataclass(frozen=True)
-class ProjectRule(Rule):
-    """A rule about the checkout: its check yields a path, a line and a fact."""
-
-    check: Callable[[Project], Iterable[tuple[str, int, str]]]
-
-    def violations(self, project: Project) -> Iterator[Finding]:
-        """Yield what is wrong in a checkout."""
         for path, line, fact in self.check(project):
-            yield self._finding(path, line, fact)
+            yield Finding(path, line, self.code, f"{fact}. {self.remedy}")
 
 
-@dataclass(frozen=True)
-class ModuleRule(Rule):
-    """A rule about each module under some folders: its check yields a line and a fact."""
+def module_rule(
+    code: str, check: Callable[[Module], Iterable[tuple[int, str]]], *folders: str
+) -> ProjectRule:
+    """Return a rule about each module under some folders: its check yields a line and a fact.
 
-    check: Callable[[Module], Iterable[tuple[int, str]]]
-    folders: tuple[str, ...]
+    A comment excuses a finding with a reason.
+    """
 
-    def violations(self, project: Project) -> Iterator[Finding]:
-        """Yield what is wrong in a checkout, but for what a comment excuses with a reason."""
-        for module in project.modules(*self.folders):
-            try:
-                found = list(self.check(module))
-            except SyntaxError as exc:
-                yield Finding(module.path, exc.lineno or 1, "SYNTAX", f"no Python: {exc.msg}")
-                continue
-            for line, fact in found:
-                if not module.excuses(self.code, line):
-                    yield self._finding(module.path, line, fact)
+    @wraps(check)
+    def everywhere(project: Project) -> Iterator[tuple[str, int, str]]:
+        for module in project.modules(*folders):
+            for line, fact in check(module):
+                if not module.excuses(code, line):
+                    yield module.path, line, fact
+
+    return ProjectRule(code, everywhere)

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.registry import Guards, Registry
     from gwkit.http.keys import Authenticate
-    from gwkit.index.manifest import Manifest
-    from gwkit.index.ports import Index
+    from gwkit.index.ports import Index, Manifest
     from gwkit.models.ports import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics
 

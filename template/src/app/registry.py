@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from app.services import Services
     from gwkit.http.keys import Authenticate
     from gwkit.http.problems import ProblemRule
-    from gwkit.index.manifest import Manifest
-    from gwkit.index.ports import Index
+    from gwkit.index.ports import Index, Manifest
     from gwkit.models.ports import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
@@ -43,7 +42,7 @@ class StoreOpener(Protocol):
     """Opens a store."""
 
     def __call__(
-        self, settings: Settings, manifest: Manifest, *, rebuild: bool
+        self, settings: Settings, manifest: Manifest, /, *, rebuild: bool
     ) -> AbstractAsyncContextManager[Index]:
         """Open the index that was made with what the manifest names.
 

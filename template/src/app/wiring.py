@@ -58,9 +58,13 @@ def build_registry(*packages: ModuleType) -> Registry:
     registry = Registry()
     builtin.register(registry)
     discover(registry, *(packages or (app.options, app.ext)))
+    for folder in app.ext.__path__:
+        registry.prompts.origin = "app.ext.prompts"
+        for file in sorted(Path(folder, "prompts").glob("*.md")):
+            registry.prompts.add(file.stem, file)
     for name, origin in registry.prompts.origins.items():
         if name.startswith(_NEXT_PROMPTS) and origin.startswith("app.ext"):
-            raise ConfigError(f"{origin}: names of prompts in {_NEXT_PROMPTS}* are the template's")
+            raise ConfigError(f"{origin}: the template keeps the names of prompts {_NEXT_PROMPTS}*")
     return registry
 
 
@@ -236,7 +240,7 @@ async def _open_index(
     rebuild: bool,
 ) -> Index:
     from app.ingestion.chunking import CHUNKER_NAME
-    from gwkit.index.manifest import Manifest
+    from gwkit.index.ports import Manifest
 
     sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
     manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")

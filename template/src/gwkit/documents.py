@@ -34,7 +34,7 @@ class Document:
 
     `id` is the path relative to the ingested root, with `/`; `content_hash` is the SHA-256 of the
     file's bytes in hexadecimal; `metadata` is what filters can ask for; `source` is where the id is
-    relative to, as in `gwkit.index.ledger.LedgerEntry`.
+    relative to, as in `gwkit.index.ports.LedgerEntry`.
     """
 
     id: str

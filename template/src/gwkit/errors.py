@@ -1,4 +1,4 @@
-"""The errors of the kit, and so of every service: `gwkit.errors` draws the tree.
+"""The errors of the kit, and so of every service: `app.exceptions` draws the tree.
 
 An error carries what a handler needs as attributes, and its text says what to do.
 """

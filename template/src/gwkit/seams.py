@@ -70,7 +70,6 @@ class Seams(Protocol):
 
     def seams(self) -> Iterable[tuple[str, Seam[object]]]:
         """Return every seam with its name."""
-        ...
 
 
 def discover(registry: Seams, *packages: ModuleType) -> None:

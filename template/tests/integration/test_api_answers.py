@@ -184,7 +184,7 @@ async def test_a_caller_who_hangs_up_stops_the_work(stream: bool, fakes: Fakes) 
     fakes.answerer.work = long
     app = fakes.app()
     call = Call("/v1/answer", json.dumps(QUESTION | {"stream": stream}).encode())
-    async with open_client(app), asyncio.timeout(5):
+    async with open_client(app), asyncio.timeout(60):
         made = asyncio.create_task(call.of(app))
         await begun.wait()
         call.hang_up.set()

@@ -6,6 +6,7 @@ import errno
 import os
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import pytest
 from structlog.testing import capture_logs
@@ -275,3 +276,26 @@ async def test_an_empty_index_has_an_empty_list(fakes: Fakes) -> None:
         page = (await client.get("/v1/documents")).json()
 
     assert ([], None) == (page["documents"], page["next"])
+
+
+async def test_a_name_is_one_document_in_either_spelling(live_client: httpx2.AsyncClient) -> None:
+    """What is uploaded in NFD is listed, searched, replaced and removed in NFC, and so back."""
+    nfc, nfd = (normalize(form, "Größe.md") for form in ("NFC", "NFD"))
+    first = await upload(live_client, nfd, b"The zebra stands in hall three.")
+    again = await upload(live_client, nfc, b"The zebra stands in hall four.")
+    listed = await live_client.get("/v1/documents", params={"prefix": nfd[:4]})
+    query = {"query": "zebra", "filters": {"prefix": nfd}}
+    hits = (await live_client.post("/v1/search", json=query)).json()["hits"]
+    removed = await live_client.delete(f"/v1/documents/{nfd}")
+
+    assert [(nfc, "added"), (nfc, "changed")] == [first, again]
+    assert [nfc] == [each["document"] for each in listed.json()["documents"]]
+    assert [nfc] == [hit["document"] for hit in hits]
+    assert 204 == removed.status_code
+
+
+async def upload(client: httpx2.AsyncClient, name: str, data: bytes) -> tuple[str, str]:
+    """Upload a file; return its id and what came of it."""
+    response = await client.post("/v1/documents", files=[part(name, data)])
+    (done,) = response.json()["documents"]
+    return done["document"], done["outcome"]

@@ -51,7 +51,7 @@ def test_every_answer_is_as_described(served: Served) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=800,
         check=False,
     )
     levels = {event["level"] for event in served.events()}

@@ -40,6 +40,9 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+pytestmark = pytest.mark.usefixtures("no_refill")
+
+
 @pytest.fixture
 def keyed(make_settings: MakeSettings) -> Fakes:
     """Return a service that asks for a key."""

@@ -35,7 +35,7 @@ async def test_the_probes_follow_the_life_of_the_service(fakes: Fakes) -> None:
         async with app.router.lifespan_context(app):
             await look()
             warmed.set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not app.state.lifecycle.warm:  # noqa: ASYNC110 - as a probe does it
                     await asyncio.sleep(0.01)
             await look()
@@ -98,6 +98,7 @@ async def test_what_there_is_not_is_a_problem(
     assert response.headers["x-request-id"] == response.json()["request_id"]
 
 
+@pytest.mark.usefixtures("no_refill")
 async def test_a_busy_client_is_told_to_wait(make_settings: MakeSettings) -> None:
     """After the allowance a 429 with `Retry-After`; the probes are not counted."""
     app = Fakes(make_settings(requests_per_minute=2)).app()
@@ -112,7 +113,7 @@ async def test_a_busy_client_is_told_to_wait(make_settings: MakeSettings) -> Non
     assert [200, 200] == statuses
     assert 'http_requests_total{method="POST",route="/v1/search",status="429"} 1.0' in metrics
     assert (429, "too_many_requests") == (refused.status_code, refused.json()["code"])
-    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert "30" == refused.headers["retry-after"]
     assert 200 == probe.status_code
 
 

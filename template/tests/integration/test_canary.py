@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.command_line import CommandLine
-    from fixtures.configuration import MakeSettings
 
 
 SEARCH: Final = {"query": "a"}
@@ -127,14 +126,14 @@ def errors_with(text: str) -> list[Exception]:
 @pytest.mark.parametrize("form", ["json", "console"])
 async def test_no_error_tells_one(
     planted: Canaries,
-    make_settings: MakeSettings,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     form: str,
 ) -> None:
     """Neither to the caller, nor in the traceback of the log, nor in a stream's last event."""
     log_file = tmp_path / "service.log"
-    settings = make_settings(log_format=form, log_file=log_file, log_level="DEBUG")
+    logged = {"log_format": form, "log_file": log_file, "log_level": "DEBUG"}
+    settings = load_settings(WholeSettings).model_copy(update=logged)
     await asyncio.to_thread(configure_logging, settings)
     fakes = Fakes(settings)
     texts: list[str | bytes] = []

@@ -77,7 +77,36 @@ def test_a_failed_document_is_named_and_the_rest_is_kept(cli: CommandLine, tmp_p
     assert "4 added, 0 changed, 0 unchanged, 0 removed, 1 failed" in run.out
     assert "broken.pdf: " in run.out
     assert "files skipped: 1" in run.out
+    assert "skipped  archive.zip: unsupported type" in run.out
+    assert [{"file": "archive.zip", "reason": "unsupported type"}] == cli(
+        "ingest", folder, "--json"
+    ).document["skipped_files"]
     assert cli("search", "parental leave", "--json").document["hits"]
+
+
+def test_a_failure_is_told_once(cli: CommandLine, tmp_path: Path) -> None:
+    """In the result; the log has it as well where somebody asks for the log."""
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"this is no PDF")
+
+    run = cli("ingest", broken)
+    assert (1, "") == (run.out.count("broken.pdf"), run.err)
+    assert "document_failed" in cli("ingest", broken, "--verbose").err
+    assert "" == cli("ingest", broken).err
+
+
+def test_many_skipped_files_are_counted(cli: CommandLine, tmp_path: Path) -> None:
+    """A person sees the first of them, a program all."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number:02}.zip").touch()
+
+    shown = cli("ingest", folder).out
+    assert "19.zip: unsupported type" in shown
+    assert "20.zip" not in shown
+    assert "and 10 more" in shown
+    assert 30 == len(cli("ingest", folder, "--json").document["skipped_files"])
 
 
 def test_a_missing_path_fails_by_name(cli: CommandLine, tmp_path: Path) -> None:

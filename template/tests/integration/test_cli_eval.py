@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,3 +122,24 @@ def test_hybrid_must_not_be_worse_than_a_leg() -> None:
         reports, {}, hybrid_no_worse=True
     )
     assert [] == missed_gates(reports, {}, hybrid_no_worse=False)
+
+
+def test_a_tilde_is_the_home_folder(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In settings, arguments and options alike; no folder of that name is made."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("APP_INDEX_PATH", "~/deep/index.sqlite")
+    shutil.copytree(DOCUMENTS, tmp_path / "home" / "documents")
+    golden = write_golden(tmp_path / "home", **{"guides/laptop.html": "How long are backups kept?"})
+
+    assert 0 == cli("ingest", "~/documents").code
+    assert (tmp_path / "home" / "deep" / "index.sqlite").exists()
+    assert 0 == cli("eval", f"~/{golden.name}", "--documents", "~/documents").code
+    assert not (tmp_path / "~").exists()
+
+    missing = cli("eval", "~/nowhere.jsonl")
+    assert (2, True) == (missing.code, str(tmp_path / "home" / "nowhere.jsonl") in missing.err)
+    assert 2 == cli("ingest", "~no-such-user/documents").code
+    monkeypatch.setenv("APP_LOG_FILE", "~no-such-user/a.log")
+    assert "APP_LOG_FILE: " in cli("config").err

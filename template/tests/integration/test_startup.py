@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from fixtures.configuration import MakeSettings
 
 
+without_extensions = pytest.mark.skipif(
+    any(pkgutil.iter_modules(app.ext.__path__)), reason="an extension may import what it likes"
+)
+
 _HEAVY = ("fastapi", "lxml", "numpy", "prometheus_client", "pypdf", "structlog", "uvicorn")
 
 
@@ -47,14 +51,13 @@ def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
     return done.stderr.strip()
 
 
+@without_extensions
 def test_help_imports_nothing_heavy() -> None:
     """What only tells how a command is used does not load what the command needs."""
     assert "" == loaded_by(["--help"], ["ask", "--help"], ["--version"], names=_HEAVY)
 
 
-@pytest.mark.skipif(
-    any(pkgutil.iter_modules(app.ext.__path__)), reason="an extension may import what it likes"
-)
+@without_extensions
 @pytest.mark.usefixtures("tmp_path")
 def test_asking_imports_no_web_framework() -> None:
     """A command that serves nothing does not load what serves."""
@@ -89,9 +92,7 @@ _NOT_FOR_SERVING = frozenset(
 )
 
 
-@pytest.mark.skipif(
-    any(pkgutil.iter_modules(app.ext.__path__)), reason="an extension may import what it likes"
-)
+@without_extensions
 def test_a_service_is_ready_without_what_serving_does_not_need(tmp_path: Path) -> None:
     """Started with the defaults and warm, it has loaded no vendor, no parser and no tool."""
     done = subprocess.run(  # noqa: S603 - this interpreter
@@ -114,7 +115,7 @@ def ask(url: str, question: str) -> dict[str, Any]:
         json.dumps({"question": question}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - loopback
         return dict(json.load(reply))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.check import Step, run, run_all, steps
-from scripts.large_files import too_large
-from scripts.link import link
+from scripts.check import ROOT, Step, run, run_all, steps
 from scripts.practices import annotate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -89,21 +91,14 @@ def test_compose_file_is_checked_where_there_is_one(tmp_path: Path) -> None:
     assert {"compose"} == {step.name for step in steps(tmp_path)} - names
 
 
-def test_link_is_relative(tmp_path: Path) -> None:
-    """The link holds wherever the checkout is moved to."""
-    packages = tmp_path / ".venv/lib/python3.11/site-packages"
-    packages.mkdir(parents=True)
+def test_large_files_are_refused(tmp_path: Path) -> None:
+    """The hook fails for files above 1 MB, which it names, and for no others."""
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    entry = shlex.split(hooks.partition("id: large-files")[2].split("entry: ")[1].split("\n")[0])
+    small, large = tmp_path / "a small one", tmp_path / "a large one"
+    small.write_bytes(b"1" * 999_000)
+    large.write_bytes(b"1" * 1_001_000)
 
-    text = link(tmp_path / "src", packages).read_text(encoding="utf-8").strip()
-
-    assert not Path(text).is_absolute()
-    assert (packages / text).resolve() == (tmp_path / "src").resolve()
-
-
-def test_large_files_are_named(tmp_path: Path) -> None:
-    """Only files above the limit are refused, each with its size; a deleted one is passed over."""
-    small, large = tmp_path / "small", tmp_path / "large"
-    small.write_bytes(b"12")
-    large.write_bytes(b"123")
-
-    assert [f"{large}: 3 bytes, more than 2"] == too_large([small, large, tmp_path / "gone"], 2)
+    assert run(Step("hook", (*entry, str(small))), tmp_path).passed
+    refused = run(Step("hook", (*entry, str(small), str(large))), tmp_path)
+    assert (False, str(large)) == (refused.passed, refused.output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,10 @@ import pytest
 
 from scripts.findings import Finding, report
 from scripts.practices import FAMILIES, PRACTICES
-from scripts.reference import generated
-from scripts.standards import behaviour, configuration, current, modules
+from scripts.reference import current_reference, generated
+from scripts.standards import behaviour, configuration, modules
 from scripts.standards.project import Module, Project
-from scripts.standards.rule import ModuleRule, ProjectRule
+from scripts.standards.rule import ProjectRule, module_rule
 from scripts.standards.rules import RULES
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ FUTURE = "from __future__ import annotations\n"
 PLANTED = [
     (modules.future_import, '"""Docs."""\n\nimport os\n', 1),
     (modules.future_import, "", 1),
-    (modules.future_import, f"import os\n{FUTURE}", 1),
     (modules.public_names, "A = 1\n", 1),
     (modules.public_names, '__all__ = ["A"]\nA = 1\n\ndef b(): ...\n', 1),
     (modules.public_names, '__all__ = ["A", "gone"]\nA = 1\n', 1),
@@ -77,7 +75,7 @@ PLANTED = [
     (configuration.checked_modules, "@no_type_check\ndef f(a): ...\n", 1),
     (
         configuration.described_settings,
-        'class Settings(AccessSettings):\n    name: str = Field(default="")\n',
+        'class Settings(SettingsGroup):\n    name: str = Field(default="")\n',
         2,
     ),
     (
@@ -225,6 +223,7 @@ def test_configuration_that_keeps_the_practices_passes(
         (configuration.strict_types, "pyproject.toml", "strict = true", "strict = false"),
         (configuration.strict_types, "pyproject.toml", '"tests"]', "]"),
         (configuration.strict_types, "pyproject.toml", "vendor.*", "app.llm.*"),
+        (configuration.strict_types, "pyproject.toml", "vendor.*", "gwkit"),
         (
             configuration.strict_types,
             "pyproject.toml",
@@ -282,9 +281,11 @@ def test_environment_example_is_compared_in_both_directions(tmp_path: Path) -> N
     text = expected.replace("APP_PORT=", "APP_PROT=")
     (tmp_path / ".env.example").write_text(text, encoding="utf-8")
 
-    facts = [fact for _, _, fact in current.current_reference(Project(tmp_path))]
+    facts = [fact for _, _, fact in current_reference(Project(tmp_path))]
 
-    assert ["the setting APP_PORT is missing", "APP_PROT is no setting"] == facts
+    assert 1 == len(facts)
+    assert "APP_PROT=" in facts[0].partition(" instead of ")[0]
+    assert "APP_PORT=" in facts[0].partition(" instead of ")[2]
 
 
 def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
@@ -293,11 +294,11 @@ def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
     file = tmp_path / ".env.example"
 
     file.write_text(expected, encoding="utf-8")
-    assert [] == list(current.current_reference(Project(tmp_path)))
+    assert [] == list(current_reference(Project(tmp_path)))
 
     file.write_text(f"\n{expected}", encoding="utf-8")
     assert [(".env.example", 1)] == [
-        (path, line) for path, line, _ in current.current_reference(Project(tmp_path))
+        (path, line) for path, line, _ in current_reference(Project(tmp_path))
     ]
 
 
@@ -315,7 +316,7 @@ def test_pages_are_generated_where_there_is_documentation(tmp_path: Path) -> Non
 def test_finding_has_place_code_fact_and_remedy(checkout: Project) -> None:
     """What is printed says where, which practice, what is wrong and what to do instead."""
     (checkout.root / "src/app/b.py").write_text("import os\n", encoding="utf-8")
-    rule = ModuleRule("TYP2", modules.future_import, ("src",))
+    rule = module_rule("TYP2", modules.future_import, "src")
 
     found = [str(finding) for finding in rule.violations(Project(checkout.root))]
 
@@ -336,7 +337,7 @@ def test_comment_excuses_its_own_line_with_a_reason(
     """An excuse needs the code of the finding and a reason."""
     text = f'raise RuntimeError("no")  {comment}\n'
     (checkout.root / "src/app/b.py").write_text(text, encoding="utf-8")
-    rule = ModuleRule("ERR5", behaviour.domain_errors, ("src",))
+    rule = module_rule("ERR5", behaviour.domain_errors, "src")
 
     assert expected == len(list(rule.violations(Project(checkout.root))))
 
@@ -345,20 +346,20 @@ def test_comment_anywhere_excuses_the_module(checkout: Project) -> None:
     """What is wrong with a whole module is excused by any line of it."""
     text = "\n" * 300 + "# allow STR3: one table, without parts\n"
     (checkout.root / "src/app/b.py").write_text(text, encoding="utf-8")
-    rule = ModuleRule("STR3", modules.module_length, ("src",))
+    rule = module_rule("STR3", modules.module_length, "src")
 
     assert [] == list(rule.violations(Project(checkout.root)))
 
 
-def test_file_that_is_no_python_is_a_finding(checkout: Project) -> None:
-    """A syntax error is reported where it is, and the other modules are still checked."""
+def test_file_that_is_no_python_does_not_stop_the_rules(checkout: Project) -> None:
+    """Linter and type checker say where; the other modules are still checked."""
     (checkout.root / "src/app/b.py").write_text("def (:\n", encoding="utf-8")
     (checkout.root / "src/app/c.py").write_text("import os\n", encoding="utf-8")
-    rule = ModuleRule("TYP2", modules.future_import, ("src",))
+    rule = module_rule("TYP2", modules.future_import, "src")
 
-    found = [(item.path, item.code) for item in rule.violations(Project(checkout.root))]
+    found = [item.path for item in rule.violations(Project(checkout.root))]
 
-    assert [("src/app/b.py", "SYNTAX"), ("src/app/c.py", "TYP2")] == found
+    assert "src/app/c.py" in found
 
 
 def test_project_rule_reports_its_code(checkout: Project) -> None:
@@ -370,7 +371,7 @@ def test_project_rule_reports_its_code(checkout: Project) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.check.__name__}")
-def test_rule_names_a_practice_and_its_remedy(rule: ModuleRule | ProjectRule) -> None:
+def test_rule_names_a_practice_and_its_remedy(rule: ProjectRule) -> None:
     """Every rule holds a practice that is listed as held by the standards, and says what to do."""
     practice = next(item for item in PRACTICES if item.code == rule.code)
 
@@ -393,8 +394,4 @@ def test_report_is_sorted_and_without_repetition(capsys: pytest.CaptureFixture[s
     assert 1 == report([second, first, second])
     assert "a.py:2: TYP2 x\na.py:10: CFG1 y\n" == capsys.readouterr().out
 
-    assert 1 == report([first], as_json=True)
-    assert [{"path": "a.py", "line": 2, "code": "TYP2", "message": "x"}] == json.loads(
-        capsys.readouterr().out
-    )
     assert 0 == report([])

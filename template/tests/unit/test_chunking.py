@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
-from time import process_time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from app.ingestion.chunking import chunk_blocks
 from gwkit.documents import Block, BlockKind, Chunk
 from gwkit.text.words import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _HEADING, _TEXT, _CODE = BlockKind.HEADING, BlockKind.TEXT, BlockKind.CODE
 
@@ -270,23 +274,46 @@ def test_nothing_to_say_is_no_chunk(blocks: list[Block]) -> None:
 @pytest.mark.parametrize(
     "unit", ["x", "word ", "漢", "A sentence. ", "line\n", "!)", "\n\n", "a\n- "]
 )
-def test_a_document_of_megabytes_takes_linear_time(unit: str) -> None:
-    """Four times the text takes about four times the time, whatever it is made of."""
+def test_the_work_is_linear_in_the_text(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times the text takes about four times the work, whatever it is made of."""
 
-    def seconds(size: int) -> float:
-        block = Block(_TEXT, unit * (size // len(unit)))
-        started = process_time()
-        chunk_blocks([block], budget=256, overlap=32)
-        return process_time() - started
+    def blocks(size: int) -> list[Block]:
+        return [Block(_TEXT, unit * (size // len(unit)))]
 
-    seconds(20_000)
-    assert seconds(400_000) < 8 * seconds(100_000) + 0.5
+    less = work(monkeypatch, blocks(20_000), budget=256, overlap=32)
+    more = work(monkeypatch, blocks(80_000), budget=256, overlap=32)
+    assert all(many <= 1.3 * 4 * few for few, many in zip(less, more, strict=True))
 
 
-def test_many_small_blocks_take_linear_time() -> None:
+def test_the_work_is_linear_in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large overlap of many small pieces is not counted again for each of them."""
     blocks = [Block(_TEXT, "ab.")] * 20_000
-    started = process_time()
-    chunk_blocks(blocks, budget=8_192, overlap=4_096)
+    less = work(monkeypatch, blocks[:5_000], budget=1_024, overlap=512)
+    more = work(monkeypatch, blocks, budget=1_024, overlap=512)
+    assert all(many <= 1.3 * 4 * few for few, many in zip(less, more, strict=True))
 
-    assert process_time() - started < 5
+
+def work(
+    monkeypatch: pytest.MonkeyPatch, blocks: Sequence[Block], *, budget: int, overlap: int
+) -> tuple[int, int]:
+    """Return the calls that chunking makes, and the characters whose tokens it counts."""
+    calls = characters = 0
+
+    def count_call(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    def count_characters(text: str) -> int:
+        nonlocal characters
+        characters += len(text)
+        return count_tokens(text)
+
+    for module in ("chunking", "packing", "splitting"):
+        monkeypatch.setattr(f"app.ingestion.{module}.count_tokens", count_characters)
+    before = sys.getprofile()
+    sys.setprofile(count_call)
+    try:
+        chunk_blocks(blocks, budget=budget, overlap=overlap)
+    finally:
+        sys.setprofile(before)
+    return calls, characters

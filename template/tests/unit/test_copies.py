@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.retrieval.copies import has_copies, originals_first
+from app.retrieval.ranking import has_copies, originals_first
 from gwkit.index.ports import Hit
 
 
 def _hit(document: str, text: str, score: float = 1.0, heading: str = "Badges") -> Hit:
-    return Hit(document, 0, document, (heading,), text, score, {})
+    return Hit(f"{document}#0", document, 0, document, (heading,), text, score, {})
 
 
 def test_copies_come_last() -> None:

@@ -53,14 +53,19 @@ def test_the_id_of_a_file_is_its_name(tmp_path: Path) -> None:
     assert frozenset() == found.folders
 
 
-def test_hidden_and_unsupported_files_are_skipped_and_counted(tmp_path: Path) -> None:
+def test_hidden_and_unsupported_files_are_skipped_and_named(tmp_path: Path) -> None:
     """A folder may hold what is no document, and that is no failure."""
     _write(tmp_path, "a.md", ".hidden.md", ".git/b.md", "~$c.md", "d.exe", "LICENSE")
     found = _find(tmp_path)
 
     assert ["a.md"] == _ids(found)
     assert {} == _problems(found)
-    assert 4 == found.skipped
+    assert {
+        (".hidden.md", "hidden"),
+        ("~$c.md", "hidden"),
+        ("LICENSE", "unsupported type"),
+        ("d.exe", "unsupported type"),
+    } == set(found.skipped)
 
 
 def test_a_file_that_is_given_is_never_skipped(tmp_path: Path) -> None:
@@ -86,7 +91,10 @@ def test_what_is_no_file_is_a_problem_or_skipped(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
 
     assert {"pipe.md": "is neither a file nor a folder"} == _problems(_find(tmp_path / "pipe.md"))
-    assert ([], 1) == (_ids(_find(tmp_path)), _find(tmp_path).skipped)
+    assert ([], (("pipe.md", "no regular file"),)) == (
+        _ids(_find(tmp_path)),
+        _find(tmp_path).skipped,
+    )
 
 
 def test_links_stay_within_the_folder(tmp_path: Path) -> None:
@@ -103,7 +111,7 @@ def test_links_stay_within_the_folder(tmp_path: Path) -> None:
 
     assert ["a.md", "again.md", "sub/b.md"] == _ids(found)
     assert {} == _problems(found)
-    assert 3 == found.skipped
+    assert ["broken.md", "circle.md", "secret.md"] == [file for file, _ in found.skipped]
 
 
 def test_a_folder_may_be_a_link(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.retrieval.fusion import RANK_OFFSET, fuse
+from app.retrieval.ranking import RANK_OFFSET, fuse
 
 RANKINGS = st.lists(st.lists(st.integers(0, 12), unique=True), min_size=1, max_size=4)
 

@@ -21,7 +21,7 @@ from gwkit.errors import (
     RetrievalError,
     TokenLimitError,
 )
-from gwkit.index.ledger import FailureKind
+from gwkit.index.ports import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.ingestion.sources import SourceDocument
 from app.ingestion.summary import Outcome
 from fixtures.index import FakeIndexWriter
 from fixtures.ingesting import counts, make_pipeline, write_documents
@@ -15,13 +16,14 @@ from gwkit.errors import (
     DocumentNotFoundError,
     IngestError,
 )
-from gwkit.index.ledger import UPLOAD
+from gwkit.index.ports import UPLOAD
 from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from gwkit.index.ledger import LedgerEntry
+    from gwkit.index.ports import LedgerEntry
 
 
 async def test_a_file_that_is_gone_leaves_the_index(index: FakeIndexWriter, tmp_path: Path) -> None:
@@ -277,3 +279,31 @@ async def test_removing_a_document(index: FakeIndexWriter) -> None:
     assert {} == index.documents
     with pytest.raises(DocumentNotFoundError, match=r"a\.md"):
         await pipeline.remove("a.md")
+
+
+class _Wiki:
+    """A source with the pages that a test gives it."""
+
+    def __init__(self, **pages: str | None) -> None:
+        self.pages = pages
+
+    async def documents(self) -> AsyncIterator[SourceDocument]:
+        """Yield each page; one that is `None` cannot be read."""
+        for name, text in self.pages.items():
+            if text is None:
+                raise IngestError(name, "cannot be reached")
+            yield SourceDocument(f"{name}.md", text.encode())
+
+
+async def test_a_source_is_followed_like_a_folder(index: FakeIndexWriter, tmp_path: Path) -> None:
+    """Only its own documents are removed, and none where it cannot be read to its end."""
+    pipeline = make_pipeline(index)
+    await pipeline.ingest([write_documents(tmp_path, own="Own.")])
+
+    assert {"added": 2} == counts(await pipeline.ingest_source("wiki", _Wiki(a="A.", b="B.")))
+    with pytest.raises(IngestError, match="reached"):
+        await pipeline.ingest_source("wiki", _Wiki(a="A.", b=None))
+    assert {"a.md", "b.md", "own.md"} == set(index.documents)
+    run = await pipeline.ingest_source("wiki", _Wiki(a="A."))
+    assert {"unchanged": 1, "removed": 1} == counts(run)
+    assert {"a.md", "own.md"} == set(index.documents)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.retrieval.query import MOST_TERMS, query_terms
-from gwkit.index.sqlite.reading import match_expression
+from app.retrieval.ranking import MOST_TERMS, query_terms
+from gwkit.index.sqlite.searching import match_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-HIT = Hit("a.md", 3, "A", ("A", "B"), "text", 0.75, {})
+HIT = Hit("a.md#3", "a.md", 3, "A", ("A", "B"), "text", 0.75, {})
 
 
 @dataclass

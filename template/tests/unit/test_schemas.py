@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from structlog.contextvars import bound_contextvars
 
 from app.api.schemas import AnswerRequest, AnswerResponse, FoundChunk, SearchRequest
 from app.graph.state import Question
 from fixtures.services import ANSWER, HIT
 from gwkit.index.ports import Filters, SearchMode
-from gwkit.telemetry.context import bind_request_id
 
 
 # Four control characters are space to Python and not to Unicode, which Pydantic follows.
@@ -114,7 +114,7 @@ def test_a_search_request_has_defaults() -> None:
 
 def test_an_answer_response_is_the_answer_with_the_request_id() -> None:
     """Nothing of the answer is lost, and the id is that of the request."""
-    with bind_request_id("abc"):
+    with bound_contextvars(request_id="abc"):
         response = AnswerResponse.of(ANSWER)
 
     assert ANSWER.model_dump() | {"request_id": "abc"} == response.model_dump()
@@ -130,4 +130,4 @@ def test_a_found_chunk_has_what_a_hit_has() -> None:
         headings=("Uploads", "One file"),
         text="Send the file as a form.",
         metadata={"type": "markdown"},
-    ) == FoundChunk.of(HIT)
+    ) == FoundChunk.model_validate(HIT)

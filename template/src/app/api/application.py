@@ -15,9 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
-from app.api.routes import answer, documents, health, metrics, search
+from app.api.routes import answer, documents, operations, search
 from app.api.uploads import not_kept
-from app.services import Services
 from gwkit.http.lifecycle import Lifecycle
 from gwkit.http.limits import RequestLimits
 from gwkit.http.middleware import RequestLog
@@ -33,10 +32,10 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from app.registry import Registry
+    from app.services import Services
 
 __all__ = ["build_app"]
 
-_API_VERSION: Final = "1"
 _CLIENT_ERROR: Final = 400
 # What the body of an upload has beside the document: boundaries, headers, the other fields.
 _UPLOAD_OVERHEAD_BYTES: Final = 100_000
@@ -54,7 +53,7 @@ def build_app(
         registry: routes and problems beside those of the service.
         open_services: opens what the routes work with, for as long as the application runs.
     """
-    lifecycle = Lifecycle[Services]()
+    lifecycle = Lifecycle()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -78,7 +77,7 @@ def build_app(
     upload_limit = settings.max_document_bytes + _UPLOAD_OVERHEAD_BYTES
     app = DocumentedApp(
         title=settings.service_name,
-        version=_API_VERSION,
+        version="1",
         description=DESCRIPTION,
         openapi_tags=TAGS,
         docs_url="/docs" if settings.enable_docs else None,
@@ -110,7 +109,7 @@ def build_app(
     app.state.lifecycle = lifecycle
     # `include_router` would nest them, and matching a path through nested routers takes longer
     # than both layers of middleware together.
-    routers = [module.router for module in (answer, search, documents, health, metrics)]
+    routers = [module.router for module in (answer, search, documents, operations)]
     for router in (*routers, *registry.routes.parts.values()):
         app.router.routes.extend(router.routes)
     return app

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 
-from gwkit.http.limits import UNLIMITED_PATHS, keyless_paths
+from gwkit.http.keys import UNLIMITED_PATHS, keyless_paths
 from gwkit.http.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
@@ -55,14 +55,8 @@ def event_stream(models: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
     for name, model in models.items():
         data = model.model_json_schema(ref_template=f"{_REFERENCE}{{model}}")
         data.pop("$defs", None)  # the parts of the whole answer are described with it
-        properties = {
-            "event": {"const": name},
-            "data": {
-                "type": "string",
-                "contentMediaType": "application/json",
-                "contentSchema": data,
-            },
-        }
+        text = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+        properties = {"event": {"const": name}, "data": text}
         events.append({"type": "object", "properties": properties, "required": [*properties]})
     return {"itemSchema": {"oneOf": events}}
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
 from app.graph.state import Answer, Citation, Question
-from gwkit.index.ports import Filters, Hit, SearchMode
+from gwkit.index.ports import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.context import request_id
-
-if TYPE_CHECKING:
-    from gwkit.index.ledger import LedgerEntry
 
 __all__ = [
     "AnswerRequest",
@@ -35,15 +32,11 @@ _Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Value = Annotated[str, StringConstraints(max_length=1_000)]
 
 
-def _request_id() -> str:
-    return request_id() or ""
-
-
 class Traced(Strict):
     """An answer that says which request it belongs to."""
 
     request_id: str = Field(
-        default_factory=_request_id, description="As in the header `X-Request-ID`."
+        default_factory=request_id, description="As in the header `X-Request-ID`."
     )
 
 
@@ -83,14 +76,8 @@ class AnswerRequest(Strict):
 
     def to_question(self) -> Question:
         """Return the question as the graph takes it."""
-        return Question(
-            question=self.question,
-            filters=self.filters.to_filters(),
-            top_k=self.top_k,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            model=self.model,
-        )
+        fields = self.model_dump(exclude={"stream", "filters"})
+        return Question(filters=self.filters.to_filters(), **fields)
 
 
 class AnswerResponse(Answer, Traced):
@@ -126,6 +113,8 @@ class SearchRequest(Strict):
 class FoundChunk(Strict):
     """A chunk that was found; its score orders the chunks of one search only."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     document: str
     chunk: str
     score: float
@@ -133,19 +122,6 @@ class FoundChunk(Strict):
     headings: tuple[str, ...]
     text: str
     metadata: dict[str, str]
-
-    @classmethod
-    def of(cls, hit: Hit) -> Self:
-        """Return the hit as a caller sees it."""
-        return cls(
-            document=hit.document,
-            chunk=hit.chunk,
-            score=hit.score,
-            title=hit.title,
-            headings=hit.headings,
-            text=hit.text,
-            metadata=dict(hit.metadata),
-        )
 
 
 class SearchResponse(Traced):
@@ -170,20 +146,12 @@ class IngestedDocuments(Traced):
 class DocumentEntry(Strict):
     """A document in the index; the hash is the SHA-256 of its bytes, in hexadecimal."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     document: str
     content_hash: str
     chunks: int
     indexed_at: str
-
-    @classmethod
-    def of(cls, entry: LedgerEntry) -> Self:
-        """Return a ledger entry as a caller sees it."""
-        return cls(
-            document=entry.document,
-            content_hash=entry.content_hash,
-            chunks=entry.chunks,
-            indexed_at=entry.indexed_at,
-        )
 
 
 class DocumentPage(Traced):

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, Field
 from starlette.exceptions import HTTPException
 
+from app.ingestion.names import document_name
 from app.ingestion.preparation import check_document_id
 from gwkit.models.messages import Strict
 
@@ -82,9 +83,10 @@ class UploadForm(Strict):
 
     def _id_of(self, file: UploadFile) -> str:
         if self.id is not None:
-            return self.id
+            return document_name(self.id)
         name = file.filename or ""
-        return f"{self.prefix.removesuffix('/')}/{name}" if self.prefix else name
+        whole = f"{self.prefix.removesuffix('/')}/{name}" if self.prefix else name
+        return document_name(whole)
 
 
 def not_kept(error: OSError) -> HTTPException:

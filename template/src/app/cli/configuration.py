@@ -30,8 +30,7 @@ def config(*, as_json: AsJson = False) -> int:
     Exit codes: 0 shown, 2 the settings cannot work; all problems are listed.
     """
     from app.wiring import build_registry
-    from gwkit.settings.description import variable_name
-    from gwkit.settings.reference import masked_settings
+    from gwkit.settings.description import masked_settings, variable_name
 
     output = Output(as_json=as_json)
     settings = load(verbose=False)

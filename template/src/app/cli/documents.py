@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.session import AsJson, Verbose, load, run
-from gwkit.logging.redaction import escape_controls
+from app.cli.session import AsJson, Verbose, load, run, user_path
 from gwkit.telemetry.memory import measure
 from gwkit.terminal.interruption import Interruption, interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ __all__ = ["Profile", "ingest", "show_run"]
 
 _Paths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="PATH", help="Files and folders to ingest."),
+    typer.Argument(metavar="PATH", parser=user_path, help="Files and folders to ingest."),
 ]
 _Source = Annotated[
     str | None,
@@ -44,6 +44,7 @@ _ProfileMemory = Annotated[
     bool,
     typer.Option("--profile-memory", help="Say how much memory Python objects took; slower."),
 ]
+_MOST_SKIPPED = 20
 _OUTCOMES = ("added", "changed", "unchanged", "removed", "failed")
 
 
@@ -87,14 +88,14 @@ def ingest(
 
     output = Output(as_json=as_json)
     settings = load(verbose=verbose)
+    open_source = build_registry().sources.find(source, "--source") if source else None
     with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
         async def work(services: Services) -> tuple[Summary, dict[str, TimingSummary]]:
             pipeline = services.pipeline
-            if source is None:
+            if source is None or open_source is None:
                 summary = await pipeline.ingest(paths or [], progress=bar, stop=interruption)
             else:
-                open_source = build_registry().sources.find(source, "--source")
                 async with open_source(source, settings) as opened:
                     summary = await pipeline.ingest_source(
                         source, opened, progress=bar, stop=interruption
@@ -140,7 +141,8 @@ def _as_json(summary: Summary) -> dict[str, object]:
         {"document": one.document, "kind": one.kind, "reason": one.reason}
         for one in summary.failures
     ]
-    return asdict(summary) | {"failures": failures}
+    skipped = [one._asdict() for one in summary.skipped_files]
+    return asdict(summary) | {"failures": failures, "skipped_files": skipped}
 
 
 def _print_summary(console: Console, summary: Summary, interruption: Interruption) -> None:
@@ -153,7 +155,11 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
         console.print("There was no document.")
     console.print(f"chunks written: {summary.chunks}, in {summary.seconds:.1f} s")
     if summary.skipped:
-        console.print(f"files skipped: {summary.skipped}, hidden or of a type that no loader reads")
+        console.print(f"files skipped: {summary.skipped}")
+    for file, reason in summary.skipped_files[:_MOST_SKIPPED]:
+        console.print(f"skipped  {escape_controls(file)}: {reason}")
+    if summary.skipped > _MOST_SKIPPED:
+        console.print(f"skipped  and {summary.skipped - _MOST_SKIPPED} more; --json names them all")
     for document, reason in summary.incomplete.items():
         console.print(f"partly  {escape_controls(document)}: {visible(reason)}", style="yellow")
     for failure in summary.failures:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.session import AsJson, Verbose, load, run
+from app.cli.session import AsJson, Verbose, existing_path, load, run
 from app.exceptions import EvaluationError
 from gwkit.index.ports import SearchMode
 from gwkit.terminal.output import Output, visible
@@ -30,11 +30,16 @@ __all__ = ["evaluate", "missed_gates"]
 _MEASURES = ("recall", "mrr", "ndcg")
 
 _Golden = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, metavar="GOLDEN.jsonl", help="Golden set.")
+    Path, typer.Argument(parser=existing_path, metavar="GOLDEN.jsonl", help="Golden set.")
 ]
 _Documents = Annotated[
     Path | None,
-    typer.Option("--documents", exists=True, help="Evaluate over these, in an index made for it."),
+    typer.Option(
+        "--documents",
+        parser=existing_path,
+        metavar="PATH",
+        help="Evaluate over these, in an index made for it.",
+    ),
 ]
 _K = Annotated[int, typer.Option("-k", "--k", min=1, max=100, help="Documents looked at.")]
 _Min = Annotated[

@@ -10,10 +10,11 @@ import typer
 from app.cli.documents import show_run
 from app.cli.session import AsJson, Verbose, load, run
 from app.exceptions import IngestError
-from gwkit.logging.redaction import escape_controls
+from app.ingestion.names import document_name
 from gwkit.terminal.interruption import interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.ingestion.summary import Summary
     from app.services import Services
-    from gwkit.index.ledger import Failure
+    from gwkit.index.ports import Failure
 
 __all__ = ["build_failed", "drop", "list_failures", "retry", "why"]
 
@@ -188,10 +189,11 @@ def _chosen(failures: Sequence[Failure], documents: Sequence[str] | None) -> Seq
     if not documents:
         return failures
     by_id = {failure.document: failure for failure in failures}
-    for document in documents:
+    names = dict.fromkeys(map(document_name, documents))
+    for document in names:
         if document not in by_id:
             raise IngestError(document, "has not failed; `python -m app failed list` has what has")
-    return [by_id[document] for document in dict.fromkeys(documents)]
+    return [by_id[document] for document in names]
 
 
 def _as_json(failure: Failure) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.services import Services
 
-__all__ = ["AsJson", "Verbose", "load", "run", "text_argument"]
+__all__ = [
+    "AsJson",
+    "Verbose",
+    "existing_path",
+    "load",
+    "run",
+    "text_argument",
+    "user_path",
+]
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Write one JSON document on stdout, errors as well.")
@@ -24,6 +33,8 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", help="Log on stderr as APP_LOG_LEVEL says, not warnings only."),
 ]
 
+_INGESTION = "app.ingestion.pipeline"
+
 _Result = TypeVar("_Result")
 
 
@@ -31,7 +42,8 @@ def load(*, verbose: bool) -> Settings:
     """Read the settings and set up logging for a command that answers and ends.
 
     Such a command logs warnings and worse, unless `verbose` or an explicit `APP_LOG_LEVEL` asks
-    for more: at INFO the log would bury the result.
+    for more: at INFO the log would bury the result. Without a log file, it logs no warning of
+    ingestion either, for the result has every failure with its reason.
 
     Raises:
         ConfigError: the settings cannot work; it lists every problem.
@@ -41,7 +53,10 @@ def load(*, verbose: bool) -> Settings:
 
     settings = load_settings(build_registry())
     quiet = not verbose and "log_level" not in settings.model_fields_set
-    configure_logging(settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings)
+    configure_logging(
+        settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings,
+        levels={_INGESTION: "ERROR" if quiet and settings.log_file is None else "NOTSET"},
+    )
     return settings
 
 
@@ -61,6 +76,32 @@ def run(
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(session())
+
+
+def user_path(text: str) -> Path:
+    """Return a path argument; `~` is expanded, which no shell does within quotes or an option.
+
+    Raises:
+        typer.BadParameter: there is no such home folder.
+    """
+    from app.config.paths import expand_user
+
+    try:
+        return expand_user(Path(text))
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+def existing_path(text: str) -> Path:
+    """Return the path argument of something that is there.
+
+    Raises:
+        typer.BadParameter: it is not.
+    """
+    path = user_path(text)
+    if not path.exists():
+        raise typer.BadParameter(f"{path}: there is no such file or folder")
+    return path
 
 
 def text_argument(text: str) -> str:

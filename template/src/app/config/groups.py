@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic_settings import PydanticBaseSettingsSource
+
     from app.config.settings import Settings
 
 __all__ = ["ENV_PREFIX", "SERVICE_NAME", "ModelName", "SettingsGroup"]
@@ -33,6 +35,19 @@ class SettingsGroup(BaseSettings):
     default or none, a range and a `description`; its variable is its name in capitals, with the
     prefix `APP_`.
     """
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is given: `load_settings` reads the environment and `.env`, once."""
+        _ = settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
     def problems(self, settings: Settings) -> Iterable[str]:
         """Return what does not fit together, each line with the variables that it is about.

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 
 from app.config.access import AccessSettings
 from app.config.groups import ENV_PREFIX, SERVICE_NAME, ModelName, SettingsGroup
+from app.config.paths import UserPath
 from app.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class LoggingSettings(SettingsGroup):
         default="auto",
         description="`console` for people, `json` for machines, `auto` decides by the terminal.",
     )
-    log_file: Path | None = Field(
+    log_file: UserPath | None = Field(
         default=None,
         description="File to log to as well, as JSON lines; none by default.",
         examples=["var/service.log"],
@@ -98,11 +99,11 @@ class LoggingSettings(SettingsGroup):
 class IndexSettings(SettingsGroup):
     """The index."""
 
-    index_path: Path = Field(default=Path("var/index.sqlite"), description="The SQLite index file.")
+    index_path: UserPath = Field(default=Path("var/index.sqlite"), description="The index file.")
     vector_store: str = Field(
         default="sqlite", min_length=1, max_length=40, description="Store of the index."
     )
-    samples_path: Path = Field(
+    samples_path: UserPath = Field(
         default=Path("data/samples"),
         description="Documents that `make run` ingests while the index is empty.",
     )
@@ -237,8 +238,8 @@ class Settings(
 ):
     """The settings in force.
 
-    Made directly, they come from the arguments and the environment, unchecked for misspelt names;
-    a process takes them from `app.wiring.load_settings`, which reads `.env` too.
+    Made directly, they come from the arguments alone; a process takes them from
+    `app.wiring.load_settings`, which reads the environment and `.env`.
     """
 
     model_config = SettingsConfigDict(
@@ -267,8 +268,7 @@ class Settings(
     def _check_groups(self) -> Self:
         """Refuse values that do not fit each other.
 
-        Each line names every variable that it is about, so that the report can leave it out where
-        one of them is already known to be wrong.
+        Each line names its variables, for the report leaves it out where one is known to be wrong.
 
         Raises:
             ValueError: the lines.

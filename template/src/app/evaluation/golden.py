@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from app.exceptions import EvaluationError
+from app.ingestion.names import document_name
 from gwkit.models.messages import Prompt, Strict
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class GoldenCase(Strict):
     def _check_relevant(cls, relevant: dict[str, int]) -> dict[str, int]:
         if not any(relevant.values()):
             raise ValueError("at least one document must have a grade above 0")
-        return relevant
+        return {document_name(document): grade for document, grade in relevant.items()}
 
 
 def load_golden(path: Path) -> tuple[GoldenCase, ...]:

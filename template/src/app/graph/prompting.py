@@ -11,8 +11,8 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from app.exceptions import ConfigError
-from gwkit.logging.redaction import escape_controls
 from gwkit.models.messages import Message
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

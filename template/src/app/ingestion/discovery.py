@@ -7,15 +7,17 @@ import stat
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
+
+from app.ingestion.names import document_name, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Discovery", "SourceFile", "discover", "revisit"]
+__all__ = ["Discovery", "Skipped", "SourceFile", "discover", "revisit"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -38,38 +40,45 @@ class SourceFile:
     problem: str = ""
 
 
+class Skipped(NamedTuple):
+    """A file that was passed over: its path in the folder that was given, and why."""
+
+    file: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """What was found: the files by document id, and the folders that were read as a whole.
 
-    `skipped` counts the files in them that were passed over.
+    `skipped` are the files in them that were passed over.
     """
 
     files: tuple[SourceFile, ...]
     folders: frozenset[str]
-    skipped: int
+    skipped: tuple[Skipped, ...] = ()
 
 
 def discover(paths: Iterable[Path], suffixes: AbstractSet[str]) -> Discovery:
     """Find the documents at `paths`, files or folders; blocks while it reads the folders.
 
-    A document's id is its path relative to the folder that was given, with `/`; of a file that was
-    given, its name. In a folder, files that are hidden or whose suffix is not in `suffixes` are
-    skipped, and so are symbolic links that leave it; links to folders are never followed, for what
-    is in them has its own place. A file that is missing, that cannot be listed, or whose id another
-    file has as well, is returned with its problem.
+    A document's id is its path relative to the folder that was given, with `/` and in NFC; of a
+    file that was given, its name. In a folder, files that are hidden or whose suffix is not in
+    `suffixes` are skipped, and so are symbolic links that leave it; links to folders are never
+    followed, for what is in them has its own place. A file that is missing, that cannot be listed,
+    or whose id another file has as well, is returned with its problem.
     """
     walk = _Walk(suffixes)
     for path in paths:
         walk.add(path)
     files = sorted(_without_collisions(walk.files), key=lambda file: (file.document, file.path))
-    return Discovery(tuple(files), frozenset(walk.folders), walk.skipped)
+    return Discovery(tuple(files), frozenset(walk.folders), tuple(sorted(walk.skipped)))
 
 
 def revisit(document: str, source: str) -> SourceFile:
     """Return a file that was found before, by its id and its folder; blocks."""
     root = Path(source)
-    path = root / document
+    path = locate(root, document)
     problem = ""
     try:
         target = Path(os.path.realpath(path, strict=True))
@@ -87,7 +96,7 @@ class _Walk:
         self._suffixes = suffixes
         self.files: list[SourceFile] = []
         self.folders: set[str] = set()
-        self.skipped = 0
+        self.skipped: list[Skipped] = []
 
     def add(self, path: Path) -> None:
         try:
@@ -115,7 +124,7 @@ class _Walk:
 
     def _add_found(self, path: Path, root: Path) -> None:
         if reason := self._reason_to_skip(path, root):
-            self.skipped += 1
+            self.skipped.append(Skipped(_printable(path.relative_to(root).as_posix()), reason))
             _log.debug("file_skipped", file=_printable(str(path)), reason=reason)
         else:
             self.files.append(_source_file(root, path.relative_to(root).as_posix()))
@@ -141,9 +150,9 @@ class _Walk:
 
 
 def _source_file(root: Path, relative: str) -> SourceFile:
-    document = _printable(relative)
-    problem = "" if document == relative else "its name is not valid UTF-8; rename the file"
-    return SourceFile(document, root / relative, _printable(str(root)), problem)
+    printable = _printable(relative)
+    problem = "" if printable == relative else "its name is not valid UTF-8; rename the file"
+    return SourceFile(document_name(printable), root / relative, _printable(str(root)), problem)
 
 
 def _printable(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from contextlib import suppress
 from functools import partial
@@ -16,13 +17,14 @@ import structlog
 from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
+from app.ingestion.names import document_name
 from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id, id_problem
 from app.ingestion.progress import SilentProgress
 from app.ingestion.pruning import prune
 from app.ingestion.run import Run, failure_of
 from app.ingestion.summary import Outcome
 from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
-from gwkit.index.ledger import Failure
+from gwkit.index.ports import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from app.ingestion.progress import Progress
     from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
-    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.index.ports import IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
@@ -119,14 +121,18 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         origin = f"source:{name}"
-        with TemporaryDirectory() as folder:
+        folder = await asyncio.to_thread(TemporaryDirectory)
+        try:
             files: list[SourceFile] = []
             async for document in source.documents():
-                path = Path(folder, str(len(files)))
+                path = Path(folder.name, str(len(files)))
                 await asyncio.to_thread(path.write_bytes, document.data)
-                files.append(SourceFile(document.id, path, origin, id_problem(document.id)))
-            found = Discovery(tuple(files), frozenset({origin}), skipped=0)
+                document_id = document_name(document.id)
+                files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
+            found = Discovery(tuple(files), frozenset({origin}))
             return await self._follow(found, progress or SilentProgress(), stop)
+        finally:
+            await asyncio.to_thread(folder.cleanup)
 
     async def retry(
         self,
@@ -149,7 +155,7 @@ class Pipeline:
         files = await asyncio.to_thread(
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
-        found = Discovery(tuple(files), frozenset(), skipped=0)
+        found = Discovery(tuple(files), frozenset())
         return await self._follow(found, progress or SilentProgress(), stop, insists=True)
 
     async def _follow(
@@ -162,7 +168,7 @@ class Pipeline:
     ) -> Summary:
         started = perf_counter()
         run = Run(found, await self._index.ledger(), await self._index.failures(), insists=insists)
-        _log.info("ingest_started", documents=len(found.files), skipped=found.skipped)
+        _log.info("ingest_started", documents=len(found.files), skipped=len(found.skipped))
         progress.start(len(found.files))
         try:
             await self._ingest_files(run, progress, stop)
@@ -194,6 +200,7 @@ class Pipeline:
             AppError: nothing has changed: `IngestError` where the id or the bytes cannot be taken,
                 `LLMError` from the embedder, `RetrievalError` from the index.
         """
+        document_id = document_name(document_id)
         try:
             check_document_id(document_id)
             entry = await self._index.entry(document_id)
@@ -217,7 +224,11 @@ class Pipeline:
         Raises:
             DocumentNotFoundError: there is no such document.
         """
-        if not await uninterrupted(self._index.remove(document_id)):
+        # An index that was made by an earlier release may hold ids that are not in NFC.
+        for name in dict.fromkeys((document_id, document_name(document_id))):
+            if await uninterrupted(self._index.remove(name)):
+                break
+        else:
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
 
@@ -226,9 +237,10 @@ class Pipeline:
 
         async def settle_first() -> None:
             file, task = window[0]
+            progress.begin(file.document)
             await self._settle(run, file, task)
             window.popleft()
-            progress.advance(file.document)
+            progress.advance()
 
         try:
             for file in run.found.files:
@@ -298,10 +310,13 @@ class Pipeline:
         self._metrics.count("ingest_documents_total", outcome=outcome)
 
     def _report_failure(self, document: str, reason: str, error: Exception) -> None:
-        _log.warning(
+        # A defect comes with its traceback, which nothing else shows.
+        is_defect = not isinstance(error, AppError)
+        _log.log(
+            logging.ERROR if is_defect else logging.WARNING,
             "document_failed",
             document=document,
             reason=reason,
             error=type(error).__name__,
-            exc_info=not isinstance(error, AppError),
+            exc_info=is_defect,
         )

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError, ParseLimitError
 from app.ingestion.chunking import chunk_blocks
+from app.ingestion.names import MAX_ID_CHARACTERS, locate
 from app.ingestion.steps import timed_step
 from gwkit.documents import Chunk, Document
-from gwkit.index.ledger import UPLOAD
+from gwkit.index.ports import UPLOAD
 
 if TYPE_CHECKING:
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from gwkit.index.ledger import Failure, LedgerEntry
+    from gwkit.index.ports import Failure, LedgerEntry
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id", "id_problem"]
-
-_MAX_ID_CHARACTERS = 1_024
 
 _MOST_ATTEMPTS = 3
 """Attempts at content that exceeds a limit of parsing: each costs all of that limit."""
@@ -58,7 +57,7 @@ def check_document_id(document: str) -> None:
         IngestError: the id is not allowed.
     """
     if problem := id_problem(document):
-        raise IngestError(ascii(document[:_MAX_ID_CHARACTERS])[1:-1], problem)
+        raise IngestError(ascii(document[:MAX_ID_CHARACTERS])[1:-1], problem)
 
 
 def id_problem(document: str) -> str:
@@ -66,8 +65,8 @@ def id_problem(document: str) -> str:
     parts = document.split("/")
     if any(part in {"", ".", ".."} for part in parts) or "\\" in document:
         return "is no document id: it must be a relative path such as a/b.md"
-    if len(document) > _MAX_ID_CHARACTERS:
-        return f"has an id of {len(document)} characters; {_MAX_ID_CHARACTERS} are allowed"
+    if len(document) > MAX_ID_CHARACTERS:
+        return f"has an id of {len(document)} characters; {MAX_ID_CHARACTERS} are allowed"
     return "" if document.isprintable() else "has an id with characters that cannot be printed"
 
 
@@ -207,7 +206,7 @@ def _is_owned_elsewhere(entry: LedgerEntry, file: SourceFile) -> bool:
         return False
     if entry.source == UPLOAD:
         return True
-    other = Path(entry.source, entry.document)
+    other = locate(Path(entry.source), entry.document)
     try:
         return other.is_file() and not other.samefile(file.path)
     except OSError:

@@ -14,8 +14,12 @@ class Progress(Protocol):
         """A run over `total` documents begins."""
         ...
 
-    def advance(self, document: str) -> None:
-        """One more document is done, whatever came of it."""
+    def begin(self, document: str) -> None:
+        """This document is the one that is waited for: parsed, embedded or written."""
+        ...
+
+    def advance(self) -> None:
+        """That document is done, whatever came of it."""
         ...
 
     def finish(self) -> None:
@@ -29,7 +33,10 @@ class SilentProgress:
     def start(self, total: int) -> None:
         """Ignore it."""
 
-    def advance(self, document: str) -> None:
+    def begin(self, document: str) -> None:
+        """Ignore it."""
+
+    def advance(self) -> None:
         """Ignore it."""
 
     def finish(self) -> None:

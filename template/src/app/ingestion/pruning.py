@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.ingestion.discovery import Discovery
-    from gwkit.index.ledger import Failure, IndexWriter, LedgerEntry
+    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
 
 __all__ = ["prune"]
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import AppError, IngestError, ParseLimitError, TokenLimitError
 from app.ingestion.summary import Outcome, Summary
-from gwkit.index.ledger import Failure, FailureKind
+from gwkit.index.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.ingestion.discovery import Discovery, SourceFile
-    from gwkit.index.ledger import LedgerEntry
+    from gwkit.index.ports import LedgerEntry
 
 __all__ = ["Run", "failure_of"]
 
@@ -63,7 +63,8 @@ class Run:
             unchanged=self.outcomes[Outcome.UNCHANGED],
             removed=self.removed,
             failed=self.outcomes[Outcome.FAILED],
-            skipped=self.found.skipped,
+            skipped=len(self.found.skipped),
+            skipped_files=self.found.skipped,
             chunks=self.chunks,
             seconds=seconds,
             failures=tuple(self.failed),

@@ -28,4 +28,4 @@ def timed_step(metrics: Metrics, step: str, function: Callable[_P, _R]) -> Calla
         metrics.observe("ingest_step_seconds", milliseconds / 1_000, step=step)
         _log.debug("ingest_step_finished", step=step, latency_ms=round(milliseconds, 3))
 
-    return timed(sink=observe)(function)
+    return timed(observe)(function)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gwkit.index.ledger import Failure
+    from app.ingestion.discovery import Skipped
+    from gwkit.index.ports import Failure
 
 __all__ = ["Outcome", "Summary"]
 
@@ -27,11 +28,11 @@ class Outcome(StrEnum):
 class Summary:
     """What came of a run, in documents.
 
-    `removed` were indexed and are no longer in their folder; `skipped` are files in a folder that
-    are hidden or of an unsupported type; `chunks` were written in this run, in `seconds`.
-    `incomplete` says of documents written in this run what of them could not be read.
-    `stopped` says why the index itself ended the run before its end; empty where it did not. A run
-    is `complete` when another one, as things are, would do no more.
+    `removed` were indexed and are no longer in their folder; `skipped` counts the files in a folder
+    that were passed over, and `skipped_files` says which and why; `chunks` were written in this
+    run, in `seconds`. `incomplete` says of documents written in this run what of them could not be
+    read. `stopped` says why the index itself ended the run before its end; empty where it did not.
+    A run is `complete` when another one, as things are, would do no more.
     """
 
     added: int
@@ -44,6 +45,7 @@ class Summary:
     seconds: float
     failures: tuple[Failure, ...] = ()
     incomplete: Mapping[str, str] = field(default_factory=dict)
+    skipped_files: tuple[Skipped, ...] = ()
     stopped: str = ""
     complete: bool = True
 

@@ -19,7 +19,7 @@ from gwkit.executor import BoundedExecutor
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from gwkit.index.ledger import IndexWriter, LedgerEntry
+    from gwkit.index.ports import IndexWriter, LedgerEntry
     from gwkit.models.ports import Embedder, Vectors
     from gwkit.telemetry.metrics import Metrics
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 import structlog
 
-from app.retrieval.copies import has_copies, originals_first
-from app.retrieval.ranking import HybridRanking
+from app.retrieval.ranking import HybridRanking, has_copies, originals_first
 from gwkit.index.ports import Filters, SearchMode, SearchQuery
 from gwkit.models.messages import SEARCHED_CHARACTERS
 

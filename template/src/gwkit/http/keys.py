@@ -1,26 +1,33 @@
-"""API keys: who is calling, if the key is one of those in the settings."""
+"""API keys: who is calling, if the key is one of those in the settings; and what needs none."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pydantic import SecretStr
     from starlette.datastructures import Headers
 
-__all__ = ["ApiKeys", "Authenticate"]
+__all__ = ["UNLIMITED_PATHS", "ApiKeys", "Authenticate", "keyless_paths"]
+
+Authenticate: TypeAlias = "Callable[[Headers], Awaitable[str | None]]"
+"""Returns the name of who sends a request with these headers, `None` for nobody known."""
+
+_METRICS_PATH: Final = "/metrics"
+_DOCS_PATHS: Final = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
+
+UNLIMITED_PATHS: Final = frozenset({"/healthz", "/readyz", _METRICS_PATH})
+"""What orchestrators and scrapers ask for: no limit of rate, number or time applies."""
 
 
-class Authenticate(Protocol):
-    """Recognises callers."""
-
-    async def __call__(self, headers: Headers) -> str | None:
-        """Return the name of who sends a request with these headers, `None` for nobody known."""
-        ...
+def keyless_paths(*, public_metrics: bool) -> frozenset[str]:
+    """Return what is answered without a key: probes and browsers have none to send."""
+    probes = UNLIMITED_PATHS if public_metrics else UNLIMITED_PATHS - {_METRICS_PATH}
+    return probes | _DOCS_PATHS
 
 
 class ApiKeys:

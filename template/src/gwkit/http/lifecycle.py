@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
 from gwkit.errors import AppError
 
 if TYPE_CHECKING:
+    from gwkit.http.keys import Authenticate
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Lifecycle", "Measured", "Probed"]
+__all__ = ["Lifecycle", "Probed"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -22,22 +23,16 @@ _NOT_WARMED: Final = "a first search has failed, and is tried again; the log has
 _UNREADABLE: Final = "the index is gone, replaced or damaged; the log has the reason"
 
 
-class Measured(Protocol):
-    """What the request log asks for."""
-
-    @property
-    def metrics(self) -> Metrics | None:
-        """Where requests are counted, while that is open."""
-        ...
-
-
 class Probed(Protocol):
     """The open services, as far as probes and the request log use them."""
 
     @property
     def metrics(self) -> Metrics:
         """Where requests are counted."""
-        ...
+
+    @property
+    def authenticate(self) -> Authenticate:
+        """Recognises callers."""
 
     async def check(self) -> None:
         """Return if the services can answer now.
@@ -45,7 +40,6 @@ class Probed(Protocol):
         Raises:
             AppError: they cannot.
         """
-        ...
 
     async def warm_up(self) -> None:
         """Do once what the first request would wait for.
@@ -53,29 +47,20 @@ class Probed(Protocol):
         Raises:
             AppError: it failed; it is tried again.
         """
-        ...
-
-
-_Services = TypeVar("_Services", bound=Probed)
 
 
 @dataclass(slots=True)
-class Lifecycle(Generic[_Services]):
+class Lifecycle:
     """The services while they are open, and whether they should get traffic.
 
     `services` is `None` before the start has finished and after the stop; `draining` is set when
     the process has been told to stop and only finishes what is in flight.
     """
 
-    services: _Services | None = None
+    services: Probed | None = None
     warm: bool = False
     draining: bool = False
     _trouble: str = field(default="", init=False)
-
-    @property
-    def metrics(self) -> Metrics | None:
-        """Where requests are counted, while the services are open."""
-        return None if self.services is None else self.services.metrics
 
     @property
     def obstacle(self) -> str | None:
@@ -106,7 +91,7 @@ class Lifecycle(Generic[_Services]):
             self._trouble = ""
         return None
 
-    async def warm_up(self, services: _Services) -> None:
+    async def warm_up(self, services: Probed) -> None:
         """Search once, so that the first caller does not wait for caches; try until it works."""
         while not self.warm:
             try:

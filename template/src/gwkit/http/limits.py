@@ -1,82 +1,93 @@
-"""Refuse what may not pass, before any work is done: strangers, overload, haste, time, size.
+"""Reject requests early: foreign host or site, missing key, overload, rate, time, body size.
 
-A refusal is raised, and the layer outside of this one answers it. What is refused in this order
-costs the least first, and what is refused for overload is not counted against the client.
+A refusal is raised, and the layer outside of this one answers it. The order puts the cheapest check
+first, and what is refused for overload is not counted against the client.
+
+Any page may have a browser send an upload here, and none has to ask first. With a name of its own
+that is made to lead to this machine (DNS rebinding), a page may read the answers as well.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
+from collections import OrderedDict
+from ipaddress import AddressValueError, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from gwkit.http.origins import HostSettings, OriginCheck
-from gwkit.http.rate_limit import RateLimiter, network_of
+from gwkit.http.keys import UNLIMITED_PATHS, keyless_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gwkit.http.keys import Authenticate
 
 __all__ = [
-    "UNLIMITED_PATHS",
+    "HostSettings",
     "LimitSettings",
+    "RateLimiter",
     "RequestLimits",
     "client_address",
-    "keyless_paths",
+    "is_loopback",
 ]
 
-_METRICS_PATH: Final = "/metrics"
-_DOCS_PATHS: Final = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
-
-UNLIMITED_PATHS: Final = frozenset({"/healthz", "/readyz", _METRICS_PATH})
-"""What orchestrators and scrapers ask for: no limit of rate, number or time applies."""
-
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _RETRY_SECONDS: Final = "1"
 _POLICY_VIOLATION: Final = 1008
+_MINUTE: Final = 60.0
+_CLIENT_PREFIX: Final = 64
+# The times are sums of fractions: less than this, in seconds, is no wait.
+_ROUNDING: Final = 1e-6
 # What is longer is no size, and Python refuses to read the longest numbers.
 _MOST_DIGITS: Final = 18
 
 
-def keyless_paths(*, public_metrics: bool) -> frozenset[str]:
-    """Return what is answered without a key: probes and browsers have none to send."""
-    probes = UNLIMITED_PATHS if public_metrics else UNLIMITED_PATHS - {_METRICS_PATH}
-    return probes | _DOCS_PATHS
+class HostSettings(Protocol):
+    """What the settings say of where the service is, and for whom."""
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+
+    @property
+    def asks_who_calls(self) -> bool:
+        """Whether callers have to say who they are."""
 
 
 class LimitSettings(HostSettings, Protocol):
     """What the settings say of requests: who may send them, and how much of them."""
 
     @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Further names by which browsers may call the service."""
+
+    @property
     def public_metrics(self) -> bool:
         """Whether `/metrics` needs no key."""
-        ...
 
     @property
     def requests_per_minute(self) -> int:
         """Requests of one client a minute."""
-        ...
 
     @property
     def max_concurrent_requests(self) -> int:
         """Requests that are answered at a time."""
-        ...
 
     @property
     def timeout_seconds(self) -> float:
         """Longest time of a request, in seconds."""
-        ...
 
     @property
     def max_body_bytes(self) -> int:
         """Largest JSON body, in bytes."""
-        ...
 
 
 class RequestLimits:
@@ -84,7 +95,7 @@ class RequestLimits:
 
     Args:
         app: the application inside.
-        settings: the keys and the limits.
+        settings: hosts and limits.
         body_limits: paths with another limit than `max_body_bytes`, and that limit in bytes.
         authenticate: recognises callers; `None` lets everybody in.
     """
@@ -98,14 +109,15 @@ class RequestLimits:
         authenticate: Authenticate | None = None,
     ) -> None:
         self._app = app
+        self._settings = settings
         self._authenticate = authenticate
-        self._origins = OriginCheck(settings)
+        self._hosts = frozenset(map(str.lower, settings.allowed_hosts))
+        self._checks_host = bool(self._hosts) or (
+            is_loopback(settings.host) and not settings.asks_who_calls
+        )
         self._keyless = keyless_paths(public_metrics=settings.public_metrics)
         self._limiter = RateLimiter(settings.requests_per_minute)
-        self._most_running = settings.max_concurrent_requests
         self._running = 0
-        self._timeout_seconds = settings.timeout_seconds
-        self._max_body_bytes = settings.max_body_bytes
         self._body_limits = body_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,25 +127,30 @@ class RequestLimits:
             HTTPException: 401, 403, 408, 421, 429 or 503; `Retry-After` says when to try again.
             TimeoutError: the application has taken too long.
         """
-        if scope["type"] != "http":
-            await self._pass_other(scope, receive, send)
+        if scope["type"] == "websocket" and self._authenticate:
+            # Only requests are asked for keys, so nothing else gets in beside them.
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
             return
-        self._origins.check(scope)
-        path = scope["path"]
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, path = Headers(scope=scope), scope["path"]
+        self._check_origin(scope["method"], headers)
         if self._authenticate and path not in self._keyless:
-            await self._identify(scope, self._authenticate)
+            await self._identify(scope, headers, self._authenticate)
         if path in UNLIMITED_PATHS:
             await self._app(scope, receive, send)
             return
-        if self._running >= self._most_running:
+        if self._running >= self._settings.max_concurrent_requests:
             detail = "the service has as many requests as it can answer"
             raise HTTPException(503, detail, {"Retry-After": _RETRY_SECONDS})
         user = scope.get("user")
         self._count(user.display_name if user else client_address(scope))
-        body = _Body(scope, receive, self._body_limits.get(path, self._max_body_bytes))
+        limit = self._body_limits.get(path, self._settings.max_body_bytes)
+        body = _Body(receive, limit, headers.get("content-length", ""))
         self._running += 1
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(self._settings.timeout_seconds):
                 await self._app(scope, body.receive, send)
         except TimeoutError as exc:
             if body.awaited:
@@ -142,16 +159,27 @@ class RequestLimits:
         finally:
             self._running -= 1
 
-    async def _pass_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and self._authenticate:
-            # Only requests are asked for keys, so nothing else gets in beside them.
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-        else:
-            await self._app(scope, receive, send)
+    def _check_origin(self, method: str, headers: Headers) -> None:
+        """Refuse a foreign host, and a foreign site's page that would change something.
 
-    async def _identify(self, scope: Scope, authenticate: Authenticate) -> None:
+        Programs send neither `Origin` nor `Sec-Fetch-Site`, and browsers at least one of them.
+
+        Raises:
+            HTTPException: 403 or 421.
+        """
+        host = headers.get("host", "")
+        name = _host_name(f"//{host}")
+        if self._checks_host and host and not (name in self._hosts or is_loopback(name)):
+            raise HTTPException(421, "this host is not one of APP_ALLOWED_HOSTS")
+        if method in _SAFE_METHODS:
+            return
+        origin, site = headers.get("origin", ""), headers.get("sec-fetch-site")
+        own = site in {"same-origin", "none"} if site else origin.partition("://")[2] == host
+        if (site or origin) and not own and _host_name(origin) not in self._hosts:
+            raise HTTPException(403, "pages of other sites may change and ask nothing here")
+
+    async def _identify(self, scope: Scope, headers: Headers, authenticate: Authenticate) -> None:
         # The name goes into the scope, as `request.user` and for the log.
-        headers = Headers(scope=scope)
         if (name := await authenticate(headers)) is not None:
             scope["user"] = SimpleUser(name)
             return
@@ -172,22 +200,18 @@ class RequestLimits:
 class _Body:
     """Refuses a body above the limit, by its header or as it comes; `awaited` while it comes."""
 
-    __slots__ = ("_limit", "_receive", "_received", "_scope", "_whole", "awaited")
-
-    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
-        self._scope: Scope | None = scope
+    def __init__(self, receive: Receive, limit: int, announced: str) -> None:
         self._receive = receive
         self._limit = limit
+        self._announced = int(announced[:_MOST_DIGITS]) if announced.isdecimal() else 0
         self._received = 0
         self._whole = False
         self.awaited = False
 
     async def receive(self) -> Message:
-        if self._scope is not None:
-            self._check(_announced_bytes(self._scope))
-            self._scope = None
         if self._whole:  # then what comes is the end of the connection
             return await self._receive()
+        self._check(self._announced)
         self.awaited = True
         message = await self._receive()
         self.awaited = False
@@ -201,14 +225,75 @@ class _Body:
             raise HTTPException(413, f"the request body may have at most {self._limit} bytes")
 
 
+class RateLimiter:
+    """Admits a burst of a minute's requests, then one for each that has been earned back.
+
+    This is the generic cell rate algorithm in its "virtual scheduling" form (ITU-T I.371, annex A):
+    one number per client, the time at which the client would have its whole allowance back.
+
+    Each process counts for itself. The clients that were seen last are remembered, so memory is
+    bounded; one that falls out of memory starts with a whole allowance.
+
+    Args:
+        per_minute: requests that one client may make a minute.
+        most_clients: clients that are remembered.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        most_clients: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._interval = _MINUTE / per_minute
+        self._most_clients = most_clients
+        self._clock = clock
+        self._whole_again: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._whole_again)
+
+    def wait(self, client: str) -> float:
+        """Count a request and return 0, or return the seconds to wait and do not count it."""
+        now = self._clock()
+        whole_again = max(self._whole_again.get(client, now), now)
+        wait = whole_again - now - (_MINUTE - self._interval)
+        if wait > _ROUNDING:
+            return wait
+        self._whole_again[client] = whole_again + self._interval
+        self._whole_again.move_to_end(client)
+        if len(self._whole_again) > self._most_clients:
+            self._whole_again.popitem(last=False)
+        return 0.0
+
+
 def client_address(scope: Scope) -> str:
-    """Return what the client's requests are counted by where it has no key."""
+    """Return what requests without a key are counted by: the IPv4 address, or the IPv6 /64.
+
+    A provider hands out IPv6 networks of that size or larger (RFC 6177), so whoever has one address
+    has 2^64 of them.
+    """
     client = scope.get("client")
-    return network_of(client[0]) if client else ""
+    address: str = client[0] if client else ""
+    try:
+        exact = IPv6Address(address)
+    except AddressValueError:
+        return address
+    return str(exact.ipv4_mapped or IPv6Network((exact, _CLIENT_PREFIX), strict=False))
 
 
-def _announced_bytes(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:_MOST_DIGITS])
-    return 0
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _host_name(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -7,20 +7,23 @@ more than both layers of middleware together.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 import structlog
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
+from structlog.contextvars import bound_contextvars
 
 from gwkit.errors import AppError, OverloadError, RateLimitError
 from gwkit.http.limits import client_address
 from gwkit.http.problems import PROBLEM_RULES, Problem, ProblemResponse, problem_of
 from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
-from gwkit.telemetry.context import bind_request_id, new_request_id, valid_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,17 +31,31 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gwkit.http.lifecycle import Measured
+    from gwkit.http.lifecycle import Lifecycle
     from gwkit.http.problems import ProblemRule
 
-__all__ = ["RequestLog"]
+__all__ = ["RequestLog", "open_services"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _CLIENT_CLOSED_REQUEST: Final = 499
 _SERVER_ERROR: Final = 500
-_REQUEST_ID: Final = b"x-request-id"
+_REQUEST_ID: Final = "X-Request-ID"
+# Nothing that could break a log line, a header or a path out of its place.
+_WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+async def open_services(request: Request) -> object:
+    """Return the open services; what routes depend on.
+
+    Raises:
+        HTTPException: 503, the service has not started yet, or has stopped.
+    """
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    if lifecycle.services is None:
+        raise HTTPException(503, lifecycle.obstacle)
+    return lifecycle.services
 
 
 class RequestLog:
@@ -48,7 +65,7 @@ class RequestLog:
         self,
         app: ASGIApp,
         *,
-        lifecycle: Measured,
+        lifecycle: Lifecycle,
         rules: Sequence[ProblemRule] = PROBLEM_RULES,
     ) -> None:
         self._app = app
@@ -60,10 +77,11 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_request_id(scope) or new_request_id()
+        given = Headers(scope=scope).get(_REQUEST_ID, "")
+        request_id = given if _WELL_FORMED.fullmatch(given) else uuid4().hex
         answer = _Answer(send, request_id)
         started = time.perf_counter()
-        with bind_request_id(request_id):
+        with bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, answer.send)
             except ClientDisconnect:
@@ -94,10 +112,11 @@ class RequestLog:
             **({"client": user.display_name} if user else {}),
             **({"code": scope["problem"]} if "problem" in scope else {}),
         )
-        if (metrics := self._lifecycle.metrics) is not None:
+        if (services := self._lifecycle.services) is not None:
             # Paths and methods are the caller's text: as labels they would have no bound.
             known = getattr(matched, "methods", None) or _METHODS
             label = method if method in known else "OTHER"
+            metrics = services.metrics
             metrics.count("http_requests_total", method=label, route=route, status=str(status))
             metrics.observe("http_request_seconds", latency_ms / 1000, method=label, route=route)
 
@@ -105,29 +124,23 @@ class RequestLog:
 class _Answer:
     """Passes an answer on with its request id, and remembers what the log needs."""
 
-    __slots__ = ("_request_id", "_send", "bytes", "headers", "status")
-
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._request_id = (_REQUEST_ID, request_id.encode("ascii"))
+        self._request_id = request_id
         self.status = 0
         self.bytes = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_event_stream = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.headers = message["headers"] = [*message.get("headers", ()), self._request_id]
+            message.setdefault("headers", [])
+            headers = MutableHeaders(scope=message)
+            headers[_REQUEST_ID] = self._request_id
+            self.is_event_stream = headers.get("content-type", "").startswith(EVENT_STREAM)
         else:
             self.bytes += len(message.get("body", b""))
         await self._send(message)
-
-    @property
-    def is_event_stream(self) -> bool:
-        return any(
-            name == b"content-type" and value.startswith(EVENT_STREAM.encode("ascii"))
-            for name, value in self.headers
-        )
 
 
 async def _answer_problem(
@@ -165,11 +178,3 @@ def _route_of(scope: Scope) -> BaseRoute | None:
         routes: list[BaseRoute] = scope["app"].router.routes
         route = next((each for each in routes if each.matches(scope)[0] is not Match.NONE), None)
     return route
-
-
-def _given_request_id(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == _REQUEST_ID:
-            text: str = value.decode("latin-1")
-            return text if valid_request_id(text) else None
-    return None

@@ -8,7 +8,6 @@ the log, under the same request id.
 from __future__ import annotations
 
 import math
-from http import HTTPStatus
 from http.client import responses
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
@@ -61,6 +60,9 @@ _UNREAD_BECAUSE: Final[Mapping[type[BaseException], str]] = {
 }
 _NOT_JSON: Final = "this was not sent as JSON: set the header `Content-Type: application/json`"
 
+_BUDGET_USED_UP: Final = (
+    "the models' budget of this day is used up; Retry-After says when the next one begins"
+)
 _MOST_ERRORS: Final = 50
 _MOST_LOCATION_CHARACTERS: Final = 100
 
@@ -96,54 +98,21 @@ class ProblemRule(NamedTuple):
 # Looked up along the error's class hierarchy, so the nearest one wins.
 PROBLEM_RULES: Final = (
     ProblemRule(
-        Exception,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "internal_error",
-        "internal error; see the log under this request id",
+        Exception, 500, "internal_error", "internal error; see the log under this request id"
     ),
-    ProblemRule(
-        TimeoutError,
-        HTTPStatus.GATEWAY_TIMEOUT,
-        "timeout",
-        "the request took longer than is allowed",
-    ),
-    ProblemRule(OverloadError, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
-    ProblemRule(IngestError, HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_document"),
-    ProblemRule(UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
-    ProblemRule(
-        RetrievalError,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "index_unavailable",
-        "the index could not answer",
-    ),
-    ProblemRule(DocumentNotFoundError, HTTPStatus.NOT_FOUND, "document_not_found"),
-    ProblemRule(LLMError, HTTPStatus.BAD_GATEWAY, "model_failed", "the model could not answer"),
-    ProblemRule(
-        RateLimitError,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "model_busy",
-        "the model takes no more calls for now",
-    ),
-    ProblemRule(
-        BudgetExceededError,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "budget_exceeded",
-        "the models' budget of this day is used up; Retry-After says when the next one begins",
-    ),
-    ProblemRule(
-        ProviderTimeoutError,
-        HTTPStatus.GATEWAY_TIMEOUT,
-        "model_timeout",
-        "the model did not answer in time",
-    ),
-    ProblemRule(
-        RefusalError,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "refused",
-        "the model declined to answer this",
-    ),
-    ProblemRule(TokenLimitError, HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_tokens"),
-    ProblemRule(UnknownModelError, HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
+    ProblemRule(TimeoutError, 504, "timeout", "the request took longer than is allowed"),
+    ProblemRule(OverloadError, 503, "unavailable", "too much work is waiting; try again later"),
+    ProblemRule(IngestError, 422, "unreadable_document"),
+    ProblemRule(UnsupportedTypeError, 415, "unsupported_type"),
+    ProblemRule(RetrievalError, 503, "index_unavailable", "the index could not answer"),
+    ProblemRule(DocumentNotFoundError, 404, "document_not_found"),
+    ProblemRule(LLMError, 502, "model_failed", "the model could not answer"),
+    ProblemRule(RateLimitError, 503, "model_busy", "the model takes no more calls for now"),
+    ProblemRule(BudgetExceededError, 503, "budget_exceeded", _BUDGET_USED_UP),
+    ProblemRule(ProviderTimeoutError, 504, "model_timeout", "the model did not answer in time"),
+    ProblemRule(RefusalError, 422, "refused", "the model declined to answer this"),
+    ProblemRule(TokenLimitError, 422, "too_many_tokens"),
+    ProblemRule(UnknownModelError, 422, "unknown_model"),
 )
 """How the errors of the kit are answered."""
 
@@ -187,13 +156,12 @@ def problem_of(
         return _invalid_request(error), {}
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, f"http_{error.status_code}")
-        return _problem(ProblemRule(type(error), error.status_code, code), _told(error)), dict(
-            error.headers or {}
-        )
+        rule = ProblemRule(type(error), error.status_code, code)
+        return _problem(rule, _told(error)), dict(error.headers or {})
     known = {rule.error: rule for rule in rules}
     rule = next(known[cls] for cls in type(error).__mro__ if cls in known)
     if isinstance(error, IngestError) and error.passing:
-        rule = rule._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        rule = rule._replace(status=503)
     headers: dict[str, str] = {}
     told = error.retry_after if isinstance(error, ProviderError) else None
     if isinstance(error, OverloadError | RateLimitError) or told is not None:
@@ -209,7 +177,7 @@ def _problem(
         status=rule.status,
         code=rule.code,
         detail=rule.detail or detail,
-        request_id=request_id(),
+        request_id=request_id() or None,
         errors=errors,
     )
 
@@ -232,9 +200,7 @@ def _invalid_request(error: RequestValidationError) -> Problem:
     )
     if isinstance(error.body, bytes):  # which is what FastAPI makes of another content type
         errors = (FieldError(loc=("body",), msg=_NOT_JSON),)
-    return _problem(
-        ProblemRule(Exception, HTTPStatus.UNPROCESSABLE_ENTITY, _CODES[422]), detail, errors
-    )
+    return _problem(ProblemRule(type(error), 422, _CODES[422]), detail, errors)
 
 
 def _message(item: Mapping[str, Any]) -> str:

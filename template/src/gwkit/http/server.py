@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from gwkit.errors import ConfigError
-from gwkit.http.origins import is_loopback
+from gwkit.http.limits import HostSettings, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from gwkit.http.lifecycle import Lifecycle, Probed
+    from gwkit.http.lifecycle import Lifecycle
 
 __all__ = ["ServerSettings", "listen", "run", "serve"]
 
@@ -33,38 +33,24 @@ _MAX_HEADER_BYTES: Final = 65_536
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class ServerSettings(Protocol):
+class ServerSettings(HostSettings, Protocol):
     """What the settings say of serving: where, behind whom, and how long a stop may take."""
-
-    @property
-    def host(self) -> str:
-        """Address to listen on."""
-        ...
 
     @property
     def port(self) -> int:
         """Port to listen on; 0 takes any."""
-        ...
-
-    @property
-    def asks_who_calls(self) -> bool:
-        """Whether callers have to say who they are."""
-        ...
 
     @property
     def allow_unauthenticated(self) -> bool:
         """Whether others may reach a service without keys."""
-        ...
 
     @property
     def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Networks whose `X-Forwarded-For` is believed."""
-        ...
 
     @property
     def shutdown_grace_seconds(self) -> float:
         """Time that running requests get at a stop, in seconds."""
-        ...
 
 
 def serve(app: FastAPI, settings: ServerSettings) -> None:
@@ -140,7 +126,7 @@ class _Server(uvicorn.Server):
             timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds),
         )
         super().__init__(config)
-        self._lifecycle: Lifecycle[Probed] = app.state.lifecycle
+        self._lifecycle: Lifecycle = app.state.lifecycle
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

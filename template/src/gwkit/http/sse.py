@@ -1,28 +1,34 @@
-"""Answers as server-sent events: `token` …, `citations`, `done`; or `error` at the end.
+"""Answers that take long: given up when the caller hangs up, or sent as server-sent events.
+
+The events are `token` …, `citations`, `done`; or `error` at the end.
 
 Comments come in between, for proxies close a connection that is silent while a model thinks.
 
-The format is that of the WHATWG HTML standard, section 9.2; each event's data is a JSON object.
+Their format is that of the WHATWG HTML standard, section 9.2; each event's data is a JSON object.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from fastapi.sse import format_sse_event
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
-from gwkit.logging.redaction import escape_json
+from gwkit.text.escaping import escape_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Coroutine
 
     from pydantic import BaseModel
+    from starlette.requests import Request
     from starlette.types import Send
 
-__all__ = ["MEDIA_TYPE", "EventStream", "event"]
+__all__ = ["MEDIA_TYPE", "EventStream", "event", "unless_disconnected"]
+
+_T = TypeVar("_T")
 
 MEDIA_TYPE: Final = "text/event-stream"
 
@@ -85,3 +91,29 @@ class EventStream(StreamingResponse):
                 start = {"status": self.status_code, "headers": self.raw_headers}
                 await send({"type": "http.response.start", **start})
             await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+async def unless_disconnected(request: Request, work: Coroutine[object, object, _T]) -> _T:
+    """Return what the work returns, or cancel it when the caller hangs up.
+
+    The request's body must have been read: what comes after it is the end of the connection.
+
+    Raises:
+        ClientDisconnect: nobody waits for the answer any more.
+    """
+    task = asyncio.create_task(work)
+    watch = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        watch.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

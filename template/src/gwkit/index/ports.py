@@ -2,19 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
-
-from gwkit.index.ledger import IndexWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gwkit.index.ledger import LedgerEntry
-    from gwkit.models.ports import Vector
+    from gwkit.documents import Chunk, Document
+    from gwkit.models.ports import Vector, Vectors
 
-__all__ = ["Filters", "Hit", "Index", "Ranking", "SearchMode", "SearchQuery"]
+__all__ = [
+    "UPLOAD",
+    "Failure",
+    "FailureKind",
+    "Filters",
+    "Hit",
+    "Index",
+    "IndexWriter",
+    "LedgerEntry",
+    "Manifest",
+    "Ranking",
+    "SearchMode",
+    "SearchQuery",
+]
+
+UPLOAD = "upload"
+"""The source of documents that came through the API and not from a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that decides whether stored vectors and chunks fit the running service.
+
+    `embedder` has the form `provider:model`; `dimension` is the length of its vectors; `chunker`
+    names the chunker with its sizes, such as `blocks-v1/256/32`.
+    """
+
+    embedder: str
+    dimension: int
+    chunker: str
+
+    def differences(self, asked: Manifest) -> dict[str, tuple[str, str]]:
+        """Return, by part that differs, what this index has and what is asked for."""
+        here, there = asdict(self), asdict(asked)
+        return {
+            name: (str(here[name]), str(there[name])) for name in here if here[name] != there[name]
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What the index holds of a document; the hash is that of the content really written.
+
+    `source` is the absolute path of the folder that the document's id is relative to, or `UPLOAD`.
+    It is for ingestion alone and not for callers of the API. `incomplete` is as in
+    `gwkit.documents.Document`.
+    """
+
+    document: str
+    content_hash: str
+    chunks: int
+    indexed_at: str
+    source: str = ""
+    incomplete: str = ""
+
+
+class FailureKind(StrEnum):
+    """Whether a document that failed has to be mended."""
+
+    PERMANENT = "permanent"
+    """The same bytes would fail again."""
+    PASSING = "passing"
+    """The document may be ingested as it is, once something else is mended or over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be ingested, kept until it is ingested, removed or forgotten.
+
+    `reason` and `kind` are those of the last attempt; the times are in UTC (ISO 8601).
+    `content_hash` is set only where parsing that content exceeded a limit.
+    """
+
+    document: str
+    reason: str
+    attempts: int = 1
+    failed_at: str = ""
+    source: str = ""
+    kind: FailureKind = FailureKind.PERMANENT
+    first_failed_at: str = ""
+    content_hash: str = ""
 
 
 class SearchMode(StrEnum):
@@ -38,7 +116,6 @@ class Ranking(Protocol):
 
     def terms(self, text: str) -> Sequence[str]:
         """Return the terms to look for in the full text, as many as it may have."""
-        ...
 
     def affordable(
         self, terms: Sequence[str], chunks: int, count: Callable[[str, int], int]
@@ -51,11 +128,9 @@ class Ranking(Protocol):
             count: returns in how many chunks a term is, counting no further than just above its
                 second argument; the answer may lag behind the index.
         """
-        ...
 
     def candidates(self, k: int) -> int:
         """Return how many chunks each leg of a search for `k` hits ranks."""
-        ...
 
     def fuse(
         self, rankings: Sequence[Sequence[int]], weights: Sequence[float]
@@ -66,7 +141,6 @@ class Ranking(Protocol):
             rankings: ids of chunks by each leg, best first and without repetitions.
             weights: what a rank of each leg counts.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +164,12 @@ class SearchQuery:
 class Hit:
     """A chunk that was found.
 
-    `score` lies in (0, 1]: reciprocal rank fusion scaled so that a chunk which both legs rank
-    first has 1. It orders the hits of one search and says nothing across searches.
+    `chunk` is its id: the document's, `#`, and the position. `score` lies in (0, 1]: reciprocal
+    rank fusion scaled so that a chunk which both legs rank first has 1. It orders the hits of one
+    search and says nothing across searches.
     """
 
+    chunk: str
     document: str
     position: int
     title: str
@@ -102,10 +178,59 @@ class Hit:
     score: float
     metadata: Mapping[str, str]
 
-    @property
-    def chunk(self) -> str:
-        """The chunk's id: the document's, `#`, and the position."""
-        return f"{self.document}#{self.position}"
+
+class IndexWriter(Protocol):
+    """Writes documents, each in one transaction, so that a reader sees the old or the new."""
+
+    async def ledger(self) -> dict[str, LedgerEntry]:
+        """Return what is indexed, by document id."""
+
+    async def entry(self, document: str) -> LedgerEntry | None:
+        """Return what is indexed of one document."""
+
+    async def failures(self) -> dict[str, Failure]:
+        """Return what has failed, by document id."""
+
+    async def replace(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Write a document in place of its older version; forget its failure.
+
+        The hash and the source are recorded in the same transaction.
+
+        Raises:
+            RetrievalError: nothing was written.
+        """
+
+    async def adopt(self, document: str, source: str) -> None:
+        """Record that an indexed document, as it stands, comes from `source`; forget its failure.
+
+        Does nothing where the document is not indexed.
+        """
+
+    async def remove(self, document: str) -> bool:
+        """Remove a document and its failure; say whether there was either."""
+
+    async def fail(
+        self,
+        document: str,
+        reason: str,
+        *,
+        source: str,
+        kind: FailureKind = FailureKind.PERMANENT,
+        content_hash: str = "",
+    ) -> None:
+        """Record that a document failed, and count the attempt; an older version stays."""
+
+    async def forget(self, document: str) -> bool:
+        """Forget a document's failure, and nothing else of it; say whether there was one."""
+
+    async def publish(self) -> None:
+        """Let an index that was made anew take the place of the older one, all at once.
+
+        Until then readers see the older one. Does nothing where no other one is replaced.
+
+        Raises:
+            RetrievalError: the older one stays.
+        """
 
 
 class Index(IndexWriter, Protocol):
@@ -117,7 +242,6 @@ class Index(IndexWriter, Protocol):
         Raises:
             RetrievalError: the store could not answer.
         """
-        ...
 
     async def check(self) -> None:
         """Return when the store can be searched now; it is asked by every readiness probe.
@@ -125,16 +249,12 @@ class Index(IndexWriter, Protocol):
         Raises:
             RetrievalError: it cannot.
         """
-        ...
 
     async def version(self) -> int:
         """Return a number that grows with every write."""
-        ...
 
     async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
         """Return the indexed documents whose id starts so, sorted by id."""
-        ...
 
     async def close(self) -> None:
         """Release files and threads; further calls fail."""
-        ...

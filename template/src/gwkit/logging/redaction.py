@@ -1,4 +1,4 @@
-"""Take secrets out of what is logged or shown, and control characters out of what people read.
+"""Take secrets out of what is logged or shown.
 
 Three nets, because each has holes: the literal values of the secrets in the settings, the names of
 fields that hold secrets, and the shapes of well-known credentials in any text.
@@ -7,6 +7,7 @@ fields that hold secrets, and the shapes of well-known credentials in any text.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -16,9 +17,7 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import SecretBytes, SecretStr
 
-from gwkit.logging.base64_forms import in_base64
-
-__all__ = ["MASK", "Plain", "Redactor", "escape_controls", "escape_json", "secret_values"]
+__all__ = ["MASK", "Plain", "Redactor", "in_base64", "secret_values"]
 
 MASK: Final = "**********"
 """What stands in the place of a secret; the same that `SecretStr` shows."""
@@ -33,6 +32,7 @@ _SHORT = 64
 _DEEPEST = 8
 _WIDEST = 2**63 - 1
 _PLAIN = (float, bool, type(None))
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 
 _Container: TypeAlias = Mapping[object, object] | Sequence[object] | AbstractSet[object]
 _CONTAINERS = (Mapping, Sequence, AbstractSet)
@@ -57,113 +57,28 @@ _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 # What stands between a name and its value in `name=value`, `"name": "value"`, `('name', 'value')`.
 _BETWEEN = r"b?[\"']?\s*(?:[=:,]\s*b?(?=[\"'])|=(?!=)\s*(?=[^\s\"'])|:\s*(?=[^\s\"']))"
 
-# Each pattern goes with texts of which one must occur, in lower case: looking for those first
-# saves most of the time on a text without secrets.
-_SHAPES: Final = (
+# What the first group has is kept, and the rest of the match is masked.
+_SHAPES: Final = tuple(map(re.compile, (
     # Keys with a known prefix.
-    (
-        ("sk-", "sk_", "rk_", "pcsk_", "github_pat_", "glpat-", "xox", "aiza"),
-        (
-            r"(?<![A-Za-z0-9])"
-            r"(?:sk-|[sr]k_(?:live|test)_|pcsk_|github_pat_|glpat-|xox[abeoprs]-|AIza)"
-            r"[A-Za-z0-9_-]{8,}"
-        ),
-        MASK,
-    ),
-    (
-        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hf_", "gsk_", "xai-", "akia", "asia"),
-        (
-            r"(?<![A-Za-z0-9])"
-            r"(?:(?:gh[pousr]_|hf_|gsk_|xai-)[A-Za-z0-9]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,})"
-        ),
-        MASK,
-    ),
+    (r"()(?<![A-Za-z0-9])"
+     r"(?:sk-|[sr]k_(?:live|test)_|pcsk_|github_pat_|glpat-|xox[abeoprs]-|AIza)[A-Za-z0-9_-]{8,}"),
+    r"()(?<![A-Za-z0-9])(?:(?:gh[pousr]_|hf_|gsk_|xai-)[A-Za-z0-9]{16,}|A[KS]IA[A-Z0-9]{12,})",
     # HTTP authentication: RFC 6750 and RFC 7617.
-    (("bearer",), r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{6,}", rf"\1{MASK}"),
-    (
-        ("basic",),
-        r"(?i)(\bbasic\s+)(?-i:(?=[a-z/+]*[A-Z0-9=]))[A-Za-z0-9+/]{8,}={0,2}",
-        rf"\1{MASK}",
-    ),
+    r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{6,}",
+    r"(?i)(\bbasic\s+)(?-i:(?=[a-z/+]*[A-Z0-9=]))[A-Za-z0-9+/]{8,}={0,2}",
     # The password in a URL, or a token in the user's place: RFC 3986, section 3.2.1.
-    (("://",), r"(://[^\s#/?:@]*:)[^\s#/?]+(?=@)", rf"\1{MASK}"),
-    (("://",), r"(://)[^\s#/?:@]{20,}(?=@)", rf"\1{MASK}"),
+    r"(://[^\s#/?:@]*:)[^\s#/?]+(?=@)",
+    r"(://)[^\s#/?:@]{20,}(?=@)",
     # JSON Web Tokens (RFC 7519), and private keys in PEM (RFC 7468).
     # Within a longer run the first part has a bound, or many such parts would take very long.
-    (
-        ("eyj",),
-        (
-            r"(?:(?<![\w-])eyJ[A-Za-z0-9_-]{5,}+|\beyJ[A-Za-z0-9_-]{5,200})"
-            r"\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"
-        ),
-        MASK,
-    ),
-    (
-        ("private key-----",),
-        r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)",
-        rf"\1{MASK}",
-    ),
+    (r"()(?:(?<![\w-])eyJ[A-Za-z0-9_-]{5,}+|\beyJ[A-Za-z0-9_-]{5,200})"
+     r"\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"),
+    r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)",
     # Headers, up to the end of the line or of the quotes.
-    (
-        ("authorization", "cookie"),
-        rf"(?i)((?:authorization|cookie){_BETWEEN})(?:{_QUOTED}|[^\r\n\"']+)",
-        rf"\1{MASK}",
-    ),
-    (
-        ("key", "token", "secret", "passw", "pwd", "passphrase"),
-        (
-            r"(?i)((?:(?:api|access|private)[_-]?key|token|secret|passwo?r?d|pwd|passphrase)"
-            rf"{_BETWEEN})(?:{_QUOTED}|[^\s&;,\"'(){{}}]+)"
-        ),
-        rf"\1{MASK}",
-    ),
-)
-_PATTERNS = tuple((hints, re.compile(shape), mask) for hints, shape, mask in _SHAPES)
-_HINTS = re.compile("|".join(re.escape(hint) for hints, _, _ in _SHAPES for hint in hints))
-
-# Line ends and terminal codes (C0, DEL, C1), the marks that turn the direction of text (UAX 9),
-# what has no width, tags, and lone surrogates, which no terminal can be sent. Joiners are part of
-# how some scripts and emoji are written, but not beside ASCII.
-_CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
-    r"|(?:(?<=[ -~])|(?<![\s\S]))[\u200c\u200d]|[\u200c\u200d](?=[ -~]|\Z)"
-)
-
-
-def escape_controls(text: str, *, keep: str = "") -> str:
-    r"""Return the text with what steers a terminal, or cannot be seen, written out as in `\x1b`.
-
-    These are the control characters and line ends, the marks that change the direction of writing
-    (https://trojansource.codes), and characters without a width.
-
-    Args:
-        text: any text.
-        keep: characters to leave as they are, such as a newline.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-
-    def escaped(match: re.Match[str]) -> str:
-        code = match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
-        return match[0] if match[0] in keep else code
-
-    return _CONTROLS.sub(escaped, text)
-
-
-def escape_json(document: str) -> str:
-    """Return a JSON document on one line that means the same, with these characters escaped.
-
-    Some readers of lines also end one at U+0085 or U+2028, which JSON may hold as they are.
-    """
-    if document.isascii() and "\x7f" not in document:
-        return document
-
-    def escaped(match: re.Match[str]) -> str:
-        units = match[0].encode("utf-16-be", "surrogatepass").hex()
-        return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
-
-    return _CONTROLS.sub(escaped, document)
+    rf"(?i)((?:authorization|cookie){_BETWEEN})(?:{_QUOTED}|[^\r\n\"']+)",
+    (r"(?i)((?:(?:api|access|private)[_-]?key|token|secret|passwo?r?d|pwd|passphrase)"
+     rf"{_BETWEEN})(?:{_QUOTED}|[^\s&;,\"'(){{}}]+)"),
+)))  # fmt: skip
 
 
 def secret_values(settings: object) -> frozenset[str]:
@@ -179,6 +94,20 @@ def _secrets(value: object) -> Iterator[str]:
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from _secrets(item)
+
+
+def in_base64(secret: str) -> Iterator[str]:
+    """Yield what is certain of the base64 (RFC 4648) of any text that has the secret in it.
+
+    HTTP's basic scheme sends such a text.
+    """
+    data = secret.encode()
+    for before in range(3):
+        encoded = b64encode(bytes(before) + data).decode().rstrip("=")
+        # The first and the last character may have bits of what stands beside the secret.
+        inner = encoded[(0, 2, 3)[before] : len(encoded) - ((before + len(data)) % 3 > 0)]
+        yield inner
+        yield inner.translate(_URL_SAFE)
 
 
 class Redactor:
@@ -221,38 +150,24 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return the text without secrets, given or of a known shape."""
         text = self.known(text)
-        lowered = text.lower()
-        if _HINTS.search(lowered):
-            for hints, pattern, replacement in _PATTERNS:
-                if any(hint in lowered for hint in hints):
-                    text = pattern.sub(replacement, text)
+        for shape in _SHAPES:
+            text = shape.sub(rf"\1{MASK}", text)
         return text
 
-    def short(self, text: str) -> str:
-        """Return what `text` returns; a short text that comes again is not searched again."""
-        return self._seen_before(text) if len(text) <= _SHORT else self.text(text)
-
-    def fields(
-        self, fields: Mapping[str, object], depth: int = 0, *, into: dict[str, Plain] | None = None
-    ) -> dict[str, Plain]:
+    def fields(self, fields: Mapping[str, object], depth: int = 0) -> dict[str, Plain]:
         """Return fields without secrets, in names and in values, as what JSON can say.
 
         Args:
             fields: their values by their names.
             depth: how deep in other fields they are.
-            into: what they are added to; a new dict by default.
         """
-        plain = {} if into is None else into
-        names, seen_before = self._name, self._seen_before
+        plain: dict[str, Plain] = {}
         for name, value in fields.items():
-            kind = type(value)
-            shown, secret = names(name)
+            shown, secret = self._name(name)
             if secret and value is not None:
                 plain[shown] = MASK
-            elif kind is str and len(value) <= _SHORT:  # type: ignore[arg-type]  # a text
-                plain[shown] = seen_before(value)
-            elif kind in _PLAIN or (kind is int and -_WIDEST <= value <= _WIDEST):  # type: ignore[operator]  # a number
-                plain[shown] = value  # type: ignore[assignment]  # of a kind that is plain
+            elif type(value) is str and len(value) <= _SHORT:
+                plain[shown] = self._seen_before(value)
             else:
                 plain[shown] = self.value(value, depth)
         return plain
@@ -260,11 +175,9 @@ class Redactor:
     def value(self, value: object, depth: int = 0) -> Plain:
         """Return any value without secrets, as what JSON can say."""
         if isinstance(value, str):
-            return self.short(value)
-        if value is None or isinstance(value, bool):
+            return self._seen_before(value) if len(value) <= _SHORT else self.text(value)
+        if isinstance(value, _PLAIN):
             return value
-        if isinstance(value, float):
-            return float(value)
         if isinstance(value, int) and -_WIDEST <= value <= _WIDEST:
             return int(value)
         if isinstance(value, _CONTAINERS) and not isinstance(value, _TEXT_LIKE):

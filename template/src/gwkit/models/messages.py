@@ -25,13 +25,11 @@ NOT_FOUND = "The answer was not found in the documents."
 """What a model replies when the passages do not answer the question; prompts ask for it."""
 
 
-def _stripped(value: object) -> object:
-    # Pydantic's own stripping leaves the separators U+001C to U+001F, which Python takes for space.
-    return value.strip() if isinstance(value, str) else value
-
-
+# Pydantic's own stripping leaves the separators U+001C to U+001F, which Python takes for space.
 Prompt = Annotated[
-    str, StringConstraints(min_length=1, max_length=100_000), BeforeValidator(_stripped)
+    str,
+    StringConstraints(min_length=1, max_length=100_000),
+    BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value),
 ]
 """A text that a person wrote: 1 to 100,000 characters without the space around it."""
 

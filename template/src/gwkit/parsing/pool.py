@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from gwkit.errors import IngestError, ParseLimitError
 from gwkit.executor import checkpoint
-from gwkit.parsing.environment import bare_environment
 from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 from gwkit.parsing.worker import READY
 
@@ -28,6 +28,18 @@ _DOCUMENTS = 500
 """Documents after which a process makes room for a fresh one, for parsers leak."""
 
 _START_SECONDS = 60.0
+
+_ENVIRONMENT = (
+    "DYLD_LIBRARY_PATH",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+)
+"""All that a process gets of the environment: where the interpreter finds its libraries and puts
+temporary files, on any system, and no secret."""
 
 _STOPPING = "was not parsed, for the service stops"
 
@@ -152,7 +164,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=bare_environment(),
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         )
 
     @property
@@ -201,9 +213,7 @@ class _Process:
             for frame in frames:
                 write_frame(requests, frame)
             return read_frame(replies)
-        except OSError:
-            return None
-        except ValueError:  # `end` has closed the pipe meanwhile
+        except (OSError, ValueError):  # `end` may have closed the pipe meanwhile
             return None
         finally:
             clock.cancel()

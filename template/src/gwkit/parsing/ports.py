@@ -38,7 +38,6 @@ class Loader(Protocol):
         Raises:
             IngestError: the document cannot be read, and why.
         """
-        ...
 
 
 class DocumentLoader(Protocol):
@@ -47,7 +46,6 @@ class DocumentLoader(Protocol):
     @property
     def suffixes(self) -> frozenset[str]:
         """The suffixes that can be loaded, in lower case and with their dot."""
-        ...
 
     def load(self, document: str, data: bytes) -> Loaded:
         """Parse and clean a document; blocks, and may be called from several threads at a time.
@@ -55,7 +53,6 @@ class DocumentLoader(Protocol):
         Raises:
             IngestError: the document cannot be read, and why; no other error comes from a parser.
         """
-        ...
 
 
 class SortingLoader(DocumentLoader, Protocol):
@@ -67,13 +64,10 @@ class SortingLoader(DocumentLoader, Protocol):
     @classmethod
     def imported(cls, extensions: Mapping[str, str]) -> DocumentLoader:
         """Return the loaders of a parser process."""
-        ...
 
     @property
     def isolated(self) -> dict[str, str]:
         """Further loaders that a parser process needs, as `module:name`, by suffix."""
-        ...
 
     def is_risky(self, document: str, size: int) -> bool:
         """Return whether a document of this type and size, in bytes, could take very long."""
-        ...

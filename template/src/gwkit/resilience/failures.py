@@ -10,8 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from gwkit.errors import ProviderError, ProviderTimeoutError, RateLimitError, TokenLimitError
-from gwkit.logging.base64_forms import in_base64
-from gwkit.logging.redaction import MASK
+from gwkit.logging.redaction import MASK, in_base64
 from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:

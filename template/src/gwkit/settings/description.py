@@ -1,23 +1,35 @@
-"""What settings there are, in words."""
+"""The settings in words, for `.env.example`, the documentation, and the `config` command."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from inspect import get_annotations
+from itertools import groupby
 from json import dumps
+from operator import attrgetter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, TypedDict
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from gwkit.logging.redaction import MASK
+from pydantic import SecretBytes, SecretStr
+
+from gwkit.logging.redaction import MASK, Redactor, secret_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
 
-__all__ = ["SettingInfo", "describe_settings", "variable_name"]
+__all__ = [
+    "SettingInfo",
+    "configuration_markdown",
+    "describe_settings",
+    "env_example",
+    "masked_settings",
+    "variable_name",
+]
 
 _TYPES: Final = {
     "array": "list, as JSON",
@@ -29,25 +41,11 @@ _TYPES: Final = {
 }
 _FORMATS: Final = {"password": "secret text", "path": "path"}
 _NOTHING: Final = (None, "{}")
-_Schema = TypedDict(
-    "_Schema",
-    {
-        "$ref": str,
-        "additionalProperties": "_Schema",
-        "anyOf": "list[_Schema]",
-        "enum": list[str],
-        "exclusiveMaximum": float,
-        "exclusiveMinimum": float,
-        "format": str,
-        "maxLength": int,
-        "maximum": float,
-        "minLength": int,
-        "minimum": float,
-        "pattern": str,
-        "type": str,
-    },
-    total=False,
-)
+_Schema: TypeAlias = Mapping[str, Any]
+"""A JSON Schema, as pydantic makes it."""
+
+_WIDTH: Final = 98
+_BARE = re.compile(r"[^\s\"'#$`\\]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def variable_name(settings_type: type[BaseSettings], name: str) -> str:
 def describe_settings(settings_type: type[BaseSettings]) -> tuple[SettingInfo, ...]:
     """Return every setting, in the order of the groups and of the fields in them."""
     schema = settings_type.model_json_schema(by_alias=False)
-    definitions: Mapping[str, _Schema] = schema.get("$defs", {})
+    definitions = schema.get("$defs", {})
     return tuple(
         _describe(settings_type, name, field, _resolved(schema["properties"][name], definitions))
         for name, field in settings_type.model_fields.items()
@@ -103,7 +101,9 @@ def describe_settings(settings_type: type[BaseSettings]) -> tuple[SettingInfo, .
 def _describe(
     settings_type: type[BaseSettings], name: str, field: FieldInfo, schema: _Schema
 ) -> SettingInfo:
-    secret = "password" in {each.get("format") for each in (schema, *_items(schema))}
+    values = schema.get("additionalProperties")  # of a mapping
+    formats = {schema.get("format"), values.get("format") if isinstance(values, dict) else ""}
+    secret = "password" in formats
     default = _written(field)
     return SettingInfo(
         group=_group(settings_type, name),
@@ -151,12 +151,6 @@ def _resolved(schema: _Schema, definitions: Mapping[str, _Schema]) -> _Schema:
     return schema
 
 
-def _items(schema: _Schema) -> tuple[_Schema, ...]:
-    """Return what a schema says of the values of a mapping."""
-    values = schema.get("additionalProperties")
-    return (values,) if isinstance(values, dict) else ()
-
-
 def _type(schema: _Schema) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
@@ -182,3 +176,97 @@ def _range(schema: _Schema) -> str:
     if "pattern" in schema:
         parts.append(f"matching `{schema['pattern']}`")
     return ", ".join(parts)
+
+
+def env_example(
+    settings_type: type[BaseSettings], *, only: Sequence[type[BaseSettings]] = ()
+) -> str:
+    """Return the text of `.env.example`: every variable, commented out, and explained.
+
+    Args:
+        settings_type: all settings.
+        only: the groups to show; by default all.
+    """
+    lines = [
+        "# Settings of the service. Copy what you change to `.env`, which is never committed, and",
+        "# uncomment it; a variable of the environment goes before the same one in `.env`. An",
+        "# unknown name that starts with APP_ stops the start.",
+    ]
+    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
+        lines += ["", "", f"# --- {group} ---"]
+        for setting in settings:
+            about = f"{_sentence(setting.allowed)} Default: {setting.default_in_words}."
+            lines += ["", *_comment(setting.description), *_comment(about)]
+            lines.append(f"# {setting.variable}={_placeholder(setting)}")
+    return "\n".join(lines) + "\n"
+
+
+def configuration_markdown(
+    settings_type: type[BaseSettings], *, only: Sequence[type[BaseSettings]] = ()
+) -> str:
+    """Return the reference in Markdown: a section with a table per group, without a page title.
+
+    Args:
+        settings_type: all settings.
+        only: the groups to show; by default all.
+    """
+    lines: list[str] = []
+    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
+        lines += [f"## {group}", "", "| Variable | Type and range | Default | Meaning |"]
+        lines.append("|---|---|---|---|")
+        for setting in settings:
+            default = setting.default_in_words
+            cells = (
+                f"`{setting.variable}`",
+                setting.allowed,
+                default if setting.default is None else f"`{default}`",
+                setting.description,
+            )
+            lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+        lines.append("")
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _described(
+    settings_type: type[BaseSettings], only: Sequence[type[BaseSettings]]
+) -> Iterator[SettingInfo]:
+    names = {name for group in only for name in group.model_fields}
+    for setting in describe_settings(settings_type):
+        if not only or setting.name in names:
+            yield setting
+
+
+def masked_settings(settings: BaseSettings) -> dict[str, str | int | float | bool | None]:
+    """Return the settings in force by variable name, secrets masked and unset ones as `None`."""
+    redactor = Redactor(secret_values(settings))
+    return {
+        variable_name(type(settings), name): _masked(getattr(settings, name), redactor)
+        for name in type(settings).model_fields
+    }
+
+
+def _masked(value: object, redactor: Redactor) -> str | int | float | bool | None:
+    if isinstance(value, SecretStr | SecretBytes):
+        return MASK
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, tuple | dict):
+        shown = dict.fromkeys(value, MASK) if isinstance(value, dict) else [*map(str, value)]
+        return redactor.text(dumps(shown, ensure_ascii=False))
+    return redactor.text(str(value))
+
+
+def _placeholder(setting: SettingInfo) -> str:
+    """Return a value that the setting could have, as `.env` takes it."""
+    value = setting.example or ("change-me" if setting.secret else setting.default or "")
+    if _BARE.fullmatch(value):
+        return value
+    return dumps(value, ensure_ascii=False) if "'" in value else f"'{value}'"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _comment(text: str) -> list[str]:
+    return wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)

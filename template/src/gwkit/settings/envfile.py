@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from dotenv import dotenv_values
 from dotenv.parser import parse_stream
+from dotenv.variables import parse_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from dotenv.parser import Binding
-
 __all__ = ["EnvFile", "read_env_file"]
+
+# Nothing in it means anything but itself: no escape, no variable, no comment.
+_SINGLE_QUOTED = re.compile(
+    r"\s*(?:export[^\S\r\n]+)?(?P<name>[^=#\s']+)[^\S\r\n]*=[^\S\r\n]*'(?P<value>[^']*)'"
+    r"[^\S\r\n]*(?:#[^\r\n]*)?(?:\r\n|\n|\r|\Z)"
+)
+_WRONG_FORM = "not of the form NAME=value (a comment starts with #, and quotes must be closed)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +36,52 @@ class EnvFile:
 def read_env_file(path: Path) -> EnvFile:
     """Read the file; one that does not exist is empty."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return EnvFile()
     except UnicodeDecodeError as exc:
         return EnvFile(problems=(f"{path}: not UTF-8 text, at byte {exc.start}; save it as UTF-8",))
     except OSError as exc:
         return EnvFile(problems=(f"{path}: cannot be read: {exc.strerror}",))
-    good: list[Binding] = []
+    values: dict[str, str] = {}
     problems: list[str] = []
-    for binding in parse_stream(StringIO(text)):
-        if binding.error or (binding.key is not None and binding.value is None):
-            problems.append(
-                f"{path}, line {_line(binding)}: not of the form NAME=value "
-                "(a comment starts with #, and quotes must be closed)"
-            )
+    for line in _lines(text):
+        if line.problem:
+            problems.append(f"{path}, line {line.number}: {line.problem}")
+        elif line.literal:
+            values[line.name] = line.value
         else:
-            good.append(binding)
-    # Only the good lines, for python-dotenv would log the others to nobody.
-    values = dotenv_values(stream=StringIO("".join(line.original.string for line in good)))
-    return EnvFile(
-        values={name: value for name, value in values.items() if value is not None},
-        problems=tuple(problems),
-    )
+            known = {**os.environ, **values}
+            parts = parse_variables(line.value)
+            values[line.name] = "".join(part.resolve(known) for part in parts)
+    return EnvFile(values, tuple(problems))
 
 
-def _line(binding: Binding) -> int:
-    """Return the number of the line itself; python-dotenv counts blank lines before it in."""
-    string = binding.original.string
-    blank = string[: len(string) - len(string.lstrip())]
-    return binding.original.line + blank.count("\n")
+class _Line(NamedTuple):
+    number: int
+    name: str = ""
+    value: str = ""
+    literal: bool = False
+    problem: str = ""
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """Yield what python-dotenv reads, but single-quoted values as shells read them."""
+    start = 0
+    while start < len(text):
+        if match := _SINGLE_QUOTED.match(text, start):
+            number = 1 + text.count("\n", 0, match.start("name"))
+            yield _Line(number, match["name"], match["value"], literal=True)
+            start = match.end()
+            continue
+        binding = next(parse_stream(StringIO(text[start:])))
+        string = binding.original.string
+        blank = len(string) - len(string.lstrip())
+        number = 1 + text.count("\n", 0, start + blank)
+        if binding.error or (binding.key is not None and binding.value is None):
+            yield _Line(number, problem=_WRONG_FORM)
+        elif binding.key is not None and binding.value is not None:
+            # One with an escaped quote, which is python-dotenv's own idea.
+            literal = string.partition("=")[2].lstrip().startswith("'")
+            yield _Line(number, binding.key, binding.value, literal=literal)
+        start += len(string)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsError
+from pydantic_settings import BaseSettings
 
 from gwkit.errors import ConfigError
-from gwkit.logging.redaction import Redactor, escape_controls
-from gwkit.settings.description import describe_settings, variable_name
+from gwkit.logging.redaction import Redactor
+from gwkit.settings.description import describe_settings
 from gwkit.settings.envfile import read_env_file
+from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,6 +51,11 @@ def load_settings(settings_type: type[_S], *, env_file: Path | None = Path(".env
     Names count in any case, as in `app_port`. Variables of the file that do not start with the
     settings' prefix belong to others and are left alone, and so are empty ones.
 
+    Args:
+        settings_type: settings that take only what they are given, as their
+            `settings_customise_sources` says; the environment is read here.
+        env_file: the file; `None` reads none.
+
     Raises:
         ConfigError: something is wrong; it has one line for each problem, among them every unknown
             name with the prefix in either place. No line shows a secret.
@@ -68,9 +74,9 @@ def load_settings(settings_type: type[_S], *, env_file: Path | None = Path(".env
     # The environment comes last, so it goes before the file; an empty variable is none.
     known = {one.name.upper(): one for one in given if one.value and one.name.upper() in infos}
 
-    values = _values(settings_type, known)
+    values = _values(known, infos)
     try:
-        settings = _make(settings_type, values)
+        settings = settings_type(**values)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_context=False)
         problems += _field_problems(errors, infos, known)
@@ -112,26 +118,17 @@ def _unknown_names(given: Iterable[_Given], known: Iterable[str], prefix: str) -
         yield f"{_shown(one.name)}: unknown setting in {one.origin}; {remedy}"
 
 
-def _values(settings_type: type[BaseSettings], known: Mapping[str, _Given]) -> dict[str, Any]:
+def _values(known: Mapping[str, _Given], infos: Mapping[str, SettingInfo]) -> dict[str, Any]:
     """Return the values by field; those of lists and mappings are decoded from JSON."""
-    source = EnvSettingsSource(settings_type)
     values: dict[str, Any] = {}
-    for name in settings_type.model_fields:
-        variable = variable_name(settings_type, name)
-        if (one := known.get(variable.upper())) is None:
-            continue
-        source.env_vars = {variable.lower(): one.value}
-        try:
-            values |= source()
-        except SettingsError:
-            # Left as text, for the validation to say what it should be.
-            values[name] = one.value
+    for variable, one in known.items():
+        info = infos[variable]
+        values[info.name] = one.value
+        if info.type.endswith("as JSON"):
+            # What is no JSON stays text, for the validation to say what it should be.
+            with suppress(ValueError):
+                values[info.name] = json.loads(one.value)
     return values
-
-
-def _make(settings_type: type[_S], values: dict[str, Any]) -> _S:
-    # The environment was read above, once, together with the file.
-    return settings_type(_build_sources=((InitSettingsSource(settings_type, values),), {}))
 
 
 def _field_problems(
@@ -167,7 +164,7 @@ def _cross_problems(
     if not wrong:
         return
     try:
-        _make(settings_type, {name: item for name, item in values.items() if name not in wrong})
+        settings_type(**{name: item for name, item in values.items() if name not in wrong})
     except ValidationError as exc:
         lines = (line for error in exc.errors() if not error["loc"] for line in _lines(error))
         yield from (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,17 +18,21 @@ class MemoryProfile:
     """What a block allocated, in bytes, counted from the block's start.
 
     `current_bytes` is what was still held at the end (negative where more was released than
-    taken); `peak_bytes` is the most that was held at any moment. Both stay 0 until the block ends,
-    and where measuring is off. Other threads' allocations during the block count as well.
+    taken); `peak_bytes` is the most that was held at any moment. Both are there when the block has
+    ended, and 0 where measuring is off. Other threads' allocations during the block count as well.
     """
 
     current_bytes: int = 0
     peak_bytes: int = 0
 
 
+_open: list[MemoryProfile] = []
+"""The blocks that are open, each with the highest total since its start as its peak."""
+
+
 @contextmanager
 def measure(*, enabled: bool = True) -> Iterator[MemoryProfile]:
-    """Measure the block; blocks may be nested, or overlap in threads and tasks.
+    """Measure the block; blocks may be nested, and belong to one thread and task at a time.
 
     Tracing slows allocation down several times over. Where `enabled` is false nothing is traced
     and the block costs next to nothing, so a flag may stay in the code.
@@ -38,60 +41,24 @@ def measure(*, enabled: bool = True) -> Iterator[MemoryProfile]:
     if not enabled:
         yield profile
         return
-    block = _tracing.enter()
+    if begun := not tracemalloc.is_tracing():
+        tracemalloc.start()
+    start = profile.peak_bytes = _held_bytes()
+    _open.append(profile)
     try:
         yield profile
     finally:
-        held = _tracing.leave(block)
-        profile.current_bytes = held - block.start
-        profile.peak_bytes = block.highest - block.start
+        profile.current_bytes = _held_bytes() - start
+        profile.peak_bytes -= start
+        _open.pop()
+        if begun:
+            tracemalloc.stop()
 
 
-@dataclass(slots=True, eq=False)
-class _Block:
-    """An open block: bytes traced at its start, and at their highest since then."""
-
-    start: int
-    highest: int
-
-
-class _Tracing:
-    """The open blocks of the process.
-
-    `tracemalloc` has one peak for all of them, so each time that the peak is read and reset,
-    every open block takes note of it.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._blocks: list[_Block] = []
-        self._ours = False
-
-    def enter(self) -> _Block:
-        with self._lock:
-            if not tracemalloc.is_tracing():
-                tracemalloc.start()
-                self._ours = True
-            held = self._note_peak()
-            block = _Block(start=held, highest=held)
-            self._blocks.append(block)
-            return block
-
-    def leave(self, block: _Block) -> int:
-        with self._lock:
-            held = self._note_peak()
-            self._blocks.remove(block)
-            if self._ours and not self._blocks:
-                tracemalloc.stop()
-                self._ours = False
-            return held
-
-    def _note_peak(self) -> int:
-        held, peak = tracemalloc.get_traced_memory()
-        for block in self._blocks:
-            block.highest = max(block.highest, peak)
-        tracemalloc.reset_peak()
-        return held
-
-
-_tracing = _Tracing()
+def _held_bytes() -> int:
+    """Return the total now; `tracemalloc` has one peak for all blocks, so each takes note of it."""
+    held, peak = tracemalloc.get_traced_memory()
+    for profile in _open:
+        profile.peak_bytes = max(profile.peak_bytes, peak)
+    tracemalloc.reset_peak()
+    return held

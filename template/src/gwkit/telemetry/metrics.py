@@ -6,14 +6,14 @@ refused.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from operator import itemgetter
+from statistics import quantiles
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -28,6 +28,8 @@ MAX_SERIES: Final = 500
 
 OTHER: Final = "other"
 """Every label value of the series that takes what goes beyond `MAX_SERIES`."""
+
+_Kind = TypeVar("_Kind", Counter, Histogram)
 
 _MAX_LABEL_LENGTH = 100
 _WINDOW = 1_024
@@ -99,13 +101,9 @@ class Metrics:
 
     def __init__(self, specs: Sequence[MetricSpec] = METRICS) -> None:
         self._registry = CollectorRegistry()
-        self._specs = {spec.name: spec for spec in specs}
-        self._families = {spec.name: self._family(spec) for spec in specs}
-        self._series: dict[str, dict[tuple[str, ...], Counter | _Timing]] = {
-            spec.name: {} for spec in specs
-        }
-        # What has been asked for in this very form: one look instead of a check of every label.
-        self._known: dict[tuple[Sequence[str], ...], Counter | _Timing] = {}
+        self._families = {spec.name: (spec, self._family(spec)) for spec in specs}
+        self._series: dict[str, set[tuple[str, ...]]] = {spec.name: set() for spec in specs}
+        self._timings: defaultdict[str, _Timing] = defaultdict(_Timing)
         self._lock = Lock()
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
@@ -115,9 +113,7 @@ class Metrics:
             ValueError: no such counter is declared, its labels are others, or the
                 amount is negative.
         """
-        counter = self._find(name, labels)
-        if not isinstance(counter, Counter):
-            raise ValueError(f"{name} is a timing: observe it")  # noqa: TRY004 - a wrong name
+        counter, _ = self._find(Counter, name, labels)
         counter.inc(amount)
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
@@ -126,7 +122,10 @@ class Metrics:
         Raises:
             ValueError: no such timing is declared, or its labels are others.
         """
-        self._find_timing(name, labels).add(seconds)
+        histogram, title = self._find(Histogram, name, labels)
+        histogram.observe(seconds)
+        with self._lock:
+            self._timings[title].add(seconds)
 
     @contextmanager
     def timer(self, name: str, **labels: str) -> Iterator[None]:
@@ -135,26 +134,17 @@ class Metrics:
         Raises:
             ValueError: as in `observe`, before the block is entered.
         """
-        timing = self._find_timing(name, labels)
+        self._find(Histogram, name, labels)
         start = perf_counter()
         try:
             yield
         finally:
-            timing.add(perf_counter() - start)
+            self.observe(name, perf_counter() - start, **labels)
 
     def summary(self) -> dict[str, TimingSummary]:
         """Return the summary of each timing by its name, as in `search_seconds{mode="hybrid"}`."""
         with self._lock:
-            found = [
-                (_title(self._specs[name], values), timing)
-                for name, series in self._series.items()
-                for values, timing in series.items()
-                if isinstance(timing, _Timing)
-            ]
-        summaries = (
-            (title, timing.summary()) for title, timing in sorted(found, key=itemgetter(0))
-        )
-        return {title: summary for title, summary in summaries if summary is not None}
+            return {title: timing.summary() for title, timing in sorted(self._timings.items())}
 
     def exposition(self) -> bytes:
         """Return every metric in the text format that Prometheus scrapes."""
@@ -167,40 +157,29 @@ class Metrics:
             spec.name, spec.help, spec.labels, registry=self._registry, buckets=_BUCKETS
         )
 
-    def _find_timing(self, name: str, labels: dict[str, str]) -> _Timing:
-        timing = self._find(name, labels)
-        if not isinstance(timing, _Timing):
-            raise ValueError(f"{name} is a counter: count it")  # noqa: TRY004 - a wrong name
-        return timing
-
-    def _find(self, name: str, labels: dict[str, str]) -> Counter | _Timing:
-        asked = (name, *labels.items())
-        if (known := self._known.get(asked)) is not None:
-            return known
-        spec = self._specs.get(name)
-        if spec is None or labels.keys() != set(spec.labels):
-            declared = "not declared" if spec is None else f"declared with labels {spec.labels}"
-            raise ValueError(f"metric {name}{sorted(labels)} is {declared}")
+    def _find(self, kind: type[_Kind], name: str, labels: dict[str, str]) -> tuple[_Kind, str]:
+        """Return the series of these labels, and its title."""
+        spec, family = self._families.get(name, (None, None))
+        if spec is None or not isinstance(family, kind) or labels.keys() != set(spec.labels):
+            raise ValueError(f"no {kind.__name__} is declared as {name}{sorted(labels)}")
         values = tuple(labels[label][:_MAX_LABEL_LENGTH] for label in spec.labels)
+        if not values:
+            return family, name
         series = self._series[name]
         with self._lock:
             if values not in series and len(series) >= MAX_SERIES:
                 values = (OTHER,) * len(values)
-            if values not in series:
-                family = self._families[name]
-                child = family.labels(*values) if values else family
-                series[values] = child if isinstance(child, Counter) else _Timing(child)
-            if asked == (name, *zip(spec.labels, values, strict=True)):
-                self._known[asked] = series[values]
-            return series[values]
+            series.add(values)
+        pairs = ",".join(
+            f'{label}="{value}"' for label, value in zip(spec.labels, values, strict=True)
+        )
+        return family.labels(*values), f"{name}{{{pairs}}}"
 
 
 class _Timing:
-    """One series of a timing: a histogram to scrape, and what the summary is made from."""
+    """What the summary of one series is made from."""
 
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-        self._lock = Lock()
+    def __init__(self) -> None:
         self._latest: deque[float] = deque(maxlen=_WINDOW)
         self._count = 0
         self._total = 0.0
@@ -208,40 +187,22 @@ class _Timing:
         self._max = -inf
 
     def add(self, seconds: float) -> None:
-        self._histogram.observe(seconds)
-        with self._lock:
-            self._latest.append(seconds)
-            self._count += 1
-            self._total += seconds
-            self._min = min(self._min, seconds)
-            self._max = max(self._max, seconds)
+        self._latest.append(seconds)
+        self._count += 1
+        self._total += seconds
+        self._min = min(self._min, seconds)
+        self._max = max(self._max, seconds)
 
-    def summary(self) -> TimingSummary | None:
-        """Return the numbers so far, or `None` where nothing was observed yet."""
-        with self._lock:
-            if not self._count:
-                return None
-            latest = sorted(self._latest)
-            return TimingSummary(
-                count=self._count,
-                mean=self._total / self._count,
-                median=_quantile(latest, 0.5),
-                min=float(self._min),
-                max=float(self._max),
-                p95=_quantile(latest, 0.95),
-                p99=_quantile(latest, 0.99),
-            )
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    position = share * (len(ordered) - 1)
-    below = int(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
-
-
-def _title(spec: MetricSpec, values: tuple[str, ...]) -> str:
-    labels = ",".join(
-        f'{label}="{value}"' for label, value in zip(spec.labels, values, strict=True)
-    )
-    return f"{spec.name}{{{labels}}}" if labels else spec.name
+    def summary(self) -> TimingSummary:
+        # The standard library wants two observations at least.
+        latest = [*self._latest] if self._count > 1 else [*self._latest] * 2
+        shares = quantiles(latest, n=100, method="inclusive")
+        return TimingSummary(
+            count=self._count,
+            mean=self._total / self._count,
+            median=shares[49],
+            min=self._min,
+            max=self._max,
+            p95=shares[94],
+            p99=shares[98],
+        )

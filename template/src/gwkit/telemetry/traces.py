@@ -79,7 +79,7 @@ def end_span(
 
     An error is given by its class, for its text may hold what nobody should read.
     """
-    known = {**attributes, Attribute.REQUEST_ID: request_id(), Attribute.ERROR: error}
+    known = {**attributes, Attribute.REQUEST_ID: request_id() or None, Attribute.ERROR: error}
     span.set_attributes({str(name): value for name, value in known.items() if value is not None})
     if error is not None:
         span.set_status(_api().StatusCode.ERROR)

@@ -27,9 +27,13 @@ class Bar:
         """Begin with `total` documents to look at."""
         self._bars.update(self._task, total=total)
 
-    def advance(self, document: str) -> None:
+    def begin(self, document: str) -> None:
+        """Show which document is in hand."""
+        self._bars.update(self._task, document=visible(document))
+
+    def advance(self) -> None:
         """One document is done."""
-        self._bars.update(self._task, advance=1, document=visible(document))
+        self._bars.update(self._task, advance=1)
 
     def finish(self) -> None:
         """All documents are done."""

@@ -61,7 +61,7 @@ async def test_what_keeps_it_from_warming_is_told(
         async with (
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-            asyncio.timeout(10),
+            asyncio.timeout(60),
         ):
             while len(attempts) < 3:  # noqa: ASYNC110 - as a probe does it
                 await asyncio.sleep(0.01)

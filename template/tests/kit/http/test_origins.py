@@ -1,4 +1,4 @@
-"""What a browser sends for a page of another site is refused: `gwkit.http.origins`."""
+"""What a browser sends for a page of another site is refused: `gwkit.http.limits`."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from structlog.contextvars import bound_contextvars
 
 from app import exceptions
 from gwkit.errors import (
@@ -32,7 +33,6 @@ from gwkit.errors import (
     UnsupportedTypeError,
 )
 from gwkit.http.problems import MEDIA_TYPE, FieldError, ProblemResponse, problem_of
-from gwkit.telemetry.context import bind_request_id
 
 SECRET = "sk-planted-secret"
 
@@ -168,7 +168,7 @@ def test_a_field_s_name_may_be_no_valid_text() -> None:
 
 def test_the_response_is_a_problem_document_with_the_request_id() -> None:
     """The body has RFC 9457's members and ours, and the media type says so."""
-    with bind_request_id("abc"):
+    with bound_contextvars(request_id="abc"):
         problem, headers = problem_of(DocumentNotFoundError("a.md"))
 
     response = ProblemResponse(problem, headers=headers)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwkit.http.rate_limit import RateLimiter, network_of
+from gwkit.http.limits import RateLimiter, client_address
 
 
 class Clock:
@@ -115,4 +115,4 @@ def test_no_minute_admits_more_than_a_burst_and_a_minute_s_share(
 )
 def test_a_client_has_a_network(address: str, network: str) -> None:
     """All of an IPv4 address, and the part of an IPv6 one that a client cannot change at will."""
-    assert network == network_of(address)
+    assert network == client_address({"client": (address, 50_000)})

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.manifest import Manifest
-from gwkit.index.ports import SearchMode
+from gwkit.index.ports import Manifest, SearchMode
 from gwkit.index.sqlite import SqliteIndex, connections
 from kit.fixtures.sqlite_index import MANIFEST, found, search, write
 

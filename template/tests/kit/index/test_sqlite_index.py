@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,9 +14,7 @@ from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
 from gwkit.index.ports import Filters, SearchMode, SearchQuery
-from gwkit.index.sqlite import SqliteIndex, frequencies
-from gwkit.index.sqlite import index as sqlite_index
-from gwkit.index.vectors import Matrix
+from gwkit.index.sqlite import SqliteIndex, searching
 from kit.fixtures.sqlite_index import EMBEDDER, found, search, write
 
 if TYPE_CHECKING:
@@ -156,7 +153,7 @@ async def test_what_is_too_frequent_is_left_out_of_a_large_index(
 ) -> None:
     """Above the budget only the rarest words are searched for; the rarest always is."""
     monkeypatch.setattr(ranking, "_FREE_MATCHES", 10)
-    monkeypatch.setattr(frequencies, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(searching, "_MOST_COUNTS", 2)
     await write(index, "often.md", ["common"] * 40)
     await write(index, "rare.md", ["common rare"] * 3 + ["scarce"] * 3)
 
@@ -181,28 +178,6 @@ async def test_equal_chunks_are_ranked_by_their_order(index: SqliteIndex, mode: 
     hits = await search(index, "needle", mode)
 
     assert [f"{number:04}.md" for number in range(10)] == [hit.document for hit in hits]
-
-
-@pytest.mark.parametrize("filters", [Filters(), Filters("a")], ids=str)
-async def test_both_legs_at_once_find_what_they_find_in_turn(
-    index: SqliteIndex, monkeypatch: pytest.MonkeyPatch, filters: Filters
-) -> None:
-    """In a large index the vectors are compared in another thread, which changes no hit."""
-    for name in ("a.md", "b.md", "ab.md"):
-        await write(index, name, [f"needle {name}", "thread", f"{name} pin needle"])
-    in_turn = await search(index, "needle pin", filters=filters)
-    threads = []
-    nearest = Matrix.nearest
-
-    def watched(*arguments: Any) -> list[tuple[int, float]]:  # noqa: ANN401 - as it is called
-        threads.append(threading.current_thread().name)
-        return nearest(*arguments)
-
-    monkeypatch.setattr(Matrix, "nearest", watched)
-    monkeypatch.setattr(sqlite_index, "_ASIDE_FROM", 9)
-
-    assert in_turn == await search(index, "needle pin", filters=filters)
-    assert ["index-vectors_0"] == threads
 
 
 @ALL_MODES

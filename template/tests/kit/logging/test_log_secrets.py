@@ -14,9 +14,9 @@ import structlog
 from pydantic import Field, SecretStr
 
 from app.config.settings import Settings
+from gwkit.logging.formatting import EventFormatter, render_json
 from gwkit.logging.redaction import Redactor
-from gwkit.logging.rendering import render_json
-from gwkit.logging.setup import EventFormatter, configure_logging
+from gwkit.logging.setup import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable

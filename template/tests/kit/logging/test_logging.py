@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 import uvicorn
+from structlog.contextvars import bound_contextvars
 
+from gwkit.logging.formatting import EventFormatter, render_json
 from gwkit.logging.redaction import Redactor
-from gwkit.logging.rendering import render_json
-from gwkit.logging.setup import EventFormatter, configure_logging
-from gwkit.telemetry.context import bind_request_id, carry_context
+from gwkit.logging.setup import configure_logging
+from gwkit.telemetry.context import carry_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,14 +60,15 @@ def test_an_event_has_its_fields(
 ) -> None:
     """Time in UTC, level, logger, event and service, then what the call says."""
     configure_logging(make_settings(log_format="json", service_name="my-service"))
-    before = datetime.now(UTC)
+    before = datetime.now(UTC).replace(microsecond=0)
     log.info("document_ingested", document="a.md", chunks=3, latency_ms=1.5, nested={"a": [1]})
+    after = datetime.now(UTC)
     out, err = capsys.readouterr()
     assert "" == out
     [event] = events(err)
     moment = event.pop("timestamp")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment)
-    assert abs((datetime.fromisoformat(moment) - before).total_seconds()) < 5
+    assert before <= datetime.fromisoformat(moment) <= after
     assert {
         "level": "info",
         "logger": "app.somewhere",
@@ -112,7 +114,7 @@ def test_libraries_records_take_the_same_form(
 ) -> None:
     """Arguments are formatted in, `extra` becomes fields, and the request id is there."""
     configure_logging(make_settings(log_format="json"))
-    with bind_request_id("r-1"):
+    with bound_contextvars(request_id="r-1"):
         logging.getLogger("library.part").warning("took %d ms", 12, extra={"attempt": 2})
         log.warning("took_long")
     library, own = events(capsys.readouterr().err)
@@ -135,7 +137,7 @@ def test_uvicorns_records_take_the_same_form(
     uvicorn.Config(lambda: None, log_config=None)
     request = ("127.0.0.1:1", "GET", f"/x?token={CANARY}", "1.1", 200)
     message = '%s - "%s %s HTTP/%s" %d'
-    logging.getLogger(name).info(message, *request, extra={"color_message": "twice"})
+    logging.getLogger(name).warning(message, *request, extra={"color_message": "twice"})
     out, err = capsys.readouterr()
     assert "" == out
     [event] = events(err)
@@ -218,13 +220,6 @@ def test_a_stack_is_text_on_its_field(
     log.info("here", stack_info=True)
     [event] = events(capsys.readouterr().err)
     assert event["stack"].startswith("Stack (most recent call last):")
-
-
-def test_an_exception_rendered_by_others_is_kept() -> None:
-    """A record that was pickled on its way has the text only."""
-    formatter = EventFormatter("s", Redactor([CANARY]), render_json)
-    record = logging.makeLogRecord({"msg": "m", "exc_text": f"Traceback: {CANARY}"})
-    assert "Traceback: **********" == json.loads(formatter.format(record))["exception"]
 
 
 def test_a_stack_holds_no_secret() -> None:
@@ -317,7 +312,7 @@ async def test_concurrent_requests_keep_their_ids_on_every_line(
         logging.getLogger("library").info("working", extra={"expected": request})
 
     async def serve(request: str, pool: ThreadPoolExecutor) -> None:
-        with bind_request_id(request):
+        with bound_contextvars(request_id=request):
             log.info("began", expected=request)
             await asyncio.sleep(0)
             await asyncio.to_thread(work, request)

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from gwkit.logging.redaction import MASK, Redactor, escape_controls, escape_json, secret_values
+from gwkit.logging.redaction import MASK, Redactor, secret_values
+from gwkit.text.escaping import escape_controls, escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

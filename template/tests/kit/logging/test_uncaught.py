@@ -114,13 +114,13 @@ async def test_a_task_s_error_has_the_id_of_its_request(
     make_settings: MakeSettings, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """It is told long after the request, and by whoever collects the garbage."""
-    from gwkit.telemetry.context import bind_request_id  # noqa: PLC0415 - beside its only use
+    from structlog.contextvars import bound_contextvars  # noqa: PLC0415 - beside its only use
 
     async def work() -> None:
         fail()
 
     async with open_services(make_settings()):
-        with bind_request_id("request-1"):
+        with bound_contextvars(request_id="request-1"):
             task = asyncio.create_task(work())
         await asyncio.sleep(0)
         await asyncio.sleep(0)

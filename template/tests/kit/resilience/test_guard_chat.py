@@ -81,6 +81,7 @@ async def test_a_stream_is_not_begun_again_after_its_first_piece() -> None:
     assert 1 == len(fake.requests)
 
 
+@pytest.mark.usefixtures("no_waiting")
 async def test_a_stalled_stream_ends() -> None:
     """Each piece has the time of an attempt."""
     fake = Stalling()
@@ -97,6 +98,7 @@ async def test_thoughts_are_progress_and_no_first_piece() -> None:
     assert 2 == len(fake.requests)
 
 
+@pytest.mark.usefixtures("no_waiting")
 async def test_every_attempt_has_its_time() -> None:
     """One that takes too long is tried again, and the last one's error goes on."""
     fake = Stalling()
@@ -106,6 +108,7 @@ async def test_every_attempt_has_its_time() -> None:
     assert 2 == len(fake.requests)
 
 
+@pytest.mark.usefixtures("no_waiting")
 async def test_no_attempt_begins_after_the_deadline() -> None:
     """Where the whole time is up, there is nobody to answer."""
     fake = Stalling()
@@ -125,6 +128,7 @@ async def test_an_invalid_reply_is_asked_for_again_once() -> None:
         await ResilientChatModel(fake, make_policy(most=9)).complete(REQUEST)
 
 
+@pytest.mark.usefixtures("no_waiting")
 async def test_leaving_a_stream_frees_its_place() -> None:
     """The call ends, another one can begin, and the breaker has learnt nothing from it."""
     fake = FakeChatModel("a reply of some length", "another reply")
@@ -142,12 +146,13 @@ async def test_leaving_a_stream_frees_its_place() -> None:
 async def test_an_open_circuit_stops_the_retries() -> None:
     """What is known to fail is not tried again; later it is, and then all is well."""
     fake = FakeChatModel(SERVER, SERVER, "yes")
-    policy = make_policy(failures=2, most=9)
+    now = [0.0]
+    policy = make_policy(failures=2, most=9, clock=lambda: now[0])
     model = ResilientChatModel(fake, policy)
     with pytest.raises(ModelUnavailableError):
         await model.complete(REQUEST)
     assert 2 == len(fake.requests)
-    await asyncio.sleep(0.06)
+    now[0] = 60
     assert "yes" == await read(model)
     assert Circuit.CLOSED is policy.breaker.state
 

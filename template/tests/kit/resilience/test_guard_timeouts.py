@@ -15,6 +15,8 @@ from gwkit.resilience.timeouts import StreamTimeout
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
 
 async def pieces(*waits: float) -> AsyncGenerator[int]:
     """Yield a number after each of these times, in seconds."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     from app.config.settings import Settings
+    from fixtures.clock import ControlledLoop
     from fixtures.provider import FaultyProvider
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
@@ -48,7 +49,7 @@ def provided(
             **known,
             "default_model": request.param,
             "llm_attempts": 1,
-            "llm_attempt_timeout_seconds": 1.0,
+            "llm_attempt_timeout_seconds": 28.0,
             "paid_path": live_settings.index_path.with_name("paid.sqlite"),
         }
     )
@@ -101,11 +102,13 @@ async def test_too_long_a_prompt_is_shortened_once(
     ("step", "code"), [("cut_after=3", "model_failed"), ("stall_after=3", "model_timeout")]
 )
 async def test_a_broken_stream_ends_in_a_typed_event(
-    provided: Settings, provider: FaultyProvider, step: str, code: str
+    provided: Settings, provider: FaultyProvider, clock: ControlledLoop, step: str, code: str
 ) -> None:
     """The caller has the pieces, and learns that there will be no more."""
     provider.follow(step)
+    silence = asyncio.create_task(provider.skip_silence(clock))
     response = await post(provided, {**QUESTION, "stream": True})
+    silence.cancel()
     assert 200 == response.status_code
     name, problem = last_event(response.text)
     assert ("error", code) == (name, problem["code"])
@@ -141,7 +144,7 @@ async def test_no_answer_in_time_is_a_problem(
     provided: Settings, provider: FaultyProvider, *, stream: bool
 ) -> None:
     """The caller is told that it was the model which took too long."""
-    provider.always("delay=5")
+    provider.always("delay=60")
     settings = provided.model_copy(update={"llm_attempt_timeout_seconds": 0.2})
     response = await post(settings, {**QUESTION, "stream": stream})
     assert (504, "model_timeout") == (response.status_code, response.json()["code"])

@@ -226,12 +226,12 @@ def test_a_document_that_takes_too_long_is_given_up(
     assert {"takes more than 0.2 s to parse (APP_PARSE_TIMEOUT_SECONDS)"} == set(reasons[:3])
     assert "given up after 3 attempts" in reasons[3]
     assert "python -m app failed retry" in reasons[3]
-    assert runs[3].document["seconds"] < 0.2
     assert 3 == cli("failed", "why", "endless.md", "--json").document["attempts"]
 
     assert "more than 0.2 s" in cli("failed", "retry", "endless.md").out
     assert 4 == cli("failed", "why", "endless.md", "--json").document["attempts"]
     endless.write_bytes(_TEXT)
+    monkeypatch.delenv("APP_PARSE_TIMEOUT_SECONDS")
     assert 0 == cli("ingest", folder).code
 
 

@@ -47,7 +47,7 @@ def lives(folder: Path, mode: str) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=800,
         env=os.environ
         | {
             "PYTHONPATH": f"{_TREE / 'src'}{os.pathsep}{_TREE / 'tests'}",

@@ -1,6 +1,7 @@
 """Many callers at once, for a while: no error, no odd reply, and memory that stays where it is.
 
-`make soak` takes 50 callers and a minute, `make test` fewer of both, and fewest outside of CI.
+`make soak` takes 50 callers and many calls of each, `make test` fewer of both, and fewest outside
+of CI.
 """
 
 from __future__ import annotations
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 
 _log = structlog.stdlib.get_logger("soak")
 
-SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "5" if THOROUGH else "1"))
+CALLS: Final = int(os.environ.get("SOAK_CALLS", "200" if THOROUGH else "20"))
 CALLERS: Final = int(os.environ.get("SOAK_CALLERS", "10"))
 SECTIONS: Final = 4
 MARK: Final = re.compile(r"owner(\d+)x version(\d+)x")
 MOST_GROWTH: Final = 0.10
-SAMPLE_SECONDS: Final = 0.1
 
 
 def resident_bytes(served: Served) -> int:
@@ -75,7 +75,9 @@ class Soak:
     """The callers' common knowledge, and what they have seen."""
 
     client: httpx2.AsyncClient
+    served: Served
     owners: list[Ownership]
+    memory: list[int] = field(default_factory=list)
     latencies: dict[str, list[float]] = field(default_factory=dict)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
 
@@ -85,12 +87,13 @@ class Soak:
         response = await self.client.request(method, path, **options)
         self.latencies.setdefault(name, []).append((time.perf_counter() - start) * 1_000)
         self.statuses[name, response.status_code] += 1
+        self.memory.append(resident_bytes(self.served))
         return response
 
-    async def caller(self, owner: Ownership, until: float) -> None:
+    async def caller(self, owner: Ownership) -> None:
         """Do one thing after the other, as it comes."""
         dice = random.Random(owner.owner)  # noqa: S311 - to be the same again
-        while time.perf_counter() < until:
+        for _ in range(CALLS):
             match dice.randrange(10):
                 case 0 | 1:
                     await self.upload(owner)
@@ -164,38 +167,28 @@ class Soak:
         assert all(len(each) == 1 for each in versions.values()), versions
 
 
-async def watch(served: Served, samples: list[int]) -> None:
-    """Take the memory's size again and again."""
-    while True:
-        samples.append(resident_bytes(served))
-        await asyncio.sleep(SAMPLE_SECONDS)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the size of the memory from /proc")
 async def test_the_service_stands_a_crowd(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each reply is of some state of the index, nothing fails, and memory is bounded."""
     caplog.set_level("WARNING", "httpx2")  # which tells every request
-    samples: list[int] = []
     with serving(
         tmp_path, APP_REQUESTS_PER_MINUTE="1000000", APP_MAX_CONCURRENT_REQUESTS="1000"
     ) as served:
         limits = httpx2.Limits(max_connections=CALLERS)
-        async with httpx2.AsyncClient(base_url=served.url, limits=limits, timeout=30) as client:
-            soak = Soak(client, [Ownership(number) for number in range(CALLERS)])
+        async with httpx2.AsyncClient(base_url=served.url, limits=limits, timeout=100) as client:
+            soak = Soak(client, served, [Ownership(number) for number in range(CALLERS)])
             for owner in soak.owners:
                 await soak.upload(owner)
-            watching = asyncio.create_task(watch(served, samples))
             start = time.perf_counter()
             async with asyncio.TaskGroup() as callers:
                 for owner in soak.owners:
-                    callers.create_task(soak.caller(owner, start + SECONDS))
+                    callers.create_task(soak.caller(owner))
             seconds = time.perf_counter() - start
-            watching.cancel()
         errors = [event for event in served.events() if event["level"] in {"error", "critical"}]
 
-    third = len(samples) // 3
-    early, late = median(samples[third : 2 * third]), median(samples[2 * third :])
+    third = len(soak.memory) // 3
+    early, late = median(soak.memory[third : 2 * third]), median(soak.memory[2 * third :])
     requests = sum(soak.statuses.values())
     _log.info(
         "soak_finished",

@@ -78,6 +78,35 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
     assert {"port", "top_k", "host"} == settings.model_fields_set
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("'a${HOME}b'", "a${HOME}b"),
+        ("'a${HOME:-x}b' # a comment, isn't it", "a${HOME:-x}b"),
+        (r"'C:\new\\folder'", r"C:\new\\folder"),
+        ("'C:\\folder\\'", "C:\\folder\\"),
+        ("'a # b'", "a # b"),
+        ("'say \"${APP_PORT}\"'", 'say "${APP_PORT}"'),
+        (r"'it\'s ${HOME}'", "it's ${HOME}"),
+        ('"a${APP_PORT}b"', "a1111b"),
+        ("a${APP_PORT}b", "a1111b"),
+        ("${NOWHERE:-x}", "x"),
+        (r'"a\"b"', 'a"b'),
+    ],
+)
+def test_a_single_quoted_value_is_literal(written: str, meant: str) -> None:
+    """As for a shell; variables and escapes are for double quotes, and variables for none."""
+    write(
+        "\ufeffAPP_PORT=1111",
+        "",
+        "# a comment",
+        f"export APP_SERVICE_NAME = {written}",
+        "APP_TOP_K='3'",
+    )
+    settings = load_settings(WholeSettings)
+    assert (1111, meant, 3) == (settings.port, settings.service_name, settings.top_k)
+
+
 def test_no_file_is_read_where_none_is_wanted() -> None:
     """`env_file=None` leaves `.env` alone."""
     write("APP_PORT=1111")

@@ -9,8 +9,13 @@ import pytest
 from pydantic import Field, SecretBytes, SecretStr, ValidationError
 
 from app.config.settings import Settings
-from gwkit.settings.description import describe_settings, variable_name
-from gwkit.settings.reference import configuration_markdown, env_example, masked_settings
+from gwkit.settings.description import (
+    configuration_markdown,
+    describe_settings,
+    env_example,
+    masked_settings,
+    variable_name,
+)
 
 
 class Colour(StrEnum):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 
@@ -91,46 +88,4 @@ def test_a_failing_block_is_measured() -> None:
     with pytest.raises(KeyError):
         fail()
     assert nearly(1) == profile.peak_bytes
-    assert not tracemalloc.is_tracing()
-
-
-def test_blocks_may_overlap_in_threads() -> None:
-    """Blocks of two threads that end in the order they began do not disturb each other."""
-    barrier = Barrier(2, timeout=10)
-
-    def first() -> int:
-        with measure() as profile:
-            barrier.wait()
-            barrier.wait()
-            big = bytearray(2 * MEGABYTE)
-            del big
-        barrier.wait()
-        return profile.peak_bytes
-
-    def second() -> int:
-        barrier.wait()
-        with measure() as profile:
-            barrier.wait()
-            barrier.wait()
-        return profile.peak_bytes
-
-    with ThreadPoolExecutor(2) as pool:
-        peaks = [pool.submit(first), pool.submit(second)]
-        assert [nearly(2)] * 2 == [peak.result() for peak in peaks]
-    assert not tracemalloc.is_tracing()
-
-
-async def test_blocks_may_overlap_in_tasks() -> None:
-    """The same for tasks, which interleave at every await."""
-
-    async def allocate(megabytes: int) -> int:
-        with measure() as profile:
-            block = bytearray(megabytes * MEGABYTE)
-            await asyncio.sleep(0)
-            del block
-        return profile.peak_bytes
-
-    peaks = await asyncio.gather(*(allocate(n) for n in (1, 2, 3)))
-    # The other tasks' blocks count from the moment that a block began.
-    assert [nearly(6), nearly(5), nearly(3)] == peaks
     assert not tracemalloc.is_tracing()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
@@ -86,16 +85,18 @@ def test_percentiles_forget_and_totals_do_not() -> None:
     assert 1 == summary.p99
 
 
-def test_a_timer_measures_its_block() -> None:
+def test_a_timer_measures_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """In seconds, also when the block raises."""
     metrics = Metrics()
+    now = [7.0]
+    monkeypatch.setattr("gwkit.telemetry.metrics.perf_counter", lambda: now[0])
     with metrics.timer("llm_call_seconds", model="m"):
-        time.sleep(0.02)
+        now[0] += 0.02
     with pytest.raises(KeyError), metrics.timer("llm_call_seconds", model="m"):
         raise KeyError
     summary = metrics.summary()['llm_call_seconds{model="m"}']
     assert 2 == summary.count
-    assert 0.019 <= summary.max
+    assert pytest.approx(0.02) == summary.max
 
 
 def test_nothing_observed_is_nothing_summed_up() -> None:

@@ -10,8 +10,8 @@ from opentelemetry.semconv._incubating.attributes import (  # allow DEP5: nothin
 )
 from opentelemetry.semconv.attributes import error_attributes
 from opentelemetry.trace import SpanKind, StatusCode
+from structlog.contextvars import bound_contextvars
 
-from gwkit.telemetry.context import bind_request_id
 from gwkit.telemetry.traces import Attribute, Operation, current, end_span, span_starter
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
     """Who was asked for what, within which request, and what came of it."""
-    with bind_request_id("abc"):
+    with bound_contextvars(request_id="abc"):
         span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
         end_span(span, {Attribute.INPUT_TOKENS: 7, Attribute.COST_USD: None}, None)
     (seen,) = spans.get_finished_spans()

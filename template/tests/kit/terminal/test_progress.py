@@ -26,17 +26,19 @@ def test_a_second_signal_ends_at_once(request: pytest.FixtureRequest) -> None:
 
 
 def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar names the document, with its control characters written out."""
+    """The bar names the document in hand, with its control characters written out."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("TERM", "xterm-256color")
 
     with progress_bar(shown=True) as bar:
         assert bar is not None
         bar.start(2)
-        bar.advance("one\x07.md")
-        bar.finish()
+        bar.begin("one\x07.md")
+        bar.advance()
+        bar.begin("two.md")
 
     assert "1/2" in terminal.getvalue()
+    assert "two.md" in terminal.getvalue()
     assert "\x07" not in terminal.getvalue()
 
 

@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from app.retrieval.query import query_terms
-from gwkit.index.sqlite.reading import match_expression
+from app.retrieval.ranking import query_terms
 from gwkit.index.sqlite.schema import make
+from gwkit.index.sqlite.searching import match_expression
 from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
 from gwkit.text.words import content_words, search_pieces

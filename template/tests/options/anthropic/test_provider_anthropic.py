@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class TestAnthropic(ChatModelConformance):
     """What every chat model does."""
 
-    def make(self, provider: FaultyProvider, timeout_seconds: float = 5.0) -> OpenChatModel:
+    def make(self, provider: FaultyProvider, timeout_seconds: float = 60.0) -> OpenChatModel:
         """Return a model at the faulty provider."""
         return AnthropicChatModel(
             "claude-x",

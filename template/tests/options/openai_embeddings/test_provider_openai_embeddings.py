@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class TestOpenAIEmbeddings(EmbedderConformance):
     """What every embedder does."""
 
-    def make(self, provider: FaultyProvider, timeout_seconds: float = 5.0) -> OpenEmbedder:
+    def make(self, provider: FaultyProvider, timeout_seconds: float = 60.0) -> OpenEmbedder:
         """Return an embedder at the faulty provider."""
         session = Session(
             "openai:text-embedding-3-small",

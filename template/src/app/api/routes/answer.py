@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.api.dependencies import services_of
+from app.api.dependencies import OpenServices
 from app.api.documentation import event_stream, problems
 from app.api.schemas import AnswerRequest, AnswerResponse, Citations
-from gwkit.http.disconnects import unless_disconnected
 from gwkit.http.problems import Problem
-from gwkit.http.sse import MEDIA_TYPE, EventStream, event
+from gwkit.http.sse import MEDIA_TYPE, EventStream, event, unless_disconnected
 from gwkit.models.messages import Delta
 
 if TYPE_CHECKING:
@@ -51,13 +50,14 @@ _EVENTS: Final[Mapping[str, type[BaseModel]]] = {
         **problems(400, 422, 502),
     },
 )
-async def answer_question(body: AnswerRequest, request: Request) -> AnswerResponse | Response:
+async def answer_question(
+    body: AnswerRequest, request: Request, services: OpenServices
+) -> AnswerResponse | Response:
     """Answer a question from the documents, or say that they do not have the answer.
 
     Raises:
         HTTPException: 422, streaming is switched off.
     """
-    services = services_of(request)
     question = body.to_question()
     if not body.stream:
         work = services.answerer.answer(question)

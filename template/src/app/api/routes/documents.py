@@ -68,7 +68,7 @@ async def list_documents(
     start = bisect_right(entries, after, key=attrgetter("document"))
     page = entries[start : start + limit]
     return DocumentPage(
-        documents=tuple(DocumentEntry.of(entry) for entry in page),
+        documents=tuple(DocumentEntry.model_validate(entry) for entry in page),
         next=page[-1].document if start + limit < len(entries) else None,
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from app.api.dependencies import services_of
+from app.api.dependencies import OpenServices
 from app.api.documentation import problems
 from app.api.schemas import FoundChunk, SearchRequest, SearchResponse
 
@@ -14,9 +14,8 @@ router = APIRouter(prefix="/v1", tags=["search"])
 
 
 @router.post("/search", responses=problems(400, 422, 502))
-async def search_chunks(body: SearchRequest, request: Request) -> SearchResponse:
+async def search_chunks(body: SearchRequest, services: OpenServices) -> SearchResponse:
     """Return the chunks that fit the query, best first."""
-    hits = await services_of(request).retriever.search(
-        body.query, k=body.k, filters=body.filters.to_filters(), mode=body.mode
-    )
-    return SearchResponse(hits=tuple(FoundChunk.of(hit) for hit in hits))
+    filters = body.filters.to_filters()
+    hits = await services.retriever.search(body.query, k=body.k, filters=filters, mode=body.mode)
+    return SearchResponse(hits=tuple(FoundChunk.model_validate(hit) for hit in hits))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.exceptions import LLMError
 
-__all__ = ["Session"]
+__all__ = ["Session", "open_session"]
 
 _CONNECT_SECONDS: Final = 5.0
 _PROMISED: Final = "what its API promises"

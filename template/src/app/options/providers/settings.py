@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from app.config.groups import ModelName, SettingsGroup
+from app.config.paths import UserPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ class CallSettings(SettingsGroup):
         description="Most US dollars of a day (UTC), by list prices; any sum by default.",
         examples=["20"],
     )
-    paid_path: Path = Field(
+    paid_path: UserPath = Field(
         default=Path("var/paid.sqlite"),
         description="The SQLite file with what was paid for: embeddings, and what each day cost.",
     )

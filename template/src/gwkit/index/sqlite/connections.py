@@ -10,10 +10,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from contextvars import copy_context
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,9 +29,9 @@ __all__ = [
     "Access",
     "Connections",
     "connect",
+    "error_code",
     "explained",
     "is_refusal",
-    "log_ahead",
 ]
 
 READERS = 4
@@ -42,8 +39,6 @@ READERS = 4
 
 BUSY_SECONDS = 60.0
 """How long a write waits for another process's; its transactions take milliseconds each."""
-
-_RETRY_SECONDS = 0.01
 
 _LOG_PAGES = 4_000
 """Pages in the log before they are brought into the file: 16 MB, four times SQLite's default, as
@@ -78,7 +73,7 @@ class Connections:
     def __init__(self, path: Path, access: Access = Access.WRITE) -> None:
         self.path = path
         self._access = access
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
+        self._writer = BoundedExecutor(1, name="index-writer")
         self._readers = BoundedExecutor(READERS, name="index-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -95,20 +90,18 @@ class Connections:
             OverloadError: too many searches wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        self._check_open()
-        return await self._readers.run(self._read, job)
+        return await self._run(self._readers, job, read_only=True)
 
     async def write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job that begins and ends its own transactions.
 
+        When the caller is cancelled, a job that has begun goes on to its end.
+
         Raises:
+            OverloadError: too many jobs wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        self._check_open()
-        context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writer, context.run, self._write, job
-        )
+        return await self._run(self._writer, job, read_only=False)
 
     def check(self) -> None:
         """Look through the whole file, if a job has found it damaged: it may have been mended.
@@ -131,26 +124,30 @@ class Connections:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._shut_down)
+        for executor in (self._readers, self._writer):
+            await asyncio.to_thread(executor.close)
+        for connection in self._opened:
+            connection.close()
 
-    def _check_open(self) -> None:
+    async def _run(
+        self,
+        executor: BoundedExecutor,
+        job: Callable[[sqlite3.Connection], Result],
+        *,
+        read_only: bool,
+    ) -> Result:
         if self._closed:
             raise RetrievalError("the index is closed")
+        return await executor.run(self._do, job, read_only=read_only)
 
-    def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _do(self, job: Callable[[sqlite3.Connection], Result], *, read_only: bool) -> Result:
         with explained(self.path), self._noted_damage():
-            connection = self._connection(read_only=True)
-            connection.execute("BEGIN")
-            try:
+            connection = self._connection(read_only=read_only)
+            if not read_only:
                 return job(connection)
-            finally:
-                # SQLite ends the transaction by itself after some errors.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-
-    def _write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        with explained(self.path), self._noted_damage():
-            return job(self._connection(read_only=False))
+            with connection:
+                connection.execute("BEGIN")
+                return job(connection)
 
     def _connection(self, *, read_only: bool) -> sqlite3.Connection:
         """Return this thread's own connection.
@@ -183,7 +180,7 @@ class Connections:
         try:
             yield
         except sqlite3.Error as exc:
-            if _code(exc) in _DAMAGED:
+            if error_code(exc) in _DAMAGED:
                 self._damaged = True
                 connection = self._local.__dict__.pop("connection", None)
                 if connection is not None:
@@ -199,20 +196,12 @@ class Connections:
         Raises:
             RetrievalError: another file, or none, is in its place.
         """
-        try:
-            is_there = os.path.samestat(opened, self.path.stat())
-        except FileNotFoundError:
-            is_there = False
-        if not is_there:
-            raise RetrievalError(
-                f"the index {self.path} was removed or replaced while it was open; start again"
-            )
-
-    def _shut_down(self) -> None:
-        self._readers.close()
-        self._writer.shutdown()
-        for connection in self._opened:
-            connection.close()
+        with suppress(FileNotFoundError):
+            if os.path.samestat(opened, self.path.stat()):
+                return
+        raise RetrievalError(
+            f"the index {self.path} was removed or replaced while it was open; start again"
+        )
 
 
 def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
@@ -242,26 +231,6 @@ def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
     return connection
 
 
-def log_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers go on beside a writer, which the file remembers.
-
-    Several processes may do this to a new file at once, and here SQLite does not wait by itself.
-
-    Raises:
-        sqlite3.OperationalError: the file cannot be written, or stays locked.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as exc:
-            if _code(exc) not in _BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return
-
-
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Raise what goes wrong underneath as an error that says what to do.
@@ -272,7 +241,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise RetrievalError(f"the index {path} {_advice(_code(exc))} ({exc})") from exc
+        raise RetrievalError(f"the index {path} {_advice(error_code(exc))} ({exc})") from exc
     except OSError as exc:
         raise RetrievalError(f"the index {path} cannot be made ({exc})") from exc
     except UnicodeEncodeError as exc:
@@ -281,10 +250,10 @@ def explained(path: Path) -> Iterator[None]:
 
 def is_refusal(error: RetrievalError) -> bool:
     """Say whether the system let nobody write, as an error of `explained` tells."""
-    return isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) in _REFUSED
+    return isinstance(error.__cause__, sqlite3.Error) and error_code(error.__cause__) in _REFUSED
 
 
-def _code(error: sqlite3.Error) -> int:
+def error_code(error: sqlite3.Error) -> int:
     """Return SQLite's primary result code."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 

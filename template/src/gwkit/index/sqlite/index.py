@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from gwkit.errors import IndexMismatchError, IngestError, RetrievalError
-from gwkit.index.ledger import Failure, FailureKind
-from gwkit.index.ports import SearchMode
-from gwkit.index.sqlite import reading, writing
-from gwkit.index.sqlite.connections import READERS, Connections
-from gwkit.index.sqlite.frequencies import Frequencies
-from gwkit.index.sqlite.opening import open_file
+from gwkit.errors import IngestError, RetrievalError
+from gwkit.index.ports import Failure, FailureKind, SearchMode
+from gwkit.index.sqlite import records
+from gwkit.index.sqlite.connections import Connections
 from gwkit.index.sqlite.rebuilding import Rebuild
-from gwkit.index.sqlite.schema import check_whole, read_manifest
-from gwkit.index.sqlite.vector_cache import VectorCache
-from gwkit.index.vectors import Matrix
+from gwkit.index.sqlite.schema import check, check_whole, open_file
+from gwkit.index.sqlite.searching import Searcher
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import TypeVar
 
     from gwkit.documents import Chunk, Document
-    from gwkit.index.ledger import LedgerEntry
-    from gwkit.index.manifest import Manifest
-    from gwkit.index.ports import Hit, SearchQuery
+    from gwkit.index.ports import Hit, LedgerEntry, Manifest, SearchQuery
     from gwkit.models.ports import Vectors
 
     Result = TypeVar("Result")
@@ -40,37 +33,26 @@ __all__ = ["SqliteIndex"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_ASIDE_FROM = 10_000
-"""Chunks from which on the vectors are compared in a thread beside the full-text search. With
-fewer, the way to the thread and back costs what it saves."""
-
 _MOST_VECTOR_BYTES = 900_000_000
 """SQLite stores values of up to 1,000,000,000 bytes; the vectors of a document are one."""
 
 
-class SqliteIndex:
+class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
     """An `gwkit.index.ports.Index` in one file; several processes may share it.
 
     Made by `open`; an async context manager that closes itself. Every search reads one snapshot
-    of the file. The vectors are kept in memory as well, in step with the snapshot, so that in a
-    large index both legs run at once: SQLite and numpy leave the interpreter to others meanwhile.
-    A file that cannot be written can be searched all the same.
+    of the file. The vectors are kept in memory as well, in step with the snapshot. A file that
+    cannot be written can be searched all the same.
     """
 
     def __init__(
-        self,
-        connections: Connections,
-        epoch: int,
-        manifest: Manifest,
-        rebuild: Rebuild | None = None,
+        self, connections: Connections, manifest: Manifest, rebuild: Rebuild | None = None
     ) -> None:
         self._connections = connections
         self._manifest = manifest
-        self._epoch = epoch
         self._rebuild = rebuild
-        self._vectors = VectorCache(manifest.dimension, self._check_epoch)
-        self._frequencies = Frequencies()
-        self._aside = ThreadPoolExecutor(READERS, thread_name_prefix="index-vectors")
+        self._epoch = 0
+        self._searcher = Searcher(manifest.dimension, self._state)
 
     @classmethod
     async def open(cls, path: Path, manifest: Manifest, *, rebuild: bool = False) -> Self:
@@ -95,24 +77,14 @@ class SqliteIndex:
                 begun.end()
             raise
         _log.info("index_opened", path=str(path), rebuild=rebuild)
-        return cls(*opened, manifest, begun)
+        return cls(opened, manifest, begun)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
         """Let running calls end, and close the file; may be called again."""
         await self._connections.close()
-        # No search is under way any more, so there is nothing to wait for.
-        self._aside.shutdown(wait=False)
         if self._rebuild is not None:
             await asyncio.to_thread(self._rebuild.end)
 
@@ -133,7 +105,7 @@ class SqliteIndex:
                 f"the query's vector has shape {query.vector.shape}, "
                 f"the index's dimension is {self._manifest.dimension}"
             )
-        return await self._connections.read(partial(self._search, query=query))
+        return await self._connections.read(partial(self._searcher.search, query=query))
 
     async def check(self) -> None:
         """Look whether the file is there and whole, which costs a fraction of a search.
@@ -150,15 +122,15 @@ class SqliteIndex:
 
     async def version(self) -> int:
         """Return a number that grows with every write."""
-        return await self._read(lambda connection: reading.state(connection)[1])
+        return (await self._connections.read(self._state))[1]
 
     async def chunk_count(self) -> int:
         """Return the number of chunks."""
-        return await self._read(reading.chunk_count)
+        return sum(entry.chunks for entry in await self.documents())
 
     async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
         """Return the indexed documents whose id starts so, sorted by id."""
-        return await self._read(partial(reading.entries, prefix=prefix))
+        return await self._read(partial(records.entries, prefix=prefix))
 
     async def ledger(self) -> dict[str, LedgerEntry]:
         """Return what is indexed, by document id."""
@@ -166,11 +138,11 @@ class SqliteIndex:
 
     async def entry(self, document: str) -> LedgerEntry | None:
         """Return what is indexed of one document."""
-        return await self._read(partial(reading.entry, path=document))
+        return await self._read(partial(records.entry, path=document))
 
     async def failures(self) -> dict[str, Failure]:
         """Return what has failed, by document id."""
-        return {failure.document: failure for failure in await self._read(reading.failures)}
+        return {failure.document: failure for failure in await self._read(records.failures)}
 
     # Writing
 
@@ -189,19 +161,19 @@ class SqliteIndex:
         if vectors.nbytes > _MOST_VECTOR_BYTES:
             raise IngestError(document.id, f"has {len(chunks):,} chunks, too many for the index")
         await self._write(
-            lambda connection, version: writing.replace(
+            lambda connection, version: records.replace(
                 connection, version, document, chunks, vectors
             )
         )
 
     async def adopt(self, document: str, source: str) -> None:
         """Record that an indexed document comes from `source`; forget its failure."""
-        await self._write(lambda connection, _: writing.adopt(connection, document, source))
+        await self._write(lambda connection, _: records.adopt(connection, document, source))
 
     async def remove(self, document: str) -> bool:
         """Remove a document and its failure; say whether there was either."""
         return await self._write(
-            lambda connection, version: writing.remove(connection, version, document)
+            lambda connection, version: records.remove(connection, version, document)
         )
 
     async def fail(
@@ -215,11 +187,11 @@ class SqliteIndex:
     ) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
         failure = Failure(document, reason, source=source, kind=kind, content_hash=content_hash)
-        await self._write(lambda connection, _: writing.fail(connection, failure))
+        await self._write(lambda connection, _: records.fail(connection, failure))
 
     async def forget(self, document: str) -> bool:
         """Forget a document's failure, and nothing else of it; say whether there was one."""
-        return await self._write(lambda connection, _: writing.forget(connection, document))
+        return await self._write(lambda connection, _: records.forget(connection, document))
 
     async def publish(self) -> None:
         """Put a rebuilt index in the place of the older one, and work on that from now on.
@@ -239,53 +211,27 @@ class SqliteIndex:
 
     async def _read(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         def checked(connection: sqlite3.Connection) -> Result:
-            self._check_epoch(connection)
+            self._state(connection)
             return job(connection)
 
         return await self._connections.read(checked)
 
     async def _write(self, job: Callable[[sqlite3.Connection, int], Result]) -> Result:
         def checked(connection: sqlite3.Connection) -> Result:
-            with writing.transaction(connection) as version:
-                self._check_epoch(connection)
+            with records.transaction(connection) as version:
+                self._state(connection)
                 return job(connection, version)
 
         return await self._connections.write(checked)
 
-    def _search(self, connection: sqlite3.Connection, query: SearchQuery) -> list[Hit]:
-        ranking = query.ranking
-        candidates = ranking.candidates(query.k)
-        if query.mode is SearchMode.LEXICAL:
-            matrix = Matrix()
-            self._check_epoch(connection)
-        else:
-            matrix = self._vectors.matrix(connection)
-        documents = reading.allowed(connection, query.filters)
-        compare = partial(matrix.nearest, query.vector, candidates, documents)
-        both = query.mode is SearchMode.HYBRID and len(matrix) >= _ASIDE_FROM
-        near = self._aside.submit(compare).result if both else compare
-        rankings, weights = [], []
-        if query.mode is not SearchMode.VECTOR:
-            chunks = self._frequencies.chunks(connection)
-            count = partial(self._frequencies.count, connection)
-            terms = ranking.affordable(ranking.terms(query.text), chunks, count)
-            expression = reading.match_expression(terms)
-            rankings.append(reading.lexical(connection, expression, candidates, documents))
-            weights.append(1.0)
-        if query.mode is not SearchMode.LEXICAL:
-            rankings.append([chunk for chunk, _ in near()])
-            weights.append(query.vector_weight)
-        best = ranking.fuse(rankings, weights)[: max(0, query.k)]
-        return reading.hits(connection, best)
-
-    def _check_epoch(self, connection: sqlite3.Connection) -> None:
-        """Refuse an index that another process has made anew with something else.
+    def _state(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """Return the epoch and the version of the snapshot.
 
         Raises:
-            IndexMismatchError: it has another manifest now.
+            IndexMismatchError: another process has made the index anew with something else.
         """
-        epoch, _ = reading.state(connection)
+        epoch, version = connection.execute("SELECT epoch, version FROM state").fetchone()
         if epoch != self._epoch:
-            if differences := read_manifest(connection).differences(self._manifest):
-                raise IndexMismatchError(differences)
+            check(connection, self._manifest)
             self._epoch = epoch
+        return epoch, version

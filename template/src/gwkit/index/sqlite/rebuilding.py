@@ -5,35 +5,41 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.ledger import UPLOAD
-from gwkit.index.sqlite import reading, writing
+from gwkit.index.ports import UPLOAD
+from gwkit.index.sqlite import records
 from gwkit.index.sqlite.connections import connect, explained
-from gwkit.index.sqlite.schema import LAYOUT, check, check_whole, is_made, make, read_manifest
+from gwkit.index.sqlite.schema import (
+    LAYOUT,
+    check,
+    check_whole,
+    is_made,
+    log_ahead,
+    read_manifest,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gwkit.index.manifest import Manifest
+    from gwkit.index.ports import Manifest
     from gwkit.models.ports import Vectors
-
-    _Row: TypeAlias = tuple[int, str, str, str, str]
 
 __all__ = ["Rebuild"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_TABLES = ("manifest", "documents", "metadata", "chunks", "vectors", "failures", "changes")
-"""What is copied as it is, parents before children."""
+_PAGES = 8
+"""Pages in a step of the copy: fewer than any index has, so that there is more than one step."""
 
-_FTS_PARTS = ("config", "content", "data", "docsize", "idx")
-"""The tables of a full-text index (https://sqlite.org/fts5.html, section 9)."""
+
+class _OvertakenError(Exception):
+    """Another process has written to the old index."""
 
 
 class Rebuild:
@@ -53,6 +59,7 @@ class Rebuild:
         self, target: Path, manifest: Manifest, lock: sqlite3.Connection, since: int
     ) -> None:
         self.target = target
+        self.path = _beside(target)
         self._manifest = manifest
         self._lock = lock
         self._since = since
@@ -66,19 +73,14 @@ class Rebuild:
         """
         with explained(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with closing(connect(target)) as connection:
-                connection.execute("BEGIN")
-                check_whole(connection, target)
-                old = _state(connection) if is_made(connection) else (0, 0)
+            with closing(connect(target)) as old:
+                old.execute("BEGIN")
+                check_whole(old, target)
+                epoch, version = _state(old)
             lock = _lock(target)
-            if not _can_go_on(_beside(target), manifest, published=old[0]):
+            if not _can_go_on(_beside(target), manifest, published=epoch):
                 _delete(_beside(target))
-        return cls(target, manifest, lock, old[1])
-
-    @property
-    def path(self) -> Path:
-        """The file of the new index."""
-        return _beside(self.target)
+        return cls(target, manifest, lock, version)
 
     def publish(self, connection: sqlite3.Connection) -> None:
         """Replace the target by the index that the connection is to, in one transaction.
@@ -88,16 +90,11 @@ class Rebuild:
         Raises:
             RetrievalError: the target stays as it is.
         """
-        with explained(self.target):
-            connection.execute("ATTACH DATABASE ? AS old", (str(self.target),))
-            try:
-                connection.execute("PRAGMA old.journal_mode = WAL")
-                seen = self._take_over(connection, -1)
-                while not self._replace(connection, seen):
-                    # Somebody has written in between.
-                    seen = self._take_over(connection, seen)
-            finally:
-                connection.execute("DETACH DATABASE old")
+        with explained(self.target), closing(connect(self.target)) as old:
+            log_ahead(old)
+            seen = self._take_over(connection, old, None)
+            while not self._replace(connection, old, seen):
+                seen = self._take_over(connection, old, seen)
         _log.info("index_replaced", path=str(self.target))
 
     def end(self, *, published: bool = False) -> None:
@@ -107,52 +104,60 @@ class Rebuild:
         _delete(_beside(self.target, "lock"))
         self._lock.close()
 
-    def _take_over(self, connection: sqlite3.Connection, seen: int) -> int:
+    def _take_over(
+        self, connection: sqlite3.Connection, old: sqlite3.Connection, seen: int | None
+    ) -> int:
         """Bring over what others have written to the old index; return the version that it had.
 
         Args:
-            connection: to the new index, with the old one attached.
-            seen: the version up to which that was done before; -1 at first.
+            connection: to the new index.
+            old: to the old one.
+            seen: the version up to which that was done before; `None` at first.
         """
         # Read before anything else: what is written from here on makes it another one.
-        _, version = _state(connection, "old")
-        if not self._is_alike(connection):
+        _, version = _state(old)
+        if not version or read_manifest(old) != self._manifest:
             return version
-        for path in _uploads_gone(connection):
-            with writing.transaction(connection) as new_version:
-                writing.remove(connection, new_version, path)
-        for row in _written(connection, self._since if seen < 0 else seen, uploads=seen < 0):
-            document, chunks, vectors = _load(connection, row, self._manifest.dimension)
-            with writing.transaction(connection) as new_version:
-                writing.replace(connection, new_version, document, chunks, vectors)
+        since = self._since if seen is None else seen
+        changed = {id_ for (id_,) in old.execute(records.CHANGED, (since,))}
+        here = dict(connection.execute("SELECT path, source FROM documents"))
+        there = old.execute(
+            "SELECT id, path, title, content_hash, source FROM documents"
+        ).fetchall()
+        uploads_gone = {path for path, source in here.items() if source == UPLOAD}
+        uploads_gone -= {path for _, path, *_ in there}
+        for path in uploads_gone:
+            with records.transaction(connection) as new_version:
+                records.remove(connection, new_version, path)
+        for id_, path, title, content_hash, source in there:
+            is_upload = source == UPLOAD
+            is_written = id_ in changed and (is_upload or path not in here)
+            if is_written or (is_upload and seen is None):
+                document = Document(path, title, content_hash, (), _metadata(old, id_), source)
+                content = _content(old, id_, self._manifest.dimension)
+                with records.transaction(connection) as new_version:
+                    records.replace(connection, new_version, document, *content)
         return version
 
-    def _is_alike(self, connection: sqlite3.Connection) -> bool:
-        if not is_made(connection, "old"):
-            return False
-        (layout,) = connection.execute("PRAGMA old.user_version").fetchone()
-        return layout <= LAYOUT and read_manifest(connection, "old") == self._manifest
+    def _replace(self, connection: sqlite3.Connection, old: sqlite3.Connection, seen: int) -> bool:
+        """Copy the new index over the old one, unless that has another version than was seen.
 
-    def _replace(self, connection: sqlite3.Connection, seen: int) -> bool:
-        """Copy the new index over the old one, unless that has another version than was seen."""
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            _, version = _state(connection, "old")
-            if version == seen:
-                make(connection, "old")
-                _copy(connection)
-                connection.execute(
-                    """INSERT INTO old.state
-                    SELECT id, epoch, max(version, ?) + 1 FROM main.state""",
-                    (version,),
-                )
-                connection.execute("COMMIT")
-                return True
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        connection.execute("ROLLBACK")
+        SQLite keeps writers away from the first step of its copy on, and takes it back where
+        the copy is broken off.
+        """
+
+        def compare(status: int, _remaining: int, _pages: int) -> None:
+            if status == sqlite3.SQLITE_BUSY:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = status
+                raise error
+            if status == sqlite3.SQLITE_OK and _state(old)[1] != seen:
+                raise _OvertakenError
+
+        connection.execute("UPDATE state SET version = max(version, ?) + 1", (seen,))
+        with closing(connect(self.target)) as target, suppress(_OvertakenError):
+            connection.backup(target, pages=_PAGES, progress=compare)
+            return True
         return False
 
 
@@ -194,75 +199,34 @@ def _can_go_on(path: Path, manifest: Manifest, *, published: int) -> bool:
         return False
     with suppress(sqlite3.Error, RetrievalError), closing(connect(path)) as connection:
         check(connection, manifest)
-        return reading.state(connection)[0] != published
+        return _state(connection)[0] != published
     return False
 
 
-def _state(connection: sqlite3.Connection, schema: str = "main") -> tuple[int, int]:
-    """Return the epoch and the version of an index; zeros where there is none that is known."""
-    (layout,) = connection.execute(f"PRAGMA {schema}.user_version").fetchone()
-    if not is_made(connection, schema) or layout > LAYOUT:
+def _state(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return the epoch and the version of an index; zeros where there is none of this layout."""
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    if not is_made(connection) or layout != LAYOUT:
         return 0, 0
-    epoch, version = connection.execute(
-        f"SELECT epoch, version FROM {schema}.state"  # noqa: S608 - a schema of ours
-    ).fetchone()
+    epoch, version = connection.execute("SELECT epoch, version FROM state").fetchone()
     return epoch, version
 
 
-def _uploads_gone(connection: sqlite3.Connection) -> list[str]:
-    rows = connection.execute(
-        """SELECT path FROM main.documents WHERE source = ?
-        AND path NOT IN (SELECT path FROM old.documents)""",
-        (UPLOAD,),
-    )
-    return [path for (path,) in rows]
+def _metadata(old: sqlite3.Connection, document: int) -> dict[str, str]:
+    return dict(old.execute("SELECT key, value FROM metadata WHERE document = ?", (document,)))
 
 
-def _written(connection: sqlite3.Connection, since: int, *, uploads: bool) -> list[_Row]:
-    """Return what of the old index the new one lacks: written after a version, or uploaded."""
-    return connection.execute(
-        """SELECT id, path, title, content_hash, source FROM old.documents
-        WHERE (id IN (SELECT document FROM old.changes WHERE version > :since)
-            AND (source = :upload OR path NOT IN (SELECT path FROM main.documents)))
-        OR (:uploads AND source = :upload)""",
-        {"since": since, "upload": UPLOAD, "uploads": uploads},
-    ).fetchall()
-
-
-def _load(
-    connection: sqlite3.Connection, row: _Row, dimension: int
-) -> tuple[Document, list[Chunk], Vectors]:
-    """Return a document of the old index as it was once given to it."""
-    id_, path, title, content_hash, source = row
-    metadata = dict(
-        connection.execute("SELECT key, value FROM old.metadata WHERE document = ?", (id_,))
-    )
-    parts = connection.execute(
-        """SELECT position, chunks.headings, text FROM old.chunks AS chunks
-        JOIN old.fts AS fts ON fts.rowid = chunks.id WHERE document = ? ORDER BY position""",
-        (id_,),
+def _content(old: sqlite3.Connection, document: int, dimension: int) -> tuple[list[Chunk], Vectors]:
+    """Return a document's chunks and vectors as they were once given to the old index."""
+    rows = old.execute(
+        """SELECT position, text, chunks.headings FROM chunks
+        JOIN fts ON fts.rowid = chunks.id WHERE document = ? ORDER BY position""",
+        (document,),
     )
     chunks = [
         Chunk(position, text, tuple(json.loads(headings)), tokens=0)
-        for position, headings, text in parts
+        for position, text, headings in rows
     ]
-    blobs = connection.execute("SELECT vectors FROM old.vectors WHERE document = ?", (id_,))
+    blobs = old.execute("SELECT vectors FROM vectors WHERE document = ?", (document,))
     flat = np.frombuffer(b"".join(blob for (blob,) in blobs), dtype="<f4")
-    document = Document(path, title, content_hash, (), metadata, source)
-    return document, chunks, flat.reshape(-1, dimension)
-
-
-def _copy(connection: sqlite3.Connection) -> None:
-    """Fill the tables of the old index, which are empty, from the new one."""
-    for table in _TABLES:
-        connection.execute(f"INSERT INTO old.{table} SELECT * FROM main.{table}")  # noqa: S608 - a table of ours
-    try:
-        for part in _FTS_PARTS:
-            connection.execute(f"DELETE FROM old.fts_{part}")  # noqa: S608 - as above
-            connection.execute(f"INSERT INTO old.fts_{part} SELECT * FROM main.fts_{part}")  # noqa: S608 - as above
-    except sqlite3.OperationalError:
-        # Some builds let nobody write them; indexing every text again takes ten times as long.
-        connection.execute(
-            """INSERT INTO old.fts (rowid, title, headings, text)
-            SELECT rowid, title, headings, text FROM main.fts"""
-        )
+    return chunks, flat.reshape(-1, dimension)

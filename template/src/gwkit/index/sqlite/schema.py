@@ -1,4 +1,4 @@
-"""The layout of the index file: made here, recognised here.
+"""The index file: opened, made where there is none, and recognised.
 
 A document's rows in `documents` and `metadata`, its chunks, their text in `fts`, its vectors and
 its entry in `changes` are always written in one transaction.
@@ -6,15 +6,20 @@ its entry in `changes` are always written in one transaction.
 
 from __future__ import annotations
 
-import re
+import asyncio
 import secrets
 import sqlite3
+import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.manifest import Manifest
-from gwkit.index.sqlite.connections import log_ahead
+from gwkit.index.ports import Manifest
+from gwkit.index.sqlite import connections
+from gwkit.index.sqlite.connections import Access, Connections, error_code, is_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,19 +30,23 @@ __all__ = [
     "check",
     "check_whole",
     "is_made",
+    "log_ahead",
     "make",
+    "open_file",
     "prepare",
     "read_manifest",
 ]
+
+_log = structlog.stdlib.get_logger(__name__)
 
 APPLICATION_ID = 0x47_72_57_6B
 """Marks a SQLite file as an index of this service ("GrWk")."""
 
 LAYOUT = 2
-"""Number of the layout below. An older one is brought up to it, a newer one refused."""
+"""Number of the layout below; a file with another one is refused."""
 
 _OLDEST_SQLITE = (3, 37, 0)
-_OBJECT = re.compile(r"^(CREATE (?:VIRTUAL )?(?:TABLE|INDEX) )")
+_RETRY_SECONDS = 0.01
 
 _SCHEMA = (
     # One row. `epoch` differs in every index that was ever made, also at the same path; `version`
@@ -109,15 +118,36 @@ _SCHEMA = (
     "CREATE INDEX changes_by_version ON changes (version, document)",
 )
 
-# What brings a file of a layout up to the next one; each adds, so that nothing is lost.
-_UPGRADES = {
-    1: (
-        "ALTER TABLE failures ADD COLUMN kind TEXT NOT NULL DEFAULT 'permanent'",
-        "ALTER TABLE failures ADD COLUMN first_failed_at TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE failures ADD COLUMN content_hash TEXT NOT NULL DEFAULT ''",
-        "UPDATE failures SET first_failed_at = failed_at",
-    ),
-}
+
+async def open_file(path: Path, manifest: Manifest) -> Connections:
+    """Return connections to an index file, made first where there is none.
+
+    Where the system lets nobody write the file, it can still be read.
+
+    Raises:
+        IndexMismatchError: the index was made with something else.
+        RetrievalError: the file cannot be opened, is damaged, or is not an index.
+    """
+    refusal: RetrievalError | None = None
+    for access in Access:
+        if refusal and not await asyncio.to_thread(_may_be_read, path, access):
+            continue
+        opened = Connections(path, access)
+        try:
+            if access is Access.WRITE:
+                await opened.write(partial(prepare, manifest=manifest))
+            await opened.read(partial(check_whole, path=path))
+            await opened.read(partial(check, manifest=manifest))
+        except BaseException as exc:
+            await opened.close()
+            if not isinstance(exc, RetrievalError) or not is_refusal(exc):
+                raise
+            refusal = refusal or exc
+        else:
+            if refusal:
+                _log.warning("index_read_only", path=str(path), reason=str(refusal))
+            return opened
+    raise refusal or AssertionError
 
 
 def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
@@ -139,10 +169,9 @@ def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
     # Looked at before anything is set, for another program's file must stay as it is.
     is_made(connection)
     log_ahead(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         if is_made(connection):
-            _upgrade(connection)
             check(connection, manifest)
         else:
             make(connection)
@@ -150,21 +179,35 @@ def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
             connection.execute(
                 "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker)", asdict(manifest)
             )
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
-def read_manifest(connection: sqlite3.Connection, schema: str = "main") -> Manifest:
+def log_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers go on beside a writer, which the file remembers.
+
+    Several processes may do this to a new file at once, and here SQLite does not wait by itself.
+
+    Raises:
+        sqlite3.OperationalError: the file cannot be written, or stays locked.
+    """
+    deadline = time.monotonic() + connections.BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if error_code(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def read_manifest(connection: sqlite3.Connection) -> Manifest:
     """Return what the index was made with."""
-    row = connection.execute(
-        f"SELECT embedder, dimension, chunker FROM {schema}.manifest"  # noqa: S608 - a schema of ours
-    ).fetchone()
+    row = connection.execute("SELECT embedder, dimension, chunker FROM manifest").fetchone()
     return Manifest(*row)
 
 
-def is_made(connection: sqlite3.Connection, schema: str = "main") -> bool:
+def is_made(connection: sqlite3.Connection) -> bool:
     """Say whether the file holds an index; an empty file does not.
 
     Raises:
@@ -172,10 +215,8 @@ def is_made(connection: sqlite3.Connection, schema: str = "main") -> bool:
     """
     # In this order, as another process may make the index in between: the mark is never missed
     # where there are tables.
-    (objects,) = connection.execute(
-        f"SELECT count(*) FROM {schema}.sqlite_schema"  # noqa: S608 - a schema of ours
-    ).fetchone()
-    (application,) = connection.execute(f"PRAGMA {schema}.application_id").fetchone()
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application == APPLICATION_ID:
         return bool(objects)
     if application or objects:
@@ -217,27 +258,20 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def make(connection: sqlite3.Connection, schema: str = "main") -> None:
-    """Make the tables, in place of all that the file has."""
-    # The full-text table first, which takes its own tables along; then children before parents.
-    tables = connection.execute(
-        f"""SELECT name FROM {schema}.sqlite_schema
-        WHERE type = 'table' AND name NOT GLOB 'sqlite_*'
-        ORDER BY sql LIKE 'CREATE VIRTUAL TABLE%' DESC, rowid DESC"""  # noqa: S608 - as above
-    ).fetchall()
-    for (name,) in tables:
-        connection.execute(f'DROP TABLE IF EXISTS {schema}."{name}"')
-    # A pragma takes no parameters.
-    connection.execute(f"PRAGMA {schema}.application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA {schema}.user_version = {LAYOUT}")
+def make(connection: sqlite3.Connection) -> None:
+    """Make the tables in an empty file."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {LAYOUT}")
     for statement in _SCHEMA:
-        connection.execute(_OBJECT.sub(rf"\1{schema}.", statement, count=1))
+        connection.execute(statement)
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    while layout in _UPGRADES:
-        for statement in _UPGRADES[layout]:
-            connection.execute(statement)
-        layout += 1
-        connection.execute(f"PRAGMA user_version = {layout}")
+def _may_be_read(path: Path, access: Access) -> bool:
+    """Say whether a file that cannot be written may be opened so."""
+    try:
+        log = path.with_name(path.name + "-wal")
+        # What stands in the log alone would be missed in a file that is taken for frozen.
+        has_log = log.exists() and log.stat().st_size > 0
+        return path.is_file() and not (has_log and access is Access.FROZEN)
+    except OSError:
+        return access is Access.READ

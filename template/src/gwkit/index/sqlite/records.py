@@ -1,15 +1,18 @@
-"""What is written to an index file: every function here runs in the transaction it is given."""
+"""The records of documents and failures: read and written in the transaction that is given."""
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gwkit.index.ports import Failure, FailureKind, LedgerEntry
+from gwkit.text.normalization import normalize
 from gwkit.text.words import search_pieces
 
 if TYPE_CHECKING:
@@ -17,10 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gwkit.documents import Chunk, Document
-    from gwkit.index.ledger import Failure
     from gwkit.models.ports import Vectors
 
-__all__ = ["adopt", "fail", "forget", "remove", "replace", "transaction"]
+__all__ = [
+    "CHANGED",
+    "adopt",
+    "entries",
+    "entry",
+    "fail",
+    "failures",
+    "forget",
+    "remove",
+    "replace",
+    "transaction",
+]
+
+CHANGED = "SELECT document FROM changes WHERE version > ?"
+"""The ids of the documents that were written or removed after a version."""
+
+_ENTRIES = """
+    SELECT path, content_hash, chunks, indexed_at, source, coalesce(value, '') FROM documents
+    LEFT JOIN metadata ON metadata.document = documents.id AND key = 'incomplete'
+"""
 
 _ROWS_OF_A_STATEMENT = 50
 """Few enough for the parameters that every build of SQLite takes: 999 together."""
@@ -32,18 +53,41 @@ def transaction(connection: sqlite3.Connection) -> Iterator[int]:
 
     Begins as a writer, so that a wait for another process comes before the first read.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute(
             "UPDATE state SET version = version + 1 RETURNING version"
         ).fetchone()
         yield version
-        connection.execute("COMMIT")
-    except BaseException:
-        # SQLite has rolled back by itself after some errors, such as a full disk.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+
+
+def entries(connection: sqlite3.Connection, prefix: str = "") -> list[LedgerEntry]:
+    """Return the documents whose id starts so, sorted by id."""
+    # The range holds what starts with the prefix: no character of it is a wildcard, and U+10FFFF
+    # is the last code point and in no text.
+    rows = connection.execute(
+        f"{_ENTRIES} WHERE path >= :prefix AND path < :prefix || char(1114111) ORDER BY path",
+        {"prefix": normalize("NFC", prefix)},
+    )
+    return [LedgerEntry(*row) for row in rows]
+
+
+def entry(connection: sqlite3.Connection, path: str) -> LedgerEntry | None:
+    """Return one document's entry."""
+    row = connection.execute(f"{_ENTRIES} WHERE path = ?", (path,)).fetchone()
+    return None if row is None else LedgerEntry(*row)
+
+
+def failures(connection: sqlite3.Connection) -> list[Failure]:
+    """Return the documents that failed, sorted by id."""
+    rows = connection.execute(
+        """SELECT path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash
+        FROM failures ORDER BY path"""
+    )
+    return [
+        Failure(path, reason, attempts, failed_at, source, FailureKind(kind), *rest)
+        for path, reason, attempts, failed_at, source, kind, *rest in rows
+    ]
 
 
 def replace(
@@ -62,35 +106,19 @@ def replace(
             content_hash = excluded.content_hash, source = excluded.source,
             chunks = excluded.chunks, indexed_at = excluded.indexed_at
         RETURNING id""",
-        (
-            document.id,
-            document.title,
-            document.content_hash,
-            document.source,
-            len(chunks),
-            _now(),
-        ),
+        [document.id, document.title, document.content_hash, document.source, len(chunks), _now()],
     ).fetchone()
     if known is not None:
         _drop_content(connection, row)
     _insert(connection, "metadata", [(row, key, value) for key, value in document.metadata.items()])
     (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()
-    _insert(
-        connection,
-        "chunks",
-        [
-            (id_, row, chunk.position, json.dumps(chunk.headings, ensure_ascii=False))
-            for id_, chunk in enumerate(chunks, start=first)
-        ],
-    )
-    _insert(
-        connection,
-        "fts (rowid, title, headings, text)",
-        [
-            (id_, document.title, _headings(document, chunk), chunk.text)
-            for id_, chunk in enumerate(chunks, start=first)
-        ],
-    )
+    placed, texts = [], []
+    for id_, chunk in enumerate(chunks, start=first):
+        headings = json.dumps(chunk.headings, ensure_ascii=False)
+        placed.append((id_, row, chunk.position, headings))
+        texts.append((id_, document.title, _headings(document, chunk), chunk.text))
+    _insert(connection, "chunks", placed)
+    _insert(connection, "fts (rowid, title, headings, text)", texts)
     connection.execute(
         "INSERT INTO vectors VALUES (?, ?, ?)",
         (row, first, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
@@ -122,18 +150,11 @@ def fail(connection: sqlite3.Connection, failure: Failure) -> None:
     connection.execute(
         """INSERT INTO failures
             (path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash)
-        VALUES (:path, :reason, 1, :now, :source, :kind, :now, :content_hash)
+        VALUES (:document, :reason, 1, :now, :source, :kind, :now, :content_hash)
         ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1,
             failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
             content_hash = excluded.content_hash""",
-        {
-            "path": failure.document,
-            "reason": failure.reason,
-            "source": failure.source,
-            "kind": failure.kind,
-            "content_hash": failure.content_hash,
-            "now": _now(),
-        },
+        {**asdict(failure), "now": _now()},
     )
 
 
@@ -178,11 +199,7 @@ def _drop_content(connection: sqlite3.Connection, document: int) -> None:
 
 
 def _note_change(connection: sqlite3.Connection, version: int, document: int) -> None:
-    connection.execute(
-        """INSERT INTO changes VALUES (?, ?)
-        ON CONFLICT (document) DO UPDATE SET version = excluded.version""",
-        (document, version),
-    )
+    connection.execute("REPLACE INTO changes VALUES (?, ?)", (document, version))
 
 
 def _now() -> str:

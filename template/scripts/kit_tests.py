@@ -1,0 +1,60 @@
+"""Run the kit's tests of the template's release that this service has: `make test KIT=1`.
+
+They are no part of the service. Copier renders the release with the service's answers to a folder
+below .cache/kit-tests, once, and the tests run there against the service's own src/ and pins.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.template_update import ANSWERS, Checkout, UpdateError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["fetch", "main"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def fetch(root: Path) -> Path:
+    """Return the folder with the tests of the service's release; make it where it is missing.
+
+    Raises:
+        UpdateError: the answers name no release, or the template is out of reach.
+    """
+    checkout = Checkout(root)
+    source, commit = checkout.answer("_src_path"), checkout.answer("_commit")
+    folder = root / ".cache/kit-tests" / commit
+    if not (folder / "src").exists():
+        command = [
+            *(sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--overwrite"),
+            *("--data-file", str(root / ANSWERS), "--vcs-ref", commit),
+            *("--exclude", "/src", "--exclude", "!/tests/kit", source, str(folder)),
+        ]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip() or "no output").splitlines()[-1]
+            message = f"cannot fetch {commit} of {source}: {last}"
+            raise UpdateError(message)
+        (folder / "src").symlink_to(root / "src")
+    return folder
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run pytest with these arguments; return its exit code, or 1 if there are no tests."""
+    try:
+        folder = fetch(ROOT)
+    except UpdateError as exc:
+        print(f"kit-tests: {exc}", file=sys.stderr)
+        return 1
+    command = [sys.executable, "-m", "pytest", *arguments, "tests/kit"]
+    return subprocess.run(command, check=False, cwd=folder).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

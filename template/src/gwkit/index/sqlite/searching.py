@@ -1,0 +1,289 @@
+"""Searching an index file: by words in SQLite, by vectors in memory, both in one snapshot."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from gwkit.errors import RetrievalError
+from gwkit.executor import checkpoint
+from gwkit.index.ports import Hit, SearchMode
+from gwkit.text.normalization import normalize
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Sequence
+
+    from gwkit.index.ports import Filters, SearchQuery
+    from gwkit.models.ports import Vector, Vectors
+
+__all__ = ["Ids", "Matrix", "Searcher", "match_expression"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+Ids = NDArray[np.int64]
+"""Row ids of documents or chunks."""
+
+_State = tuple[int, int]
+_NONE: _State = (-1, -1)
+"""The state of no index."""
+
+_MOST_COUNTS = 10_000
+"""Terms whose frequency is remembered."""
+
+# The numbers are the weights of title, headings and text. Not FTS5's own `ORDER BY rank`, which
+# sorts all that match and takes a third longer: here SQLite keeps only the best, and scores only
+# what the filters let through. The plus keeps it from running the full-text search once for every
+# chunk allowed.
+_LEXICAL = """
+    SELECT rowid, bm25(fts, 3.0, 2.0, 1.0) AS badness FROM fts WHERE fts MATCH :expression
+    AND (:documents IS NULL OR +rowid IN (
+        SELECT id FROM chunks WHERE document IN (SELECT value FROM json_each(:documents))
+    ))
+    ORDER BY badness, rowid LIMIT :count
+"""
+_CHUNKS = "SELECT coalesce(sum(chunks), 0) FROM documents"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM fts WHERE fts MATCH ? LIMIT ?)"
+_CHANGED = "SELECT document FROM changes WHERE version > ?"
+_OF_CHANGED = f" FROM vectors WHERE document IN ({_CHANGED})"
+_SIZE_OF_CHANGED = "SELECT coalesce(sum(length(vectors)), 0)" + _OF_CHANGED
+_VECTORS_OF_CHANGED = "SELECT document, first, vectors" + _OF_CHANGED
+
+# The range holds what starts with the prefix: no character of it is a wildcard, the index on `path`
+# serves it, and U+10FFFF is the last code point and in no text.
+_PREFIXED = "SELECT id FROM documents WHERE path >= :prefix AND path < :prefix || char(1114111)"
+_LABELLED = "SELECT document FROM metadata WHERE key = ? AND value = ?"
+_HITS = """
+    SELECT chunks.id, documents.path, position, documents.title, chunks.headings, text, (
+        SELECT json_group_object(key, value) FROM metadata WHERE metadata.document = documents.id
+    )
+    FROM json_each(?) AS wanted
+    JOIN chunks ON chunks.id = wanted.value
+    JOIN documents ON documents.id = chunks.document
+    JOIN fts ON fts.rowid = chunks.id
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """Every vector of one state of an index: immutable, so that a search may go on with it.
+
+    `documents` and `chunks` are of shape (n,), `vectors` of shape (n, d).
+    """
+
+    documents: Ids
+    chunks: Ids
+    vectors: Vectors
+
+    @classmethod
+    def of_size(cls, rows: int, dimension: int) -> Matrix:
+        """Return a matrix that is still to be filled."""
+        ids = np.empty((2, rows), dtype=np.int64)
+        return cls(ids[0], ids[1], np.empty((rows, dimension), dtype=np.float32))
+
+    def nearest(self, query: Vector, count: int, documents: Ids | None = None) -> list[int]:
+        """Return the ids of the `count` best chunks, best first; ties by chunk id.
+
+        Every vector is compared, and a restriction is applied before the best are chosen. What
+        is at a right angle to the query or beyond has nothing in common with it and is left out.
+
+        Args:
+            query: the vector to compare with, of shape (d,).
+            count: most chunks to return.
+            documents: ids of the documents that may be found; all by default.
+        """
+        # Not `@`: the threads of a BLAS wait for each other by spinning, and where several
+        # searches share the processors that took ten times as long as in this thread alone.
+        scores = np.vecdot(self.vectors, query)
+        is_found = scores > 0
+        if documents is not None:
+            is_found &= np.isin(self.documents, documents)
+        best = np.flatnonzero(is_found)
+        if 0 < count < len(best):
+            # With all that are as good as the last one, so that the same ones are chosen each time.
+            least = np.partition(scores[best], -count)[-count]
+            best = best[scores[best] >= least]
+        order = np.lexsort((self.chunks[best], -scores[best]))[: max(0, count)]
+        found: list[int] = self.chunks[best][order].tolist()
+        return found
+
+    def updated(self, changed: Ids, rows: Iterable[tuple[int, int, bytes]], added: int) -> Matrix:
+        """Return the matrix in which `rows` stand in place of all rows of the changed documents.
+
+        Args:
+            changed: ids of the documents that were written or removed.
+            rows: those documents as the file has them: id, id of the first chunk, vectors. Taken
+                one by one, so that a whole index is loaded without a second copy in memory.
+            added: number of vectors in `rows`.
+
+        Raises:
+            RetrievalError: stored vectors do not have the dimension.
+        """
+        stay = np.flatnonzero(np.isin(self.documents, changed, invert=True))
+        end, dimension = len(stay), self.vectors.shape[1]
+        matrix = Matrix.of_size(end + added, dimension)
+        np.take(self.documents, stay, out=matrix.documents[:end], mode="clip")
+        np.take(self.chunks, stay, out=matrix.chunks[:end], mode="clip")
+        np.take(self.vectors, stay, axis=0, out=matrix.vectors[:end], mode="clip")
+        for document, first, blob in rows:
+            if len(blob) % (4 * dimension):
+                raise RetrievalError("the index's vectors are damaged; rebuild it")
+            vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, dimension)
+            start, end = end, end + len(vectors)
+            matrix.documents[start:end] = document
+            matrix.chunks[start:end] = np.arange(first, first + len(vectors))
+            matrix.vectors[start:end] = vectors
+        return matrix
+
+
+class Searcher:
+    """Searches snapshots of one index; keeps its vectors in memory, in step with them.
+
+    Args:
+        dimension: length of the index's vectors.
+        state: returns epoch and version of a snapshot; raises where the snapshot is of an index
+            that was made with something else.
+    """
+
+    def __init__(self, dimension: int, state: Callable[[sqlite3.Connection], _State]) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._matrix = self._empty = Matrix.of_size(0, dimension)
+        self._loaded = _NONE
+        self._counts: tuple[_State, int, dict[str, int]] = (_NONE, 0, {})
+
+    def search(self, connection: sqlite3.Connection, query: SearchQuery) -> list[Hit]:
+        """Return at most `query.k` hits, best first.
+
+        Args:
+            connection: in a transaction whose snapshot must not have begun before this call.
+            query: what to search for.
+
+        Raises:
+            RetrievalError: stored vectors are damaged, or the index was made with something else.
+        """
+        candidates = query.ranking.candidates(query.k)
+        matrix = None if query.mode is SearchMode.LEXICAL else self._followed(connection)
+        documents = _allowed(connection, query.filters)
+        rankings, weights = [], []
+        if query.mode is not SearchMode.VECTOR:
+            expression = match_expression(self._terms(connection, query))
+            rankings.append(_lexical(connection, expression, candidates, documents))
+            weights.append(1.0)
+        if matrix is not None:
+            rankings.append(matrix.nearest(query.vector, candidates, documents))
+            weights.append(query.vector_weight)
+        best = query.ranking.fuse(rankings, weights)[: max(0, query.k)]
+        return _hits(connection, best)
+
+    def _followed(self, connection: sqlite3.Connection) -> Matrix:
+        """Return the vectors of the snapshot.
+
+        It begins under the lock, so it is never older than what the last one left here.
+        """
+        with self._lock:
+            state = self._state(connection)
+            if state != self._loaded:
+                self._matrix, self._loaded = self._read(connection, state), state
+            return self._matrix
+
+    def _read(self, connection: sqlite3.Connection, state: _State) -> Matrix:
+        """Return the vectors as they are now; only what has changed is read, if that is known."""
+        started = time.perf_counter()
+        is_known = state[0] == self._loaded[0]
+        older, since = (self._matrix, self._loaded[1]) if is_known else (self._empty, -1)
+        changed = _ids(connection, _CHANGED, [since])
+        if is_known and not len(changed):
+            return older
+        (size,) = connection.execute(_SIZE_OF_CHANGED, [since]).fetchone()
+        rows = connection.execute(_VECTORS_OF_CHANGED, [since])
+        matrix = older.updated(changed, rows, size // (4 * older.vectors.shape[1]))
+        if not is_known:
+            _log.info(
+                "vectors_loaded",
+                chunks=len(matrix.chunks),
+                version=state[1],
+                latency_ms=round(1000 * (time.perf_counter() - started), 1),
+            )
+        return matrix
+
+    def _terms(self, connection: sqlite3.Connection, query: SearchQuery) -> Sequence[str]:
+        """Return the terms to search for; how frequent they are is counted once for a state."""
+        state = self._state(connection)
+        if self._counts[0] != state or len(self._counts[2]) > _MOST_COUNTS:
+            (chunks,) = connection.execute(_CHUNKS).fetchone()
+            self._counts = (state, chunks, {})
+        _, chunks, counts = self._counts
+
+        def count(term: str, most: int) -> int:
+            if term not in counts:
+                checkpoint()
+                values = (match_expression([term]), most + 1)
+                (counts[term],) = connection.execute(_COUNT, values).fetchone()
+            return counts[term]
+
+        return query.ranking.affordable(query.ranking.terms(query.text), chunks, count)
+
+
+def match_expression(terms: Iterable[str]) -> str:
+    """Return the FTS5 expression that any of these terms matches.
+
+    Quoted, an operator of FTS5 (`NOT`, `NEAR`) is a word, and a compound is a phrase.
+    """
+    return " OR ".join(f'"{term}"' for term in terms)
+
+
+def _lexical(
+    connection: sqlite3.Connection, expression: str, count: int, documents: Ids | None
+) -> list[int]:
+    """Return the ids of the best chunks by BM25, best first; ties by chunk id."""
+    if not expression:
+        return []
+    narrowed = None if documents is None else json.dumps(documents.tolist())
+    values = {"expression": expression, "count": count, "documents": narrowed}
+    return [row[0] for row in connection.execute(_LEXICAL, values)]
+
+
+def _allowed(connection: sqlite3.Connection, filters: Filters) -> Ids | None:
+    """Return the ids of the documents that the filters let through; `None` is all."""
+    if not filters.prefix and not filters.metadata:
+        return None
+    found = _ids(connection, _PREFIXED, {"prefix": normalize("NFC", filters.prefix)})
+    for label in filters.metadata.items():
+        found = np.intersect1d(found, _ids(connection, _LABELLED, label), assume_unique=True)
+    return found
+
+
+def _ids(
+    connection: sqlite3.Connection, statement: str, values: Sequence[object] | dict[str, str]
+) -> Ids:
+    return np.fromiter((row[0] for row in connection.execute(statement, values)), dtype=np.int64)
+
+
+def _hits(connection: sqlite3.Connection, scored: Sequence[tuple[int, float]]) -> list[Hit]:
+    """Return the chunks with these ids and scores, in the same order."""
+    rows = connection.execute(_HITS, [json.dumps([id_ for id_, _ in scored])])
+    found = {row[0]: row[1:] for row in rows}
+    hits = []
+    for id_, score in scored:
+        path, position, title, headings, text, metadata = found[id_]
+        hits.append(
+            Hit(
+                chunk=f"{path}#{position}",
+                document=path,
+                position=position,
+                title=title,
+                headings=tuple(json.loads(headings)),
+                text=text,
+                score=score,
+                metadata=json.loads(metadata),
+            )
+        )
+    return hits

@@ -1,0 +1,11 @@
+"""The store of the service."""
+
+from __future__ import annotations
+
+from fixtures.stores import StoreConformance
+
+
+class TestSqlite(StoreConformance):
+    """What every store does."""
+
+    name = "sqlite"

@@ -1,0 +1,62 @@
+"""The code in the documentation of a rendered service: files to write, and commands to run."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BLOCK = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n"
+    r"(?P<code>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class Snippet(NamedTuple):
+    """A block of code, and the page that it stands on."""
+
+    page: str
+    language: str
+    title: str | None
+    code: str
+
+
+def snippets(service: Path) -> Iterator[Snippet]:
+    """Yield every block of code of the README and the documentation."""
+    for path in (service / "README.md", *sorted((service / "docs").rglob("*.md"))):
+        for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
+            yield Snippet(
+                path.relative_to(service).as_posix(),
+                block["language"],
+                block["title"],
+                dedent(block["code"]),
+            )
+
+
+def write_files(service: Path) -> list[str]:
+    """Write every block that names a file to that file, which must be new; return the paths."""
+    written = []
+    for snippet in snippets(service):
+        if snippet.title is not None:
+            path = service / snippet.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(snippet.code)
+            written.append(snippet.title)
+    return written
+
+
+def commands(service: Path) -> Iterator[tuple[str, str]]:
+    """Yield every command of the console blocks, with the page that it stands on.
+
+    A line that ends with a backslash goes on in the next one.
+    """
+    for snippet in snippets(service):
+        if snippet.language == "console":
+            code = snippet.code.replace("\\\n", "")
+            yield from ((snippet.page, line[2:]) for line in code.splitlines() if line[:2] == "$ ")

@@ -1,0 +1,72 @@
+"""The documentation of a render names only what the render has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.answers import CHOICES
+from harness.grouping import each
+from harness.rendering import texts
+
+Renderer = Callable[[str], Path]
+
+# Examples, and what arises when the service is used.
+NOT_THERE: Final = re.compile(
+    r"(src/app/ext/statistics\.py|src/app/llm/acme\.py|tests/integration/test_acme\.py|data/ours.*)"
+)
+every_choice = pytest.mark.parametrize("name", each(CHOICES))
+
+
+def pages(service: Path) -> dict[str, str]:
+    """Return what people read: the README and the pages, code examples included."""
+    return {
+        path: text
+        for path, text in texts(service).items()
+        if path == "README.md" or (path.startswith("docs/") and path.endswith(".md"))
+    }
+
+
+@every_choice
+def test_settings_are_those_of_the_render(name: str, rendered: Renderer) -> None:
+    """No page names a variable that stops the start."""
+    service = rendered(name)
+    known = (service / ".env.example").read_text("utf-8")
+    for path, text in pages(service).items():
+        for variable in re.findall(r"\b(?:APP|ANTHROPIC|OPENAI)_[A-Z0-9_]*[A-Z0-9]\b", text):
+            assert re.search(rf"\b{variable}=", known), (path, variable)
+
+
+@every_choice
+def test_commands_and_files_are_those_of_the_render(name: str, rendered: Renderer) -> None:
+    """Targets of make, commands of the service, modules, files and pages exist."""
+    service = rendered(name)
+    targets = (service / "Makefile").read_text("utf-8")
+    commands = {"ask", "config", "eval", "failed", "ingest", "search", "serve"}
+    for path, text in pages(service).items():
+        for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", text):
+            assert re.search(rf"^{target}:", targets, re.MULTILINE), (path, target)
+        for command in re.findall(r"python -m app ([a-z]+)", text):
+            assert command in commands, (path, command)
+        for file in re.findall(
+            r"`((?:src|tests|scripts|docs|data|evals|requirements)/[\w./-]+)`", text
+        ):
+            assert NOT_THERE.fullmatch(file) or (service / file).exists(), (path, file)
+        for module in re.findall(r"`(app\.(?!in`|txt`)[\w.]+)`", text):
+            parts, word = module.split("."), ""
+            while parts and not (
+                (service / "src" / Path(*parts)).is_dir()
+                or (service / "src" / Path(*parts)).with_suffix(".py").exists()
+            ):
+                # A name in a module: the module has to say it.
+                word = parts.pop()
+            assert len(parts) > 1, (path, module)
+            source = (service / "src" / Path(*parts)).with_suffix(".py")
+            if source.exists():
+                assert word in source.read_text("utf-8"), (path, module)
+        for page in re.findall(r"\]\(([\w-]+\.md)", text):
+            assert (service / "docs" / page).exists(), (path, page)
