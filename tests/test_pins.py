@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from harness.answers import CHOICES
+from harness.answers import CHOICES, ROOT
 from harness.commands import run
 from harness.grouping import each
 
@@ -38,6 +38,11 @@ def _pins(service: Path) -> dict[str, dict[str, str]]:
     }
 
 
+def _folders(root: Path) -> set[str]:
+    """Return the names of the packages in a folder, which need not be there."""
+    return {path.parent.name for path in root.glob("*/*.py")}
+
+
 @pytest.mark.parametrize("name", each(CHOICES))
 def test_the_pins_are_whole_and_none_is_left_over(name: str, rendered: Renderer) -> None:
     """The service's own proof of them: what is asked for is pinned, and each pin is needed."""
@@ -53,12 +58,18 @@ def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Render
     assert isinstance(providers, list)
     expected = {*providers} | ({"openai"} if answers.get("embeddings") == "openai" else set())
     service = rendered(name)
-    assert expected == {"anthropic", "openai"} & _pins(service)["base"].keys()
-    llm = service / "src/app/llm"
-    assert ("anthropic" in expected) == (llm / "anthropic/chat.py").exists()
-    assert ("openai" in expected) == (llm / "openai/session.py").exists()
-    assert ("openai" in providers) == (llm / "openai/chat.py").exists()
-    assert (answers.get("embeddings") == "openai") == (llm / "openai/embeddings.py").exists()
+    assert expected - {"own"} == {"anthropic", "openai"} & _pins(service)["base"].keys()
+    options = {
+        "anthropic": "anthropic" in providers,
+        "openai": "openai" in expected,
+        "openai_chat": "openai" in providers,
+        "openai_embeddings": answers.get("embeddings") == "openai",
+        "providers": bool(expected),
+    }
+    there = {name for name, chosen in options.items() if chosen}
+    for path in ("src/app/options", "tests/options"):
+        assert there & _folders(ROOT / "template" / path) == _folders(service / path)
+    assert bool(expected) == (service / "src/gwkit/resilience").exists()
 
 
 @pytest.mark.parametrize("name", each(CHOICES))

@@ -117,9 +117,9 @@ def test_python_modules_are_the_templates_own(
     """Modules hold no templating, so what is tested in place is what a team gets."""
     service = rendered(name)
     for path in (path for path in files(service) if path.endswith(".py")):
-        assert (template.root / "template" / path).read_bytes() == (
-            service / path
-        ).read_bytes(), path
+        assert (template.root / "template" / path).read_bytes() == (service / path).read_bytes(), (
+            path
+        )
 
 
 @every_answer_set

@@ -16,7 +16,7 @@ from harness.commands import interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all
 
 if TYPE_CHECKING:
-    from harness.answers import Answers
+    from harness.answers import Answer, Answers
 
 
 class Variant(NamedTuple):
@@ -29,7 +29,7 @@ class Variant(NamedTuple):
 
 VARIANTS = {
     "defaults": Variant("3.11", {}),
-    "defaults, set up with pip": Variant("3.11", {}, uv=False),
+    "own provider, set up with pip": Variant("3.11", CHOICES["own provider"], uv=False),
     "3.12 and MIT": Variant(
         "3.12",
         {
@@ -116,15 +116,23 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
 
 
 def test_every_combination_of_providers_is_tested() -> None:
-    """Each runs its own suite, and on a Python that every machine with these tests has."""
-    asked = ("llm_providers", "embeddings")
-    tested = {
-        tuple(str(variant.answers.get(question, default(question))) for question in asked)
-        for variant in VARIANTS.values()
-        if variant.python != "3.14"
-    }
-    every = itertools.product(*(map(str, choices(question)) for question in asked))
-    assert set(every) == tested
+    """Each runs its own suite, and on a Python that every machine with these tests has.
+
+    The team's own provider is an extension: beside another one nothing is rendered for it.
+    """
+
+    def combination(answers: Answers) -> tuple[frozenset[str], Answer]:
+        providers = answers.get("llm_providers", default("llm_providers"))
+        embeddings = answers.get("embeddings", default("embeddings"))
+        assert isinstance(providers, list)
+        alone = (providers, embeddings) == (["own"], default("embeddings"))
+        return frozenset(providers) - (set() if alone else {"own"}), embeddings
+
+    every = itertools.product(choices("llm_providers"), choices("embeddings"))
+    assert {
+        combination({"llm_providers": providers, "embeddings": embeddings})
+        for providers, embeddings in every
+    } == {combination(v.answers) for v in VARIANTS.values() if v.python != "3.14"}
 
 
 def test_the_barest_service_passes_its_own_checks(

@@ -15,8 +15,7 @@ from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from app.wiring import build_registry, open_services, settings_type
 from gwkit.documents import Chunk, Document
-from gwkit.index.ports import Manifest
-from gwkit.index.ports import SearchMode, SearchQuery
+from gwkit.index.ports import Manifest, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.logging.setup import configure_logging
 from gwkit.offline.hashing import HashingEmbedder

@@ -308,7 +308,7 @@ def work(
         characters += len(text)
         return count_tokens(text)
 
-    for module in ("chunking", "packing", "splitting"):
+    for module in ("chunking", "splitting"):
         monkeypatch.setattr(f"app.ingestion.{module}.count_tokens", count_characters)
     before = sys.getprofile()
     sys.setprofile(count_call)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from app.services import Services
 
-__all__ = ["serve"]
+__all__ = ["ingest_samples", "serve"]
 
 _Host = Annotated[str | None, typer.Option("--host", help="Address; APP_HOST by default.")]
 _Port = Annotated[
@@ -51,7 +51,6 @@ def serve(
     from uvicorn.loops.auto import auto_loop_factory
 
     from app.api.application import build_app
-    from app.cli.samples import ingest_samples
     from app.wiring import build_registry, open_services
     from gwkit.http import server
 
@@ -75,3 +74,15 @@ def serve(
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         runner.run(server.run(build_app(settings, build_registry(), opened), settings, listener))
     return 0
+
+
+async def ingest_samples(services: Services) -> None:
+    """Ingest `APP_SAMPLES_PATH` if the index is empty; a team may have removed the folder."""
+    import structlog
+
+    if await services.index.documents():
+        return
+    path = services.settings.samples_path
+    summary = await services.pipeline.ingest([path])
+    if not summary.added:
+        structlog.stdlib.get_logger(__name__).warning("no_samples", path=str(path))
