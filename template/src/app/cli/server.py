@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from app.cli.session import AsJson, load
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from app.services import Services
 
 __all__ = ["ingest_samples", "serve"]
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _Host = Annotated[str | None, typer.Option("--host", help="Address; APP_HOST by default.")]
 _Port = Annotated[
@@ -78,11 +81,9 @@ def serve(
 
 async def ingest_samples(services: Services) -> None:
     """Ingest `APP_SAMPLES_PATH` if the index is empty; a team may have removed the folder."""
-    import structlog
-
     if await services.index.documents():
         return
     path = services.settings.samples_path
     summary = await services.pipeline.ingest([path])
     if not summary.added:
-        structlog.stdlib.get_logger(__name__).warning("no_samples", path=str(path))
+        _log.warning("no_samples", path=str(path))

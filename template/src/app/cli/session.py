@@ -33,7 +33,7 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", help="Log on stderr as APP_LOG_LEVEL says, not warnings only."),
 ]
 
-_INGESTION = "app.ingestion.pipeline"
+_INGESTION = "app.ingestion.run"
 
 _Result = TypeVar("_Result")
 

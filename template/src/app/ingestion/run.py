@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int, str], None]
 
-__all__ = ["AHEAD", "Run", "report_failure"]
+__all__ = ["AHEAD", "Progress", "Run", "report_failure"]
 
-_log = structlog.stdlib.get_logger("app.ingestion.pipeline")
+_log = structlog.stdlib.get_logger(__name__)
 
 AHEAD = 4
 """Documents that are prepared while an earlier one is written: this many are in memory."""

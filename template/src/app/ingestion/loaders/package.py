@@ -16,7 +16,7 @@ from lxml import etree
 from app.exceptions import IngestError
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
 __all__ = ["Package", "value"]
 

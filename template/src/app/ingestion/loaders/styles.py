@@ -11,7 +11,7 @@ from app.ingestion.loaders.package import value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
 __all__ = ["Numbering", "Style", "Styles", "symbol"]
 

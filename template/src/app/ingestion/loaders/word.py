@@ -20,7 +20,7 @@ from gwkit.parsing.ports import Loaded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
     from gwkit.documents import Block
 
