@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.ingestion.splitting import first_words, sentences, split, table_header
 from gwkit.documents import Block, BlockKind, Chunk
 from gwkit.executor import checkpoint
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -189,7 +189,7 @@ def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str
     a table that is cut has the names of its columns in each text.
 
     The bound holds because a text never has more tokens than its parts together, as
-    `gwkit.text.tokens` says.
+    `gwkit.text.words` says.
     """
     current: list[_Piece] = []
     used = 0
