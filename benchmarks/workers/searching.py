@@ -11,6 +11,7 @@ import numpy as np
 from app.config.settings import Settings
 from app.evaluation.golden import load_golden
 from app.evaluation.runner import compare_modes
+from app.ingestion.preparation import indexed_text
 from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from app.wiring import build_registry, open_services, settings_type
@@ -54,13 +55,13 @@ class Searcher:
                     Chunk(position, text, (), count_tokens(text))
                     for position, text in enumerate(each.chunks)
                 ]
-                embedded = await embedder.embed_documents([chunk.indexed_text for chunk in cut])
+                embedded = await embedder.embed_documents([indexed_text(chunk) for chunk in cut])
                 document = Document(each.id, each.subject[0], each.id, ())
                 started = perf_counter()
                 await index.replace(document, cut, embedded)
                 writing += perf_counter() - started
                 for chunk in cut:
-                    told = {"id": f"{each.id}#{chunk.position}", "text": chunk.indexed_text}
+                    told = {"id": f"{each.id}#{chunk.position}", "text": indexed_text(chunk)}
                     lines.write(json.dumps(told) + "\n")
                 vectors[filled : filled + len(cut)] = embedded
                 filled += len(cut)

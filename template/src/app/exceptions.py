@@ -4,6 +4,7 @@
     ├── ConfigError            the settings cannot work: the process stops at start
     ├── IngestError            a document could not be read, parsed or written
     │   ├── UnsupportedTypeError   no loader for this kind of file
+    │   ├── SkippedError           parsing exceeded a limit too often, and is not tried again
     │   └── ParseLimitError        parsing took more time or memory than is allowed
     ├── RetrievalError         the index could not answer
     │   ├── IndexMismatchError     the index was made with other settings
@@ -68,7 +69,12 @@ __all__ = [
     "RateLimitError",
     "RefusalError",
     "RetrievalError",
+    "SkippedError",
     "TokenLimitError",
     "UnknownModelError",
     "UnsupportedTypeError",
 ]
+
+
+class SkippedError(IngestError):
+    """A document has exceeded a limit of parsing often enough, and was not parsed again."""

@@ -194,6 +194,7 @@ async def open_services(
             embedder=embedder,
             authenticate=authenticate,
         )
+        await services.answerer.warm_up()
         for lifespan in registry.lifespans.parts.values():
             await entered(lifespan(services))
         yield services

@@ -33,7 +33,8 @@ class Document:
     """A loaded document.
 
     `id` is the path relative to the ingested root, with `/`; `content_hash` is the SHA-256 of the
-    file's bytes in hexadecimal; `metadata` is what filters can ask for; `source` is where the id is
+    file's bytes in hexadecimal; `metadata` is what filters can ask for, and
+    under `incomplete` says what could not be read; `source` is where the id is
     relative to, as in `gwkit.index.ports.LedgerEntry`.
     """
 
@@ -43,11 +44,6 @@ class Document:
     blocks: tuple[Block, ...]
     metadata: dict[str, str] = field(default_factory=dict)
     source: str = ""
-
-    @property
-    def incomplete(self) -> str:
-        """What of the document could not be read; empty if all could."""
-        return self.metadata.get("incomplete", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +58,3 @@ class Chunk:
     text: str
     headings: tuple[str, ...]
     tokens: int
-
-    @property
-    def indexed_text(self) -> str:
-        """What is embedded and searched: the headings path, then the text."""
-        return "\n".join((" > ".join(self.headings), self.text)) if self.headings else self.text

@@ -14,7 +14,7 @@ import pytest
 import structlog.testing
 
 import app.ext
-from app.cli.server import ingest_samples
+from app.ingestion.samples import ingest_samples
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS, environment
 from fixtures.serving import serving
@@ -138,7 +138,7 @@ async def test_samples_are_for_an_empty_index(make_settings: MakeSettings) -> No
         await services.pipeline.ingest([DOCUMENTS / "guides"])
         before = await services.index.ledger()
 
-        await ingest_samples(services)
+        await ingest_samples(services.pipeline, services.settings.samples_path)
 
         assert before == await services.index.ledger()
 
@@ -147,6 +147,6 @@ async def test_a_service_without_samples_starts_all_the_same(make_settings: Make
     """A team that has removed the folder is told, and served."""
     async with open_services(make_settings(samples_path=Path("nowhere"))) as services:
         with structlog.testing.capture_logs() as events:
-            await ingest_samples(services)
+            await ingest_samples(services.pipeline, services.settings.samples_path)
 
     assert "no_samples" in [event["event"] for event in events]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.ingestion.preparation import indexed_text
 from gwkit.documents import Block, BlockKind, Chunk
 
 
@@ -13,7 +14,7 @@ from gwkit.documents import Block, BlockKind, Chunk
 )
 def test_the_headings_are_indexed_with_the_text(headings: tuple[str, ...], expected: str) -> None:
     """A chunk is found by the headings above it, which its own text does not repeat."""
-    assert expected == Chunk(0, "text", headings, 1).indexed_text
+    assert expected == indexed_text(Chunk(0, "text", headings, 1))
 
 
 def test_only_headings_have_a_level() -> None:

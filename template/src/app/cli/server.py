@@ -6,7 +6,6 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
-import structlog
 import typer
 
 from app.cli.session import AsJson, load
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
 
     from app.services import Services
 
-__all__ = ["ingest_samples", "serve"]
+__all__ = ["serve"]
 
-_log = structlog.stdlib.get_logger(__name__)
 
 _Host = Annotated[str | None, typer.Option("--host", help="Address; APP_HOST by default.")]
 _Port = Annotated[
@@ -54,6 +52,7 @@ def serve(
     from uvicorn.loops.auto import auto_loop_factory
 
     from app.api.application import build_app
+    from app.ingestion.samples import ingest_samples
     from app.wiring import build_registry, open_services
     from gwkit.http import server
 
@@ -65,7 +64,7 @@ def serve(
     async def opened() -> AsyncIterator[Services]:
         async with open_services(settings) as services:
             if with_samples:
-                await ingest_samples(services)
+                await ingest_samples(services.pipeline, settings.samples_path)
             output.result({"url": url}, lambda console: console.print(f"{url} (Ctrl-C stops it)"))
             yield services
 
@@ -77,13 +76,3 @@ def serve(
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         runner.run(server.run(build_app(settings, build_registry(), opened), settings, listener))
     return 0
-
-
-async def ingest_samples(services: Services) -> None:
-    """Ingest `APP_SAMPLES_PATH` if the index is empty; a team may have removed the folder."""
-    if await services.index.documents():
-        return
-    path = services.settings.samples_path
-    summary = await services.pipeline.ingest([path])
-    if not summary.added:
-        _log.warning("no_samples", path=str(path))

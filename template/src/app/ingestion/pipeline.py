@@ -95,6 +95,14 @@ class Pipeline:
         found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
         return await self._follow(found, progress, stop)
 
+    async def is_empty(self) -> bool:
+        """Return whether the index holds no document.
+
+        Raises:
+            RetrievalError: the index cannot be read.
+        """
+        return not await self._index.ledger()
+
     async def ingest_source(
         self,
         name: str,

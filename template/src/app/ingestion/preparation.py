@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 import structlog
 
-from app.exceptions import IngestError, ParseLimitError
+from app.exceptions import IngestError, ParseLimitError, SkippedError
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.discovery import is_owned_elsewhere, read_file
 from app.ingestion.summary import Outcome
@@ -34,8 +34,8 @@ __all__ = [
     "Prepared",
     "Preparer",
     "Ready",
-    "SkippedError",
     "Unchanged",
+    "indexed_text",
     "uninterrupted",
 ]
 
@@ -46,10 +46,6 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _MOST_ATTEMPTS = 3
 """Attempts at content that exceeds a limit of parsing: each costs all of that limit."""
-
-
-class SkippedError(IngestError):
-    """A document has exceeded a limit of parsing often enough, and was not parsed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +220,8 @@ class DocumentWriter:
             chunks=len(ready.chunks),
             latency_ms=round(seconds * 1_000, 1),
         )
-        if document.incomplete:
-            _log.warning("document_incomplete", document=document.id, reason=document.incomplete)
+        if unread := document.metadata.get("incomplete"):
+            _log.warning("document_incomplete", document=document.id, reason=unread)
         return Outcome.CHANGED if entry else Outcome.ADDED
 
     async def _vectors(self, prepared: Prepared) -> Vectors:
@@ -234,7 +230,7 @@ class DocumentWriter:
         if not prepared.chunks:
             _log.warning("document_empty", document=document)
             return np.zeros(expected, dtype=np.float32)
-        texts = [chunk.indexed_text for chunk in prepared.chunks]
+        texts = [indexed_text(chunk) for chunk in prepared.chunks]
         vectors = await self._embedder.embed_documents(texts)
         if vectors.shape != expected:
             reason = f"the embedder returned the shape {vectors.shape} instead of {expected}"
@@ -273,3 +269,8 @@ def _timed_step(metrics: Metrics, step: str, function: Callable[_P, _T]) -> Call
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def indexed_text(chunk: Chunk) -> str:
+    """Return what is embedded: the headings path, then the text."""
+    return "\n".join((" > ".join(chunk.headings), chunk.text)) if chunk.headings else chunk.text

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import AppError, RetrievalError
-from app.ingestion.preparation import Ready, SkippedError, Unchanged
+from app.exceptions import AppError, RetrievalError, SkippedError
+from app.ingestion.preparation import Ready, Unchanged
 from app.ingestion.summary import Outcome, Summary, failure_of
 from gwkit.index.ports import FailureKind
 
@@ -134,8 +134,8 @@ class Run:
             outcome = await self._writer.write(ready, entry)
             if isinstance(ready, Ready):
                 self._summary.chunks += len(ready.chunks)
-                if ready.document.incomplete:
-                    self._summary.incomplete[file.document] = ready.document.incomplete
+                if unread := ready.document.metadata.get("incomplete"):
+                    self._summary.incomplete[file.document] = unread
             elif entry and (ready.source != entry.source or file.document in self._failures):
                 await self._index.adopt(file.document, ready.source)
         except RetrievalError as exc:
