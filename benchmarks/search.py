@@ -12,6 +12,10 @@ hard for a graph, and a larger `ef_search` finds more and takes longer.
 The service takes one shortcut: of the words of a question it searches for the rarest ones that
 match 30 % of the chunks together, and leaves the others out. What that costs in ranking quality is
 measured on the golden set over the samples, where it would not be taken: there it is forced.
+
+Both legs of a search run one after the other in one thread. Comparing the vectors in a second thread
+met an aim of 20 ms for 100,000 chunks where a processor was free; that machinery is given up, and
+the aim is 30 ms.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ _CASES: Final = (
     ("vector", "lancedb"),
     ("vector", "chroma"),
 )
-_AIMS: Final = {50: Aim("<", 20, of="ours"), 95: Aim("<", 50, of="ours")}
+_AIMS: Final = {50: Aim("<", 30, of="ours"), 95: Aim("<", 50, of="ours")}
 _REMEDIES: Final = {
     "hybrid": "both legs grow with the chunks: give each audience an index of its own, or put a "
     "store with an approximate index behind the port.",

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
-from app.ingestion.preparation import Prepared
-from app.ingestion.writer import DocumentWriter
+from app.ingestion.preparation import DocumentWriter, Prepared
 from gwkit.documents import Block, BlockKind, Document
 from gwkit.index.ports import Manifest
 from gwkit.index.sqlite import SqliteIndex
@@ -26,8 +25,7 @@ from benchmarks.synthetic import documents
 from benchmarks.workers import serve
 
 if TYPE_CHECKING:
-    from app.ingestion.preparation import GivenUp, Kept
-    from app.ingestion.writer import Ready
+    from app.ingestion.preparation import Ready, Unchanged
 
     from benchmarks.synthetic import Synthetic
 
@@ -58,7 +56,7 @@ async def write(index: str, chunks: int) -> Written:
         writer = DocumentWriter(store, embedder, Metrics(), ahead=_AHEAD)
         while batch := [_parsed(each) for each in islice(made, _BATCH)]:
             started = perf_counter()
-            window: deque[asyncio.Task[Ready | Kept | GivenUp]] = deque()
+            window: deque[asyncio.Task[Ready | Unchanged]] = deque()
             for document in batch:
                 prepare = partial(_prepared, document, settings)
                 window.append(asyncio.create_task(writer.prepare(prepare)))

@@ -19,7 +19,7 @@ from gwkit.index.ports import Manifest, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.logging.setup import configure_logging
 from gwkit.offline.hashing import HashingEmbedder
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 from benchmarks.synthetic import documents, questions
 from benchmarks.workers import serve

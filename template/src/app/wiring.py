@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,7 @@ async def open_services(
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
     from app.services import Services
+    from app.utils.once import AsyncOnce
     from gwkit.logging.uncaught import log_uncaught_in_loop
     from gwkit.telemetry.metrics import METRICS, Metrics
 
@@ -163,9 +165,7 @@ async def open_services(
             reranker = await entered(open_reranker(settings.reranker, settings))
         open_authentication = registry.authentication.find(settings.authentication, "")
         authenticate = await entered(open_authentication(settings.authentication, settings))
-        prompt = await asyncio.to_thread(
-            load_prompt, registry.prompts.find(settings.answer_prompt, "")
-        )
+        prompt_path = registry.prompts.find(settings.answer_prompt, "")
         retriever = Retriever(index=index, embedder=embedder, metrics=metrics, reranker=reranker)
         services = Services(
             settings=settings,
@@ -177,7 +177,7 @@ async def open_services(
                 index=index,
                 metrics=metrics,
                 settings=settings,
-                prompt=prompt,
+                prompt=AsyncOnce(partial(asyncio.to_thread, load_prompt, prompt_path)),
                 window_tokens=guards.window_tokens(models),
             ),
             pipeline=Pipeline(

@@ -37,11 +37,6 @@ __all__ = [
 class AppError(Exception):
     """Base of every error that the service raises on purpose."""
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions are pickled by calling the class with the text alone, which these constructors
-        # do not take; without this an error raised in a process pool would break the pool.
-        return _made, (type(self), self.args), vars(self)
-
 
 class ConfigError(AppError):
     """The settings cannot work.
@@ -252,8 +247,3 @@ class InvalidResponseError(LLMError):
         self.response = response
         self.expected = expected
         super().__init__(f"the model's reply is not {expected}")
-
-
-def _made(error_type: type[AppError], args: tuple[object, ...]) -> AppError:
-    """Make an error without its constructor; its attributes follow."""
-    return error_type.__new__(error_type, *args)

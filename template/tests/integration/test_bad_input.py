@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.ingestion import preparation
+from app.ingestion import discovery
 from app.wiring import open_services
 from fixtures.configuration import WholeSettings
 from fixtures.files import make_docx, make_pdf
@@ -167,14 +167,14 @@ def test_a_file_may_become_anything_once_it_was_found(
 ) -> None:
     """It is opened without waiting, and what the system says is told."""
     (folder / "a.md").write_bytes(_TEXT)
-    opens = preparation._open_at_once
+    opens = discovery._open_at_once
 
     def opener(path: str, flags: int) -> int:
         if Path(path).name == "a.md":
             become(Path(path))
         return opens(path, flags)
 
-    monkeypatch.setattr(preparation, "_open_at_once", opener)
+    monkeypatch.setattr(discovery, "_open_at_once", opener)
     run = cli("ingest", folder, "--json")
 
     assert (1, 1) == (run.code, run.document["added"])

@@ -345,7 +345,7 @@ def test_wrong_usage_is_told_in_one_form(cli: CommandLine, arguments: tuple[str,
 
     assert (2, "") == (told.code, told.out)
     assert told.err.startswith("error: ")
-    assert "--help` tells how it is used" in told.err
+    assert "--help` for usage" in told.err
     assert (2, "UsageError", 2) == (
         as_json.code,
         as_json.document["error"]["type"],

@@ -14,7 +14,7 @@ import pytest
 import structlog.testing
 
 import app.ext
-from app.cli.samples import ingest_samples
+from app.cli.server import ingest_samples
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS, environment
 from fixtures.serving import serving

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
-
 import pytest
 
-from app.graph.cache import AnswerCache, AnswerKey
-from app.graph.state import Answer
+from app.graph.cache import AnswerCache, answer_key
+from app.graph.state import Answer, Question
+from gwkit.index.ports import Filters
 from gwkit.models.messages import Usage
 
-KEY = AnswerKey(
-    question="q",
-    prefix="",
-    metadata=frozenset(),
-    top_k=6,
-    min_grounding=0.5,
-    evidence_tokens=1000,
-    prompt_hash="abc",
-    index_version=1,
-    model="fake:one",
-    temperature=0.0,
-    max_tokens=100,
-    window_tokens=None,
-)
+QUESTION = Question(question="q")
+OTHERS = {
+    "question": "other",
+    "filters": Filters(metadata={"type": "pdf"}),
+    "top_k": 3,
+    "temperature": 0.5,
+    "max_tokens": 9,
+    "model": "fake:two",
+}
 
 
 def answer(text: str) -> Answer:
@@ -34,38 +28,46 @@ def answer(text: str) -> Answer:
     )
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(AnswerKey)])
-def test_every_part_of_the_key_tells_answers_apart(name: str) -> None:
+def test_every_part_of_a_question_is_tried() -> None:
+    """A new field of a question needs a line above."""
+    assert set(Question.model_fields) == set(OTHERS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_part_of_a_question_tells_answers_apart(name: str) -> None:
     """An answer is never given where anything that it depends on is different."""
-    cache = AnswerCache()
-    cache.put(KEY, answer("mine"))
-    other = AnswerKey(**{**asdict(KEY), name: "another"})
-    assert cache.get(other) is None
-    assert answer("mine") == cache.get(replace(KEY))
+    other = QUESTION.model_copy(update={name: OTHERS[name]})
+    assert answer_key(QUESTION, 1) == answer_key(Question(question="q"), 1)
+    assert answer_key(QUESTION, 1) != answer_key(other, 1)
+
+
+def test_an_index_of_another_version_has_other_answers() -> None:
+    """The prefix counts like the metadata, and a write makes every answer old."""
+    below = QUESTION.model_copy(update={"filters": Filters(prefix="docs/")})
+    assert 3 == len({answer_key(QUESTION, 1), answer_key(QUESTION, 2), answer_key(below, 1)})
 
 
 def test_the_one_not_used_for_longest_leaves() -> None:
     """The cache keeps its size, and a look counts as use."""
     cache = AnswerCache(size=2)
-    first, second, third = (replace(KEY, question=text) for text in ("1", "2", "3"))
-    cache.put(first, answer("1"))
-    cache.put(second, answer("2"))
-    assert cache.get(first)
-    cache.put(third, answer("3"))
-    assert len(cache) == 2
-    assert [key.question for key in (first, second, third) if cache.get(key)] == ["1", "3"]
+    cache.put((1, "a"), answer("a"))
+    cache.put((1, "b"), answer("b"))
+    assert cache.get((1, "a")) == answer("a")
+    cache.put((1, "c"), answer("c"))
+    assert [text for text in "abc" if cache.get((1, text))] == ["a", "c"]
 
 
 def test_an_answer_that_was_cut_off_is_not_kept() -> None:
     """The next one may be complete."""
     cache = AnswerCache()
-    cache.put(KEY, answer("mi").model_copy(update={"finish_reason": "length"}))
-    assert cache.get(KEY) is None
+    cache.put((1, "a"), answer("mi").model_copy(update={"finish_reason": "length"}))
+    assert cache.get((1, "a")) is None
 
 
 def test_a_newer_answer_takes_the_place() -> None:
     """The same key holds one answer."""
     cache = AnswerCache(size=2)
-    cache.put(KEY, answer("old"))
-    cache.put(KEY, answer("new"))
-    assert (len(cache), cache.get(KEY)) == (1, answer("new"))
+    cache.put((1, "a"), answer("old"))
+    cache.put((1, "b"), answer("b"))
+    cache.put((1, "a"), answer("new"))
+    assert [cache.get((1, text)) for text in "ab"] == [answer("new"), answer("b")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -11,6 +13,7 @@ from structlog.testing import capture_logs
 from app.graph.answering import Answerer
 from app.graph.prompting import load_prompt
 from app.graph.state import Answer, Question
+from app.utils.once import AsyncOnce
 from fixtures.configuration import REGISTRY
 from fixtures.models import FakeChatModel, FixedRetriever, make_hit
 from gwkit.errors import (
@@ -23,9 +26,10 @@ from gwkit.errors import (
 from gwkit.index.ports import Filters
 from gwkit.models.messages import NOT_FOUND, Delta
 from gwkit.telemetry.metrics import Metrics
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
+    from app.graph.prompting import PromptFile
     from fixtures.configuration import MakeSettings
     from gwkit.index.ports import Index
     from gwkit.models.messages import FinishReason
@@ -36,7 +40,7 @@ HITS = (
     make_hit("A parcel costs 3.50 euros.", document="prices.md", score=0.8),
     make_hit("A parcel must be packed well.", document="packing.md", score=0.7),
 )
-PROMPT = load_prompt(REGISTRY.prompts.parts["answer.v1"])
+PROMPT_PATH = REGISTRY.prompts.parts["answer.v1"]
 QUESTION = Question(question="How long does a parcel wait?")
 
 
@@ -54,7 +58,11 @@ class Bench:
     """An answerer with all that it works with."""
 
     def __init__(
-        self, make_settings: MakeSettings, model: FakeChatModel, **settings: object
+        self,
+        make_settings: MakeSettings,
+        model: FakeChatModel,
+        prompt: AsyncOnce[PromptFile] | None = None,
+        **settings: object,
     ) -> None:
         self.model = model
         self.index = CountingIndex()
@@ -66,7 +74,7 @@ class Bench:
             index=cast("Index", self.index),
             metrics=self.metrics,
             settings=make_settings(**settings),
-            prompt=PROMPT,
+            prompt=prompt or AsyncOnce(partial(asyncio.to_thread, load_prompt, PROMPT_PATH)),
         )
 
     async def stream(self, question: Question = QUESTION) -> tuple[str, Answer]:
@@ -126,6 +134,20 @@ async def test_a_question_goes_before_the_settings(make_settings: MakeSettings) 
     (request,) = bench.model.requests
     assert (request.temperature, request.max_tokens, len(request.passages)) == (0.0, 5, 1)
     assert bench.retriever.searches == [("How long does a parcel wait?", 1, filters)]
+
+
+async def test_the_prompt_is_read_once(make_settings: MakeSettings) -> None:
+    """By whoever asks first, however many ask at the same time."""
+    reads: list[int] = []
+
+    async def read() -> PromptFile:
+        reads.append(1)
+        return await asyncio.to_thread(load_prompt, PROMPT_PATH)
+
+    model = FakeChatModel(*["72 hours [1]."] * 5)
+    bench = Bench(make_settings, model, prompt=AsyncOnce(read))
+    await asyncio.gather(*(bench.answerer.answer(QUESTION) for _ in range(5)))
+    assert (1, 5) == (len(reads), len(model.requests))
 
 
 async def test_without_evidence_the_model_is_not_asked(make_settings: MakeSettings) -> None:
@@ -257,6 +279,18 @@ async def test_a_prompt_is_shortened_once(make_settings: MakeSettings) -> None:
     with pytest.raises(TokenLimitError):
         await bench.answerer.answer(QUESTION)
     assert len(bench.model.requests) == 2
+    bench = Bench(make_settings, FakeChatModel(too_long, too_long, "72 hours [1]."))
+    with pytest.raises(TokenLimitError):
+        await bench.stream()
+    assert len(bench.model.requests) == 2
+
+
+async def test_a_streamed_answer_is_kept_as_well(make_settings: MakeSettings) -> None:
+    """Whoever asks next gets it without a call."""
+    bench = Bench(make_settings, FakeChatModel("72 hours [1]."), enable_caching=True)
+    text, _ = await bench.stream()
+    assert text == (await bench.answerer.answer(QUESTION)).answer
+    assert len(bench.model.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.ingestion.chunking import chunk_blocks
 from gwkit.documents import Block, BlockKind, Chunk
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -308,7 +308,7 @@ def work(
         characters += len(text)
         return count_tokens(text)
 
-    for module in ("chunking", "packing", "splitting"):
+    for module in ("chunking", "splitting"):
         monkeypatch.setattr(f"app.ingestion.{module}.count_tokens", count_characters)
     before = sys.getprofile()
     sys.setprofile(count_call)

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graph.citations import CitationNumbering
+from app.graph.composition import ReplyText
 
 
 def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:
     """Return the text that comes out, and the passages that it cites."""
-    numbering = CitationNumbering(range(1, known + 1))
+    numbering = ReplyText(range(1, known + 1))
     text = "".join(map(numbering.feed, pieces)) + numbering.finish()
     return text, numbering.cited
 
@@ -29,7 +29,7 @@ def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:
         ("Tight[2], spaced [4]", "Tight[1], spaced [2]", (2, 4)),
         ("`row[1]` is code [2].", "`row[1]` is code [1].", (2,)),
         ("``a ` [1]`` [2]", "``a ` [1]`` [1]", (2,)),
-        ("```\nrow[1]\n\nrow[3]\n``` [2]", "```\nrow[1]\n\nrow[3]\n``` [1]", (2,)),
+        ("```\nrow[1]\n\nrow[3]\n```\n[2]", "```\nrow[1]\n\nrow[3]\n```\n[1]", (2,)),
         ("A stray ` tick.\n\nNext [2].", "A stray ` tick.\n\nNext [1].", (2,)),
         ("No [citation] [1a] [] [1", "No [citation] [1a] [] [1", ()),
         ("[[2]]", "[[1]]", (2,)),
@@ -61,7 +61,7 @@ def test_every_citation_is_listed(reply: str) -> None:
 
 def test_little_is_held_back() -> None:
     """A piece is passed on at once, but for what may still become a citation."""
-    numbering = CitationNumbering({1})
+    numbering = ReplyText({1})
     assert [numbering.feed(piece) for piece in ("Yes", " [", "1", "]", " and", " so")] == [
         "Yes",
         "",
@@ -70,3 +70,9 @@ def test_little_is_held_back() -> None:
         " and",
         " so",
     ]
+
+
+def test_links_are_broken_and_code_is_closed() -> None:
+    """What comes out is inert as well, and a reply that ends within a fence ends it."""
+    assert ("See ] (x) [1].", (2,)) == renumbered("See ](x) [2].")
+    assert ("```\nmake\n```", ()) == renumbered("```\nmake")

@@ -6,7 +6,7 @@ import pytest
 
 from app.graph.evidence import check_evidence, passages
 from fixtures.models import make_hit
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 HITS = (
     make_hit("A parcel waits for 72 hours.", headings=("Lockers", "Hold time")),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graph.fitting import fewer, fitted
+from app.graph.evidence import fewer, fitted
 from fixtures.models import make_hit
 from gwkit.errors import TokenLimitError
 from gwkit.models.messages import ChatRequest, Message

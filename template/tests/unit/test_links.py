@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from app.graph.composition import ReplyText
 from app.graph.links import InertLinks
-from app.graph.replies import ReplyText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

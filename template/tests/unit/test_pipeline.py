@@ -12,11 +12,10 @@ from structlog.testing import capture_logs
 from app.ingestion import preparation
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
-from app.ingestion.progress import SilentProgress
 from app.ingestion.summary import Summary
 from fixtures.embedder import FakeEmbedder
 from fixtures.index import FakeIndexWriter
-from fixtures.ingesting import ProgressLog, counts, make_pipeline, write_documents
+from fixtures.ingesting import counts, make_pipeline, write_documents
 from gwkit.documents import Block, BlockKind
 from gwkit.telemetry.metrics import Metrics
 
@@ -31,11 +30,13 @@ if TYPE_CHECKING:
 async def test_a_folder_is_ingested(index: FakeIndexWriter, tmp_path: Path) -> None:
     """Every document is written with its title, metadata, hash, source, chunks and vectors."""
     write_documents(tmp_path, a="# Alpha\n\nFirst.", sub__b="Second.")
-    progress = ProgressLog()
-    summary = await make_pipeline(index).ingest([tmp_path], progress=progress)
+    progress: list[tuple[int, int, str]] = []
+    summary = await make_pipeline(index).ingest(
+        [tmp_path], progress=lambda *where: progress.append(where)
+    )
 
     assert {"added": 2} == counts(summary)
-    assert (2, 2, 0, ()) == (
+    assert (2, 2, 0, []) == (
         summary.submitted,
         summary.chunks,
         summary.skipped,
@@ -48,7 +49,7 @@ async def test_a_folder_is_ingested(index: FakeIndexWriter, tmp_path: Path) -> N
     assert 64 == len(document.content_hash)
     assert str(tmp_path) == document.source
     assert [("First.", ("Alpha",))] == [(c.text, c.headings) for c in index.chunks["a.md"]]
-    assert ["start 2", "a.md done", "sub/b.md done", "finish"] == progress.events
+    assert [(0, 2, "a.md"), (1, 2, "sub/b.md"), (2, 2, "")] == progress
 
 
 async def test_an_unchanged_document_costs_one_hash(index: FakeIndexWriter, tmp_path: Path) -> None:
@@ -102,15 +103,14 @@ async def test_a_cancelled_run_finishes_the_document_in_hand(tmp_path: Path) -> 
                 await asyncio.sleep(0.05)
             await super().replace(document, chunks, vectors)
 
-    index, progress = Slow(), ProgressLog()
-    run = asyncio.create_task(make_pipeline(index).ingest([tmp_path], progress=progress))
+    index = Slow()
+    run = asyncio.create_task(make_pipeline(index).ingest([tmp_path]))
     await writing.wait()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
 
     assert ["d0.md", "d1.md", "d2.md"] == list(index.documents)
-    assert "finish" == progress.events[-1]
     assert {"added": 5, "unchanged": 3} == counts(await make_pipeline(index).ingest([tmp_path]))
 
 
@@ -205,17 +205,6 @@ async def test_a_run_is_logged_and_measured(index: FakeIndexWriter, tmp_path: Pa
     for step, count in {"parse": 2, "chunk": 1, "embed": 1, "write": 1}.items():
         assert count == taken[f'ingest_step_seconds{{step="{step}"}}'].count
         assert count == [log["step"] for log in steps].count(step)
-
-
-def test_the_silent_progress_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """It stands in where nobody watches."""
-    progress = SilentProgress()
-    progress.start(1)
-    progress.begin("a.md")
-    progress.advance()
-    progress.finish()
-
-    assert ("", "") == capsys.readouterr()
 
 
 def test_submitted_is_the_sum_of_what_became_of_each_document() -> None:

@@ -11,8 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, Field
 from starlette.exceptions import HTTPException
 
-from app.ingestion.names import document_name
-from app.ingestion.preparation import check_document_id
+from app.ingestion.names import check_document_id, document_name
 from gwkit.models.messages import Strict
 
 __all__ = ["UploadForm", "not_kept"]

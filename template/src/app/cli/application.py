@@ -47,18 +47,15 @@ def build_cli(registry: Registry) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    cli.command("ingest")(ingest)
-    cli.command("ask")(ask)
-    cli.command("search")(search)
-    cli.command("serve")(serve)
-    cli.command("config")(config)
+    for command in (ingest, ask, search, serve, config):
+        cli.command(command.__name__)(command)
     cli.command("eval")(evaluate)
     cli.add_typer(build_failed(), name="failed")
-    for name, command in registry.commands.parts.items():
-        if isinstance(command, typer.Typer):
-            cli.add_typer(command, name=name)
+    for name, part in registry.commands.parts.items():
+        if isinstance(part, typer.Typer):
+            cli.add_typer(part, name=name)
         else:
-            cli.command(name)(command)
+            cli.command(name)(part)
     return cli
 
 
@@ -130,4 +127,4 @@ def _told(error: AppError) -> str:
 
 def _hint(error: typer.TyperException) -> str:
     command = getattr(getattr(error, "ctx", None), "command_path", _PROGRAM)
-    return f"`{command} --help` tells how it is used"
+    return f"run `{command} --help` for usage"

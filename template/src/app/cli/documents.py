@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,8 @@ from gwkit.terminal.progress import progress_bar
 from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from app.ingestion.summary import Summary
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from gwkit.telemetry.memory import MemoryProfile
     from gwkit.telemetry.metrics import TimingSummary
 
-__all__ = ["Profile", "ingest", "show_run"]
+__all__ = ["ingest", "show_run"]
 
 _Paths = Annotated[
     list[Path] | None,
@@ -45,6 +47,7 @@ _ProfileMemory = Annotated[
     typer.Option("--profile-memory", help="Say how much memory Python objects took; slower."),
 ]
 _MOST_SKIPPED = 20
+_FIGURES = ("mean", "median", "p95", "max")
 _OUTCOMES = ("added", "changed", "unchanged", "removed", "failed")
 
 
@@ -104,35 +107,37 @@ def ingest(
 
         with measure(enabled=profile_memory) as memory:
             summary, taken = run(settings, work, rebuild=rebuild)
-    profile = Profile(taken if timings else None, memory if profile_memory else None)
-    code = show_run(output, summary, interruption, profile)
+    measured = memory if profile_memory else None
+    code = show_run(output, summary, interruption, taken if timings else None, measured)
     if rebuild and not summary.complete:
         output.remark("The index is as it was: run the same command again to go on.")
     return code
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a run took, as far as it was asked for."""
-
-    timings: dict[str, TimingSummary] | None = None
-    memory: MemoryProfile | None = None
-
-
 def show_run(
-    output: Output, summary: Summary, interruption: Interruption, profile: Profile | None = None
+    output: Output,
+    summary: Summary,
+    interruption: Interruption,
+    timings: Mapping[str, TimingSummary] | None = None,
+    memory: MemoryProfile | None = None,
 ) -> int:
     """Write what came of a run, and return the exit code that goes with it."""
-    profiled = {
-        name: value for name, value in asdict(profile or Profile()).items() if value is not None
-    }
+    document = _as_json(summary) | {"interrupted": interruption()}
+    if timings:
+        document["timings"] = {name: asdict(taken) for name, taken in timings.items()}
+    if memory:
+        document["memory"] = asdict(memory)
 
     def draw(console: Console) -> None:
         _print_summary(console, summary, interruption)
-        if profile:
-            _print_profile(console, profile)
+        for name, taken in (timings or {}).items():
+            figures = (f"{key} {getattr(taken, key):.3f}" for key in _FIGURES)
+            console.print(f"{name}: {taken.count} times, {', '.join(figures)}")
+        if memory:
+            current, peak = (size / 1e6 for size in (memory.current_bytes, memory.peak_bytes))
+            console.print(f"memory: {current:,.1f} MB at the end, {peak:,.1f} MB at most")
 
-    output.result(_as_json(summary) | {"interrupted": interruption()} | profiled, draw)
+    output.result(document, draw)
     return interruption.exit_code or int(summary.failed > 0 or bool(summary.stopped))
 
 
@@ -166,14 +171,3 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
         console.print(
             f"failed  {escape_controls(failure.document)}: {visible(failure.reason)}", style="red"
         )
-
-
-def _print_profile(console: Console, profile: Profile) -> None:
-    for name, taken in (profile.timings or {}).items():
-        console.print(
-            f"{name}: {taken.count} times, mean {taken.mean:.3f}, median {taken.median:.3f}, "
-            f"p95 {taken.p95:.3f}, max {taken.max:.3f}"
-        )
-    if profile.memory is not None:
-        current, peak = profile.memory.current_bytes, profile.memory.peak_bytes
-        console.print(f"memory: {current / 1e6:,.1f} MB at the end, {peak / 1e6:,.1f} MB at most")

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from app.cli.session import AsJson, load
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from app.services import Services
 
-__all__ = ["serve"]
+__all__ = ["ingest_samples", "serve"]
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _Host = Annotated[str | None, typer.Option("--host", help="Address; APP_HOST by default.")]
 _Port = Annotated[
@@ -51,7 +54,6 @@ def serve(
     from uvicorn.loops.auto import auto_loop_factory
 
     from app.api.application import build_app
-    from app.cli.samples import ingest_samples
     from app.wiring import build_registry, open_services
     from gwkit.http import server
 
@@ -75,3 +77,13 @@ def serve(
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         runner.run(server.run(build_app(settings, build_registry(), opened), settings, listener))
     return 0
+
+
+async def ingest_samples(services: Services) -> None:
+    """Ingest `APP_SAMPLES_PATH` if the index is empty; a team may have removed the folder."""
+    if await services.index.documents():
+        return
+    path = services.settings.samples_path
+    summary = await services.pipeline.ingest([path])
+    if not summary.added:
+        _log.warning("no_samples", path=str(path))

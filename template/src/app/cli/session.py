@@ -33,7 +33,7 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", help="Log on stderr as APP_LOG_LEVEL says, not warnings only."),
 ]
 
-_INGESTION = "app.ingestion.pipeline"
+_INGESTION = "app.ingestion.run"
 
 _Result = TypeVar("_Result")
 
@@ -61,11 +61,7 @@ def load(*, verbose: bool) -> Settings:
 
 
 def run(
-    settings: Settings,
-    work: Callable[[Services], Awaitable[_Result]],
-    *,
-    rebuild: bool = False,
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    settings: Settings, work: Callable[[Services], Awaitable[_Result]], *, rebuild: bool = False
 ) -> _Result:
     """Open the services, await `work` on them, close them, and return what it returned."""
     from app.wiring import open_services
@@ -74,8 +70,7 @@ def run(
         async with open_services(settings, rebuild=rebuild) as services:
             return await work(services)
 
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(session())
+    return asyncio.run(session())
 
 
 def user_path(text: str) -> Path:

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelError
-from app.graph.cache import AnswerCache, AnswerKey
-from app.graph.composition import NO_USAGE, compose, not_found
-from app.graph.evidence import check_evidence, passages
-from app.graph.fitting import fewer, fitted
-from app.graph.replies import ReplyText
+from app.graph.cache import AnswerCache, answer_key
+from app.graph.composition import NO_USAGE, ReplyText, compose, not_found
+from app.graph.evidence import check_evidence, fewer, fitted, passages
 from app.graph.state import Answer
 from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
@@ -23,14 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
     from app.config.settings import Settings
+    from app.graph.cache import AnswerKey
     from app.graph.prompting import PromptFile
     from app.graph.state import Question
     from app.retrieval.retriever import Retriever
+    from app.utils.once import AsyncOnce
     from gwkit.index.ports import Hit, Index
     from gwkit.models.ports import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
     _Record = Callable[..., Answer]
+    _RequestWith = Callable[[Sequence[Hit]], ChatRequest]
 
 __all__ = ["Answerer"]
 
@@ -52,8 +53,8 @@ class Answerer:
         index: says by its version when it has changed.
         metrics: counts the answers.
         settings: the options of a question that it leaves open.
-        prompt: what the model is asked with.
-        window_tokens: most tokens of prompt and answer together, `None` where nobody knows.
+        prompt: what the model is asked with, read at first use.
+        window_tokens: most tokens of prompt and answer together, `None` if not known.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Answerer:
         index: Index,
         metrics: Metrics,
         settings: Settings,
-        prompt: PromptFile,
+        prompt: AsyncOnce[PromptFile],
         window_tokens: int | None = None,
     ) -> None:
         self._retriever = retriever
@@ -95,12 +96,14 @@ class Answerer:
             key = await self._cache_key(question)
             if key and (cached := self._cache.get(key)):
                 return record(cached, outcome="cached")
+            prompt = await self._prompt.get()
+            request_with = partial(self._request, question, prompt)
             hits = await self._retrieve(question)
-            hits = await self._check_evidence(question, hits)
+            hits = await self._check_evidence(question, hits, request_with)
             if not hits:
-                return record(not_found(self._model.name, prompt_hash=self._prompt.digest))
-            reply, hits = await self._ask(question, hits)
-            answer = compose(reply, hits, prompt_hash=self._prompt.digest)
+                return record(not_found(self._model.name, prompt_hash=prompt.digest))
+            reply, hits = await self._ask(hits, request_with)
+            answer = compose(reply, hits, prompt_hash=prompt.digest)
             self._keep(key, answer)
             return record(answer)
 
@@ -118,18 +121,28 @@ class Answerer:
                 yield Delta(text=cached.answer)
                 yield record(cached, outcome="cached")
                 return
+            prompt = await self._prompt.get()
+            request_with = partial(self._request, question, prompt)
             hits = await self._retrieve(question)
-            hits = await self._check_evidence(question, hits)
+            hits = await self._check_evidence(question, hits, request_with)
             if not hits:
                 yield Delta(text=NOT_FOUND)
-                yield record(not_found(self._model.name, prompt_hash=self._prompt.digest))
+                yield record(not_found(self._model.name, prompt_hash=prompt.digest))
                 return
-            async with aclosing(self._ask_for_pieces(question, hits)) as pieces:
+            async with aclosing(self._ask_for_pieces(hits, request_with)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
                         self._keep(key, piece)
                         record(piece)
                     yield piece
+
+    async def warm_up(self) -> None:
+        """Read the prompt, so that the first caller does not wait for it.
+
+        Raises:
+            ConfigError: it cannot be read, or is no prompt.
+        """
+        await self._prompt.get()
 
     async def _retrieve(self, question: Question) -> Sequence[Hit]:
         return await self._retriever.search(
@@ -138,8 +151,10 @@ class Answerer:
             filters=question.filters,
         )
 
-    async def _check_evidence(self, question: Question, hits: Sequence[Hit]) -> Sequence[Hit]:
-        """Return the hits that are evidence and fit the model, none if there is no evidence."""
+    async def _check_evidence(
+        self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
+    ) -> Sequence[Hit]:
+        """Return the hits that are evidence and fit the window, none if there is no evidence."""
         settings = self._settings
         evidence = await self._executor.run(
             check_evidence,
@@ -154,72 +169,59 @@ class Answerer:
             evidence=len(evidence.hits),
             coverage=round(evidence.coverage, 2),
         )
-        if not evidence.hits or self._window_tokens is None:
-            return evidence.hits
-        return fitted(evidence.hits, partial(self._request, question), self._window_tokens)
+        return fitted(evidence.hits, request_with, self._window_tokens)
 
     async def _ask(
-        self, question: Question, hits: Sequence[Hit]
+        self, hits: Sequence[Hit], request_with: _RequestWith
     ) -> tuple[ChatReply, Sequence[Hit]]:
         """Return the model's reply, and the hits that it was sent."""
         try:
-            return await self._model.complete(self._request(question, hits)), hits
+            return await self._model.complete(request_with(hits)), hits
         except TokenLimitError as exc:
             hits = fewer(hits, exc)
-        return await self._model.complete(self._request(question, hits)), hits
+        return await self._model.complete(request_with(hits)), hits
 
     async def _ask_for_pieces(
-        self, question: Question, hits: Sequence[Hit]
+        self, hits: Sequence[Hit], request_with: _RequestWith
     ) -> AsyncGenerator[Delta | Answer]:
         """Yield the model's reply in pieces, and at last the answer.
 
         Raises:
+            InvalidResponseError: the stream just ends.
             TokenLimitError: the model takes no prompt of that length.
         """
-        shown = False
-        try:
-            async with aclosing(self._pieces(question, hits)) as pieces:
-                async for piece in pieces:
-                    shown = True
-                    yield piece
-        except TokenLimitError as exc:
-            if shown:
-                raise
-            hits = fewer(hits, exc)
-        else:
-            return
-        async with aclosing(self._pieces(question, hits)) as pieces:
-            async for piece in pieces:
-                yield piece
+        for is_last in (False, True):
+            request, shown = request_with(hits), False
+            text = ReplyText(range(1, len(hits) + 1))
+            try:
+                async with aclosing(self._model.stream(request)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, ChatReply):
+                            if rest := text.finish():
+                                yield Delta(text=rest)
+                            yield compose(piece, hits, prompt_hash=request.prompt_hash)
+                            return
+                        if certain := text.feed(piece.text):
+                            shown = True
+                            yield Delta(text=certain)
+                raise InvalidResponseError(response="", expected="a stream that ends with a reply")
+            except TokenLimitError as exc:
+                if shown or is_last:
+                    raise
+                hits = fewer(hits, exc)
 
-    async def _pieces(
-        self, question: Question, hits: Sequence[Hit]
-    ) -> AsyncGenerator[Delta | Answer]:
-        text = ReplyText(range(1, len(hits) + 1))
-        async with aclosing(self._model.stream(self._request(question, hits))) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, ChatReply):
-                    if rest := text.finish():
-                        yield Delta(text=rest)
-                    yield compose(piece, hits, prompt_hash=self._prompt.digest)
-                    return
-                if certain := text.feed(piece.text):
-                    yield Delta(text=certain)
-        raise InvalidResponseError(response="", expected="a stream that ends with a reply")
-
-    def _request(self, question: Question, hits: Sequence[Hit]) -> ChatRequest:
-        sent = passages(hits)
+    def _request(self, question: Question, prompt: PromptFile, hits: Sequence[Hit]) -> ChatRequest:
+        sent, settings = passages(hits), self._settings
         return ChatRequest(
-            messages=self._prompt.messages(question.question, sent),
+            messages=prompt.messages(question.question, sent),
             question=question.question,
             passages=sent,
-            temperature=self._temperature(question),
-            max_tokens=question.max_tokens or self._settings.max_tokens,
-            prompt_hash=self._prompt.digest,
+            temperature=settings.temperature
+            if question.temperature is None
+            else question.temperature,
+            max_tokens=question.max_tokens or settings.max_tokens,
+            prompt_hash=prompt.digest,
         )
-
-    def _temperature(self, question: Question) -> float | None:
-        return self._settings.temperature if question.temperature is None else question.temperature
 
     @contextmanager
     def _recording(self, question: Question) -> Iterator[_Record]:
@@ -261,22 +263,8 @@ class Answerer:
 
     async def _cache_key(self, question: Question) -> AnswerKey | None:
         """Return what the answer is kept under, `None` without caching."""
-        settings = self._settings
-        if not settings.enable_caching:
+        if not self._settings.enable_caching:
             return None
-        return AnswerKey(
-            question=question.question,
-            prefix=question.filters.prefix,
-            metadata=frozenset(question.filters.metadata.items()),
-            top_k=question.top_k or settings.top_k,
-            min_grounding=settings.min_grounding,
-            evidence_tokens=settings.max_evidence_tokens,
-            prompt_hash=self._prompt.digest,
-            # Read before the search: an answer from a newer index is kept under the older version
-            # and so never found, not the other way round.
-            index_version=await self._index.version(),
-            model=self._model.name,
-            temperature=self._temperature(question),
-            max_tokens=question.max_tokens or settings.max_tokens,
-            window_tokens=self._window_tokens,
-        )
+        # Read before the search: an answer from a newer index is kept under the older version
+        # and so never found, not the other way round.
+        return answer_key(question, await self._index.version())

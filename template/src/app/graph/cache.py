@@ -1,37 +1,26 @@
-"""Answers kept in memory under everything that can change them."""
+"""Keeps answers in memory until something that they depend on changes."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from app.graph.state import Answer
+    from app.graph.state import Answer, Question
 
-__all__ = ["AnswerCache", "AnswerKey"]
+__all__ = ["AnswerCache", "AnswerKey", "answer_key"]
+
+AnswerKey: TypeAlias = "tuple[int, str]"
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerKey:
-    """All that an answer depends on; two questions with equal keys have the same answer.
+def answer_key(question: Question, index_version: int) -> AnswerKey:
+    """Return what the answer to a question is kept under: all that the question says.
 
-    The index version grows with every write, so an answer from older documents is never found
-    again and leaves by age.
+    The rest that an answer depends on is the same as long as the process runs: model, prompt and
+    settings. The index version grows with every write, so an answer from older documents is never
+    found again and leaves by age.
     """
-
-    question: str
-    prefix: str
-    metadata: frozenset[tuple[str, str]]
-    top_k: int
-    min_grounding: float
-    evidence_tokens: int
-    prompt_hash: str
-    index_version: int
-    model: str
-    temperature: float | None
-    max_tokens: int
-    window_tokens: int | None
+    return index_version, question.model_dump_json()
 
 
 class AnswerCache:
@@ -45,15 +34,11 @@ class AnswerCache:
         self._size = size
         self._answers: OrderedDict[AnswerKey, Answer] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._answers)
-
     def get(self, key: AnswerKey) -> Answer | None:
         """Return the answer, and count it as used."""
-        answer = self._answers.get(key)
-        if answer is not None:
+        if key in self._answers:
             self._answers.move_to_end(key)
-        return answer
+        return self._answers.get(key)
 
     def put(self, key: AnswerKey, answer: Answer) -> None:
         """Keep an answer, unless it was cut off; the one unused for longest makes room for it."""

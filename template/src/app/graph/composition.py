@@ -1,29 +1,39 @@
-"""From a model's reply to an answer whose every statement can be checked."""
+"""From a model's reply, whole or in pieces, to an answer whose every statement can be checked."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import structlog
 
 from app.exceptions import InvalidResponseError
-from app.graph.replies import ReplyText
+from app.graph.links import InertLinks
 from app.graph.state import Answer, Citation
-from gwkit.models.messages import NOT_FOUND, Usage
-from gwkit.offline.passages import HEADING_SEPARATOR
+from gwkit.models.messages import HEADING_SEPARATOR, NOT_FOUND, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from gwkit.index.ports import Hit
     from gwkit.models.messages import ChatReply
 
-__all__ = ["NO_USAGE", "compose", "not_found"]
+__all__ = ["NO_USAGE", "ReplyText", "compose", "not_found"]
 
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 """What an answer takes for which no model was asked."""
 
 _log = structlog.stdlib.get_logger(__name__)
+
+_TOKEN = re.compile(
+    r"(?P<ticks>`+)|(?P<gap>\n[ \t]*\n)| ?\[(?P<numbers>\d{1,4}(?:, ?\d{1,4}){0,99})\]"
+)
+_SHORTEST_FENCE = 3
+# What could become a citation if the token after it were taken out.
+_OPEN = re.compile(r"\[[\d, ]*\Z")
+_OPEN_WITHIN = 200
+# What could still become one of these when more text comes: no token is longer.
+_UNFINISHED = re.compile(r"(?:(?<!`)`+|(?<![ \t\n])[ \t\n]+| ?\[[\d, ]{0,600})\Z")
 
 
 def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answer:
@@ -51,7 +61,16 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
         return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
     return Answer(
         answer=text,
-        citations=tuple(_citation(hits[number - 1]) for number in shown.cited),
+        citations=tuple(
+            Citation(
+                document=hit.document,
+                chunk=hit.chunk,
+                score=hit.score,
+                text=hit.text,
+                heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
+            )
+            for hit in (hits[number - 1] for number in shown.cited)
+        ),
         model=reply.model,
         usage=reply.usage,
         found=True,
@@ -72,11 +91,65 @@ def not_found(model: str, usage: Usage = NO_USAGE, *, prompt_hash: str) -> Answe
     )
 
 
-def _citation(hit: Hit) -> Citation:
-    return Citation(
-        document=hit.document,
-        chunk=hit.chunk,
-        score=hit.score,
-        text=hit.text,
-        heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
-    )
+class ReplyText:
+    """Passes a reply's text through: its citations are numbered as listed, its links become inert.
+
+    A number that no passage has is taken out, and the others are counted from 1 in the order in
+    which they first appear. Code stays as it is, for `row[1]` is no citation: what stands in
+    fences, or between backticks within a paragraph.
+    The text that comes out does not depend on the pieces in which it went in.
+
+    Args:
+        known: the numbers of the passages that were sent.
+    """
+
+    def __init__(self, known: Collection[int]) -> None:
+        self._known = frozenset(known)
+        self._links = InertLinks()
+        self._numbers: dict[int, int] = {}
+        self._held = ""
+        self._before = ""
+        self._code = ""
+
+    @property
+    def cited(self) -> tuple[int, ...]:
+        """The passages' numbers in the order of the new ones."""
+        return tuple(self._numbers)
+
+    def feed(self, text: str) -> str:
+        """Take a piece and return what is certain by now."""
+        text = self._held + text
+        unfinished = _UNFINISHED.search(text)
+        end = unfinished.start() if unfinished else len(text)
+        self._held = text[end:]
+        return self._passed(text[:end])
+
+    def finish(self) -> str:
+        """Return what was held back, as no more text comes."""
+        return self._passed(self._held) + self._links.finish()
+
+    def _passed(self, text: str) -> str:
+        passed = _TOKEN.sub(self._renumbered, text)
+        self._before = (self._before + text)[-_OPEN_WITHIN:]
+        return self._links.feed(passed)
+
+    def _renumbered(self, token: re.Match[str]) -> str:
+        ticks = token["ticks"]
+        if ticks and self._code in {"", ticks}:
+            self._code = "" if self._code else ticks
+        if token["gap"] and len(self._code) < _SHORTEST_FENCE:
+            self._code = ""
+        if not token["numbers"] or self._code:
+            return token[0]
+        numbers = [int(number) for number in token["numbers"].split(",")]
+        new = [
+            self._numbers.setdefault(number, len(self._numbers) + 1)
+            for number in dict.fromkeys(numbers)
+            if number in self._known
+        ]
+        if not new:
+            start = token.start()
+            before = self._before + token.string[max(0, start - _OPEN_WITHIN) : start]
+            return "[?]" if _OPEN.search(before[-_OPEN_WITHIN:]) else ""
+        space = " " if token[0].startswith(" ") else ""
+        return space + "".join(f"[{number}]" for number in new)

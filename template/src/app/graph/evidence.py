@@ -1,23 +1,27 @@
-"""Deciding whether what was found is evidence for the question, and how much of it to use."""
+"""Decides whether hits are evidence for the question, and how many of them a prompt takes."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gwkit.models.messages import SEARCHED_CHARACTERS, Passage
-from gwkit.offline.passages import HEADING_SEPARATOR
-from gwkit.text.tokens import count_tokens
-from gwkit.text.words import content_words, near_words, vocabulary
+import structlog
+
+from app.exceptions import TokenLimitError
+from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS, Passage
+from gwkit.text.words import content_words, count_tokens, near_words, vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gwkit.index.ports import Hit
+    from gwkit.models.messages import ChatRequest
 
-__all__ = ["Evidence", "check_evidence", "passages"]
+__all__ = ["Evidence", "check_evidence", "fewer", "fitted", "passages"]
 
+_log = structlog.stdlib.get_logger(__name__)
 
 # A capital or a digit, but not in the first word, which has a capital anyway.
 _NAME = re.compile(r"(?<=\s)\w*[^\W_a-z]\w*")
@@ -26,6 +30,9 @@ _NAME = re.compile(r"(?<=\s)\w*[^\W_a-z]\w*")
 _MISSING_NAME_WEIGHT = 2.0
 _MISSING_WEIGHT = 1.25
 _COMMON_WEIGHT = 0.5
+
+_SAFETY = 0.9
+"""How much of its limit is used once a model has refused a prompt: tokens here are estimates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,8 @@ def check_evidence(
     milliseconds, so call it off the event loop.
     """
     question = question[:SEARCHED_CHARACTERS]
-    vocabularies = [_words_of(hit) for hit in hits]
+    texts = ("\n".join((hit.title, *hit.headings, hit.text)) for hit in hits)
+    vocabularies = [vocabulary(text) for text in texts]
     known = frozenset[str]().union(*vocabularies)
     asked = frozenset(near_words(content_words(question), known))
     everywhere = known.intersection(*vocabularies)
@@ -76,11 +84,8 @@ def check_evidence(
     return Evidence(_fitting(kept, max_tokens), coverage)
 
 
-def _words_of(hit: Hit) -> frozenset[str]:
-    return vocabulary("\n".join((hit.title, *hit.headings, hit.text)))
-
-
-def _fitting(hits: Sequence[Hit], max_tokens: int) -> tuple[Hit, ...]:
+def _fitting(hits: Sequence[Hit], max_tokens: float) -> tuple[Hit, ...]:
+    """Return the first hits that take no more tokens together; the best one always stays."""
     used = 0
     for number, hit in enumerate(hits):
         used += count_tokens(hit.text)
@@ -100,3 +105,51 @@ def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
         )
         for number, hit in enumerate(hits, 1)
     )
+
+
+def fitted(
+    hits: Sequence[Hit],
+    request_with: Callable[[Sequence[Hit]], ChatRequest],
+    window_tokens: int | None,
+) -> Sequence[Hit]:
+    """Return the best hits whose prompt leaves room for the answer in the window.
+
+    Args:
+        hits: what was found, best first.
+        request_with: makes the request that sends such hits.
+        window_tokens: most tokens of prompt and answer together, `None` for any number.
+
+    Raises:
+        TokenLimitError: there is no room even for the best one.
+    """
+    if window_tokens is None or not hits:
+        return hits
+
+    def tokens_with(kept: int) -> int:
+        request = request_with(hits[:kept])
+        return request.max_tokens + sum(count_tokens(each.content) for each in request.messages)
+
+    if tokens_with(len(hits)) <= window_tokens:
+        return hits
+    # A prompt of more passages takes more tokens, and to make one for each number takes long.
+    kept = bisect_right(range(1, len(hits)), window_tokens, key=tokens_with)
+    if not kept:
+        raise TokenLimitError(tokens_used=tokens_with(1), limit=window_tokens)
+    _log.warning("prompt_fitted", passages=kept, left_out=len(hits) - kept)
+    return hits[:kept]
+
+
+def fewer(hits: Sequence[Hit], error: TokenLimitError) -> Sequence[Hit]:
+    """Return fewer hits, for a model that has refused them as too long.
+
+    At most half of their text, and less where the model allows less; the best one always stays.
+
+    Raises:
+        TokenLimitError: there is only one hit.
+    """
+    if len(hits) == 1:
+        raise error
+    share = min(0.5, _SAFETY * error.limit / error.tokens_used) if error.limit else 0.5
+    kept = _fitting(hits, share * sum(count_tokens(hit.text) for hit in hits))
+    _log.warning("prompt_shortened", passages=len(kept), limit=error.limit)
+    return kept

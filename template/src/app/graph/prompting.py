@@ -42,7 +42,6 @@ class PromptFile:
     says how an answer was asked for.
     """
 
-    name: str
     digest: str
     system: str
     user: Template
@@ -84,7 +83,6 @@ def load_prompt(path: Path) -> PromptFile:
             "second one $passages, $question and no other placeholder but $mark"
         )
     return PromptFile(
-        name=path.stem,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         system=system.strip(),
         user=template,

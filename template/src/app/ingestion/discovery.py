@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from app.exceptions import IngestError
 from app.ingestion.names import document_name, locate
+from gwkit.index.ports import UPLOAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Discovery", "Skipped", "SourceFile", "discover", "revisit"]
+    from gwkit.index.ports import LedgerEntry
+
+__all__ = [
+    "Discovery",
+    "SkippedFile",
+    "SourceFile",
+    "discover",
+    "is_owned_elsewhere",
+    "read_file",
+    "revisit",
+]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -40,7 +52,7 @@ class SourceFile:
     problem: str = ""
 
 
-class Skipped(NamedTuple):
+class SkippedFile(NamedTuple):
     """A file that was passed over: its path in the folder that was given, and why."""
 
     file: str
@@ -56,7 +68,7 @@ class Discovery:
 
     files: tuple[SourceFile, ...]
     folders: frozenset[str]
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
 
 
 def discover(paths: Iterable[Path], suffixes: AbstractSet[str]) -> Discovery:
@@ -91,12 +103,57 @@ def revisit(document: str, source: str) -> SourceFile:
     return SourceFile(document, path, source, problem)
 
 
+def read_file(file: SourceFile, check_size: Callable[[str, int], None]) -> bytes:
+    """Return a file's bytes, as they were at one time; blocks.
+
+    Raises:
+        IngestError: it cannot be read, is too large or no file any more, or has changed.
+    """
+    try:
+        with open(file.path, "rb", opener=_open_at_once) as opened:
+            before = os.fstat(opened.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise IngestError(file.document, "is no regular file any more")
+            check_size(file.document, before.st_size)
+            data = opened.read(before.st_size + 1)
+            after = os.fstat(opened.fileno())
+    except OSError as exc:
+        reason = f"cannot be read: {exc.strerror}"
+        raise IngestError(file.document, reason, passing=True) from exc
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    if not same or len(data) != before.st_size:
+        raise IngestError(file.document, "changed while it was read", passing=True)
+    return data
+
+
+def is_owned_elsewhere(entry: LedgerEntry, file: SourceFile) -> bool:
+    """Return whether an indexed document is still there, under its id but in another place.
+
+    Without this, two files `README.md` of two folders would overwrite each other for ever. A
+    folder that was moved leaves nothing behind, so its documents just change their source.
+    """
+    if entry.source in {"", file.source}:
+        return False
+    if entry.source == UPLOAD:
+        return True
+    other = locate(Path(entry.source), entry.document)
+    try:
+        return other.is_file() and not other.samefile(file.path)
+    except OSError:
+        return False
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting: what was a file may have become a pipe since it was found."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 class _Walk:
     def __init__(self, suffixes: AbstractSet[str]) -> None:
         self._suffixes = suffixes
         self.files: list[SourceFile] = []
         self.folders: set[str] = set()
-        self.skipped: list[Skipped] = []
+        self.skipped: list[SkippedFile] = []
 
     def add(self, path: Path) -> None:
         try:
@@ -124,7 +181,7 @@ class _Walk:
 
     def _add_found(self, path: Path, root: Path) -> None:
         if reason := self._reason_to_skip(path, root):
-            self.skipped.append(Skipped(_printable(path.relative_to(root).as_posix()), reason))
+            self.skipped.append(SkippedFile(_printable(path.relative_to(root).as_posix()), reason))
             _log.debug("file_skipped", file=_printable(str(path)), reason=reason)
         else:
             self.files.append(_source_file(root, path.relative_to(root).as_posix()))

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import AppError, DocumentNotFoundError, IngestError, RetrievalError
+from app.exceptions import AppError, DocumentNotFoundError, IngestError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
-from app.ingestion.names import document_name
-from app.ingestion.preparation import GivenUp, Kept, Preparer, check_document_id, id_problem
-from app.ingestion.progress import SilentProgress
-from app.ingestion.pruning import prune
-from app.ingestion.run import Run, failure_of
+from app.ingestion.names import check_document_id, document_name, id_problem
+from app.ingestion.preparation import DocumentWriter, Preparer, uninterrupted
+from app.ingestion.run import AHEAD, Run, report_failure
 from app.ingestion.summary import Outcome
-from app.ingestion.writer import DocumentWriter, Ready, uninterrupted
-from gwkit.index.ports import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.ingestion.loaders import DocumentLoader
-    from app.ingestion.progress import Progress
+    from app.ingestion.run import Progress
     from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
-    from gwkit.index.ports import IndexWriter, LedgerEntry
+    from gwkit.index.ports import IndexWriter
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Pipeline"]
 
 _log = structlog.stdlib.get_logger(__name__)
-
-_AHEAD = 4
-"""Documents that are prepared while an earlier one is written: this many are in memory."""
 
 
 class Pipeline:
@@ -82,14 +71,14 @@ class Pipeline:
             chunk_overlap_tokens=chunk_overlap_tokens,
             max_document_bytes=max_document_bytes,
         )
-        self._writer = DocumentWriter(index, embedder, metrics, ahead=_AHEAD)
+        self._writer = DocumentWriter(index, embedder, metrics, ahead=AHEAD)
 
     async def ingest(
         self,
         paths: Sequence[Path],
         *,
         progress: Progress | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] | None = None,
     ) -> Summary:
         """Bring the index in step with files and folders, and say what was done.
 
@@ -104,7 +93,7 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
-        return await self._follow(found, progress or SilentProgress(), stop)
+        return await self._follow(found, progress, stop)
 
     async def ingest_source(
         self,
@@ -112,7 +101,7 @@ class Pipeline:
         source: Source,
         *,
         progress: Progress | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] | None = None,
     ) -> Summary:
         """Bring the index in step with a source, as `ingest` does with a folder.
 
@@ -130,7 +119,7 @@ class Pipeline:
                 document_id = document_name(document.id)
                 files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
             found = Discovery(tuple(files), frozenset({origin}))
-            return await self._follow(found, progress or SilentProgress(), stop)
+            return await self._follow(found, progress, stop)
         finally:
             await asyncio.to_thread(folder.cleanup)
 
@@ -139,7 +128,7 @@ class Pipeline:
         documents: Sequence[str],
         *,
         progress: Progress | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] | None = None,
     ) -> Summary:
         """Try documents again that have failed, also those that were given up; as `ingest` does.
 
@@ -156,42 +145,25 @@ class Pipeline:
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
         found = Discovery(tuple(files), frozenset())
-        return await self._follow(found, progress or SilentProgress(), stop, insists=True)
+        return await self._follow(found, progress, stop, force=True)
 
     async def _follow(
         self,
         found: Discovery,
-        progress: Progress,
-        stop: Callable[[], bool],
+        progress: Progress | None,
+        stop: Callable[[], bool] | None,
         *,
-        insists: bool = False,
+        force: bool = False,
     ) -> Summary:
-        started = perf_counter()
-        run = Run(found, await self._index.ledger(), await self._index.failures(), insists=insists)
-        _log.info("ingest_started", documents=len(found.files), skipped=len(found.skipped))
-        progress.start(len(found.files))
-        try:
-            await self._ingest_files(run, progress, stop)
-            run.removed = await prune(self._index, found, run.ledger, run.failures)
-            if run.is_complete:
-                await self._index.publish()
-        except RetrievalError as exc:
-            run.stopped = str(exc)
-            _log.warning("ingest_stopped", reason=run.stopped)
-        finally:
-            progress.finish()
-        summary = run.summary(perf_counter() - started)
-        _log.info(
-            "ingest_finished",
-            added=summary.added,
-            changed=summary.changed,
-            unchanged=summary.unchanged,
-            removed=summary.removed,
-            failed=summary.failed,
-            chunks=summary.chunks,
-            latency_ms=round(summary.seconds * 1_000, 1),
+        run = Run(
+            found,
+            index=self._index,
+            preparer=self._preparer,
+            writer=self._writer,
+            metrics=self._metrics,
+            force=force,
         )
-        return summary
+        return await run.ingest(progress, stop)
 
     async def ingest_upload(self, document_id: str, data: bytes) -> Outcome:
         """Index bytes under an id, in place of what has this id; return what came of it.
@@ -210,7 +182,7 @@ class Pipeline:
             outcome = await self._writer.write(ready, entry)
         except AppError as exc:
             reason = exc.reason if isinstance(exc, IngestError) else str(exc)
-            self._report_failure(document_id, reason, exc)
+            report_failure(document_id, reason, exc)
             self._metrics.count("ingest_documents_total", outcome=Outcome.FAILED)
             raise
         self._metrics.count("ingest_documents_total", outcome=outcome)
@@ -231,92 +203,3 @@ class Pipeline:
         else:
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
-
-    async def _ingest_files(self, run: Run, progress: Progress, stop: Callable[[], bool]) -> None:
-        window: deque[tuple[SourceFile, asyncio.Task[Ready | Kept | GivenUp]]] = deque()
-
-        async def settle_first() -> None:
-            file, task = window[0]
-            progress.begin(file.document)
-            await self._settle(run, file, task)
-            window.popleft()
-            progress.advance()
-
-        try:
-            for file in run.found.files:
-                if stop():
-                    return
-                known = run.ledger.get(file.document), run.earlier_failure(file.document)
-                prepare = partial(self._preparer.prepare_file, file, *known)
-                window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
-                if len(window) == _AHEAD:
-                    await settle_first()
-            while window and not stop():
-                await settle_first()
-        finally:
-            for _, task in window:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in window), return_exceptions=True)
-
-    async def _settle(
-        self, run: Run, file: SourceFile, task: asyncio.Task[Ready | Kept | GivenUp]
-    ) -> None:
-        """Write a document when it is ready, or record why it is not.
-
-        Raises:
-            RetrievalError: the index is to blame, and not the document.
-        """
-        entry = run.ledger.get(file.document)
-        try:
-            ready = await task
-            if isinstance(ready, GivenUp):
-                run.failed.append(Failure(file.document, ready.reason, source=file.source))
-            outcome = await self._writer.write(ready, entry)
-            if isinstance(ready, Ready):
-                run.chunks += len(ready.prepared.chunks)
-                if ready.prepared.document.incomplete:
-                    run.incomplete[file.document] = ready.prepared.document.incomplete
-            elif isinstance(ready, Kept) and entry:
-                await self._adopt(run, entry, ready.source)
-        except RetrievalError as exc:
-            with suppress(RetrievalError):
-                await self._fail(run, file, exc)
-            raise
-        except Exception as exc:  # noqa: BLE001 - a document's defect does not block the others
-            await self._fail(run, file, exc)
-        else:
-            self._count(run, outcome)
-
-    async def _adopt(self, run: Run, entry: LedgerEntry, source: str) -> None:
-        if source != entry.source or entry.document in run.failures:
-            await self._index.adopt(entry.document, source)
-
-    async def _fail(self, run: Run, file: SourceFile, error: Exception) -> None:
-        self._count(run, Outcome.FAILED)
-        failure = failure_of(file, error)
-        run.failed.append(failure)
-        self._report_failure(file.document, failure.reason, error)
-        if file.source:
-            await self._index.fail(
-                failure.document,
-                failure.reason,
-                source=failure.source,
-                kind=failure.kind,
-                content_hash=failure.content_hash,
-            )
-
-    def _count(self, run: Run, outcome: Outcome) -> None:
-        run.outcomes[outcome] += 1
-        self._metrics.count("ingest_documents_total", outcome=outcome)
-
-    def _report_failure(self, document: str, reason: str, error: Exception) -> None:
-        # A defect comes with its traceback, which nothing else shows.
-        is_defect = not isinstance(error, AppError)
-        _log.log(
-            logging.ERROR if is_defect else logging.WARNING,
-            "document_failed",
-            document=document,
-            reason=reason,
-            error=type(error).__name__,
-            exc_info=is_defect,
-        )

@@ -1,77 +1,84 @@
-"""Preparation: from a file or an upload to chunks. Everything here blocks, so threads run it."""
+"""One document on its way into the index: read, parsed, chunked, embedded and written."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np
+import structlog
 
 from app.exceptions import IngestError, ParseLimitError
 from app.ingestion.chunking import chunk_blocks
-from app.ingestion.names import MAX_ID_CHARACTERS, locate
-from app.ingestion.steps import timed_step
+from app.ingestion.discovery import is_owned_elsewhere, read_file
+from app.ingestion.summary import Outcome
 from gwkit.documents import Chunk, Document
+from gwkit.executor import BoundedExecutor
 from gwkit.index.ports import UPLOAD
+from gwkit.telemetry.timing import timed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from gwkit.index.ports import Failure, LedgerEntry
+    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
+    from gwkit.models.ports import Embedder, Vectors
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["GivenUp", "Kept", "Prepared", "Preparer", "check_document_id", "id_problem"]
+__all__ = [
+    "DocumentWriter",
+    "Prepared",
+    "Preparer",
+    "Ready",
+    "SkippedError",
+    "Unchanged",
+    "uninterrupted",
+]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _MOST_ATTEMPTS = 3
 """Attempts at content that exceeds a limit of parsing: each costs all of that limit."""
 
 
+class SkippedError(IngestError):
+    """A document has exceeded a limit of parsing often enough, and was not parsed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A document that the index already holds; `source` is where it comes from now."""
+
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that is to be written."""
+    """A document that is to be embedded."""
 
     document: Document
     chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A document that the index holds as it is; `source` is where it comes from now."""
+class Ready:
+    """A document that can be written; `seconds` is what its preparation took."""
 
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """A document that has exceeded a limit of parsing often enough, and was not parsed again."""
-
-    reason: str
-
-
-def check_document_id(document: str) -> None:
-    """Refuse ids that are no relative path, or that no log line or URL can show.
-
-    Raises:
-        IngestError: the id is not allowed.
-    """
-    if problem := id_problem(document):
-        raise IngestError(ascii(document[:MAX_ID_CHARACTERS])[1:-1], problem)
-
-
-def id_problem(document: str) -> str:
-    """Return why a document cannot have this id, empty if it can."""
-    parts = document.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or "\\" in document:
-        return "is no document id: it must be a relative path such as a/b.md"
-    if len(document) > MAX_ID_CHARACTERS:
-        return f"has an id of {len(document)} characters; {MAX_ID_CHARACTERS} are allowed"
-    return "" if document.isprintable() else "has an id with characters that cannot be printed"
+    document: Document
+    chunks: tuple[Chunk, ...]
+    vectors: Vectors
+    seconds: float
 
 
 class Preparer:
-    """Reads, parses and chunks documents, the same way for all of them.
+    """Reads, parses and chunks documents; everything here blocks, so threads run it.
 
     Args:
         loaders: what can be read.
@@ -90,15 +97,15 @@ class Preparer:
         chunk_overlap_tokens: int,
         max_document_bytes: int,
     ) -> None:
-        self._load = timed_step(metrics, "parse", loaders.load)
-        self._chunk = timed_step(metrics, "chunk", chunk_blocks)
+        self._load = _timed_step(metrics, "parse", loaders.load)
+        self._chunk = _timed_step(metrics, "chunk", chunk_blocks)
         self._chunk_tokens = chunk_tokens
         self._chunk_overlap_tokens = chunk_overlap_tokens
         self._max_document_bytes = max_document_bytes
 
     def prepare_file(
         self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None = None
-    ) -> Prepared | Kept | GivenUp:
+    ) -> Prepared | Unchanged:
         """Prepare a file, unless its bytes are what the index holds: then it is only hashed.
 
         Args:
@@ -108,26 +115,29 @@ class Preparer:
 
         Raises:
             IngestError: the file cannot be read, or its id belongs to another document.
+            SkippedError: earlier attempts have failed too often.
         """
         if file.problem:
             raise IngestError(file.document, file.problem)
-        data = self._read(file)
+        data = read_file(file, self._check_size)
         content_hash = _hash(data)
-        owned_elsewhere = entry is not None and _is_owned_elsewhere(entry, file)
-        if entry is not None and entry.content_hash == content_hash:
-            return Kept(entry.source if owned_elsewhere else file.source)
-        if entry is not None and owned_elsewhere:
-            origin = "an upload" if entry.source == UPLOAD else f"the folder {entry.source}"
-            reason = f"has the id of another document, from {origin}; rename or remove one of them"
-            raise IngestError(file.document, reason)
+        if entry is not None:
+            owned_elsewhere = is_owned_elsewhere(entry, file)
+            if entry.content_hash == content_hash:
+                return Unchanged(entry.source if owned_elsewhere else file.source)
+            if owned_elsewhere:
+                origin = "an upload" if entry.source == UPLOAD else f"the folder {entry.source}"
+                reason = f"has the id of another document, from {origin}; rename or remove one"
+                raise IngestError(file.document, reason)
         if failure and failure.content_hash == content_hash and failure.attempts >= _MOST_ATTEMPTS:
             again = "it is tried again when it changes, or by `python -m app failed retry`"
-            return GivenUp(f"{failure.reason}; given up after {failure.attempts} attempts, {again}")
+            reason = f"{failure.reason}; given up after {failure.attempts} attempts, {again}"
+            raise SkippedError(file.document, reason)
         return self._prepare(file.document, data, content_hash, file.source)
 
     def prepare_upload(
         self, document: str, data: bytes, entry: LedgerEntry | None
-    ) -> Prepared | Kept:
+    ) -> Prepared | Unchanged:
         """Prepare bytes that came with a document id; they replace what has this id.
 
         Raises:
@@ -136,7 +146,7 @@ class Preparer:
         self._check_size(document, len(data))
         content_hash = _hash(data)
         if entry is not None and entry.content_hash == content_hash:
-            return Kept(entry.source)
+            return Unchanged(entry.source)
         return self._prepare(document, data, content_hash, UPLOAD)
 
     def _prepare(self, document: str, data: bytes, content_hash: str, source: str) -> Prepared:
@@ -147,39 +157,15 @@ class Preparer:
         chunks = self._chunk(
             loaded.blocks, budget=self._chunk_tokens, overlap=self._chunk_overlap_tokens
         )
-        return Prepared(
-            Document(
-                id=document,
-                title=loaded.title,
-                content_hash=content_hash,
-                blocks=loaded.blocks,
-                metadata=loaded.metadata,
-                source=source,
-            ),
-            tuple(chunks),
+        whole = Document(
+            id=document,
+            title=loaded.title,
+            content_hash=content_hash,
+            blocks=loaded.blocks,
+            metadata=loaded.metadata,
+            source=source,
         )
-
-    def _read(self, file: SourceFile) -> bytes:
-        """Return a file's bytes, as they were at one time.
-
-        Raises:
-            IngestError: it cannot be read, is too large or no file any more, or has changed.
-        """
-        try:
-            with open(file.path, "rb", opener=_open_at_once) as opened:
-                before = os.fstat(opened.fileno())
-                if not stat.S_ISREG(before.st_mode):
-                    raise IngestError(file.document, "is no regular file any more")
-                self._check_size(file.document, before.st_size)
-                data = opened.read(before.st_size + 1)
-                after = os.fstat(opened.fileno())
-        except OSError as exc:
-            reason = f"cannot be read: {exc.strerror}"
-            raise IngestError(file.document, reason, passing=True) from exc
-        same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-        if not same or len(data) != before.st_size:
-            raise IngestError(file.document, "changed while it was read", passing=True)
-        return data
+        return Prepared(whole, tuple(chunks))
 
     def _check_size(self, document: str, size: int) -> None:
         if size > self._max_document_bytes:
@@ -187,27 +173,103 @@ class Preparer:
             raise IngestError(document, f"has {size:,} bytes and {limit}")
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file without waiting: what was a file may have become a pipe since it was found."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+class DocumentWriter:
+    """Takes documents through preparation, embedding and writing.
+
+    Args:
+        index: where documents are written.
+        embedder: makes the vectors of the chunks.
+        metrics: times the documents.
+        ahead: most documents that are prepared at a time.
+    """
+
+    def __init__(
+        self, index: IndexWriter, embedder: Embedder, metrics: Metrics, *, ahead: int
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._metrics = metrics
+        self._slots = asyncio.Semaphore(ahead)
+        self._executor = BoundedExecutor(ahead, name="preparation")
+        self._embed = _timed_step(metrics, "embed", self._vectors)
+        self._replace = _timed_step(metrics, "write", self._replaced)
+
+    async def prepare(self, prepare: Callable[[], Prepared | Unchanged]) -> Ready | Unchanged:
+        """Prepare and embed a document, in its turn.
+
+        Raises:
+            OverloadError: documents whose callers have gone still take all threads.
+        """
+        async with self._slots:
+            started = perf_counter()
+            prepared = await self._executor.run(prepare)
+            if isinstance(prepared, Unchanged):
+                return prepared
+            vectors = await self._embed(prepared)
+            seconds = perf_counter() - started
+            return Ready(prepared.document, prepared.chunks, vectors, seconds)
+
+    async def write(self, ready: Ready | Unchanged, entry: LedgerEntry | None) -> Outcome:
+        """Write what has changed; the write is finished even if this is cancelled."""
+        if isinstance(ready, Unchanged):
+            return Outcome.UNCHANGED
+        started = perf_counter()
+        await self._replace(ready)
+        seconds = ready.seconds + perf_counter() - started
+        self._metrics.observe("ingest_document_seconds", seconds)
+        document = ready.document
+        _log.debug(
+            "document_ingested",
+            document=document.id,
+            chunks=len(ready.chunks),
+            latency_ms=round(seconds * 1_000, 1),
+        )
+        if document.incomplete:
+            _log.warning("document_incomplete", document=document.id, reason=document.incomplete)
+        return Outcome.CHANGED if entry else Outcome.ADDED
+
+    async def _vectors(self, prepared: Prepared) -> Vectors:
+        document = prepared.document.id
+        expected = (len(prepared.chunks), self._embedder.dimension)
+        if not prepared.chunks:
+            _log.warning("document_empty", document=document)
+            return np.zeros(expected, dtype=np.float32)
+        texts = [chunk.indexed_text for chunk in prepared.chunks]
+        vectors = await self._embedder.embed_documents(texts)
+        if vectors.shape != expected:
+            reason = f"the embedder returned the shape {vectors.shape} instead of {expected}"
+            raise IngestError(document, reason, passing=True)
+        return vectors
+
+    async def _replaced(self, ready: Ready) -> None:
+        await uninterrupted(self._index.replace(ready.document, ready.chunks, ready.vectors))
+
+
+async def uninterrupted(work: Awaitable[_T]) -> _T:
+    """Await a write to its end, and only then let a cancellation through.
+
+    Raises:
+        CancelledError: the caller was cancelled; the write has ended, well or not.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            _log.warning("write_failed", error=str(error))
+        raise
+
+
+def _timed_step(metrics: Metrics, step: str, function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Return the function with each call logged at DEBUG and observed as `ingest_step_seconds`."""
+
+    def observe(_function: str, milliseconds: float) -> None:
+        metrics.observe("ingest_step_seconds", milliseconds / 1_000, step=step)
+        _log.debug("ingest_step_finished", step=step, latency_ms=round(milliseconds, 3))
+
+    return timed(observe)(function)
 
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _is_owned_elsewhere(entry: LedgerEntry, file: SourceFile) -> bool:
-    """Say whether an indexed document is still there, under its id but in another place.
-
-    Without this, two files `README.md` of two folders would overwrite each other for ever. A
-    folder that was moved leaves nothing behind, so its documents just change their source.
-    """
-    if entry.source in {"", file.source}:
-        return False
-    if entry.source == UPLOAD:
-        return True
-    other = locate(Path(entry.source), entry.document)
-    try:
-        return other.is_file() and not other.samefile(file.path)
-    except OSError:
-        return False

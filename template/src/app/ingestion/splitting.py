@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from gwkit.documents import BlockKind
 from gwkit.text.sentences import is_inner_stop
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from app.exceptions import AppError, IngestError, ParseLimitError, TokenLimitError
+from gwkit.index.ports import Failure, FailureKind
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from app.ingestion.discovery import SkippedFile, SourceFile
 
-    from app.ingestion.discovery import Skipped
-    from gwkit.index.ports import Failure
-
-__all__ = ["Outcome", "Summary"]
+__all__ = ["Outcome", "Summary", "failure_of"]
 
 
 class Outcome(StrEnum):
@@ -24,32 +24,54 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Summary:
-    """What came of a run, in documents.
+    """What came of a run, in documents; it counts up while the run goes on.
 
     `removed` were indexed and are no longer in their folder; `skipped` counts the files in a folder
     that were passed over, and `skipped_files` says which and why; `chunks` were written in this
     run, in `seconds`. `incomplete` says of documents written in this run what of them could not be
-    read. `stopped` says why the index itself ended the run before its end; empty where it did not.
-    A run is `complete` when another one, as things are, would do no more.
+    read. `stopped` says why the index itself ended the run before its end; empty if it did not.
+    A run is `complete` when another one, as things are, would do no more: not after an
+    interruption, after a failure that may pass, or if a path that was given could not be read.
     """
 
-    added: int
-    changed: int
-    unchanged: int
-    removed: int
-    failed: int
-    skipped: int
-    chunks: int
-    seconds: float
-    failures: tuple[Failure, ...] = ()
-    incomplete: Mapping[str, str] = field(default_factory=dict)
-    skipped_files: tuple[Skipped, ...] = ()
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+    incomplete: dict[str, str] = field(default_factory=dict)
+    skipped_files: tuple[SkippedFile, ...] = ()
     stopped: str = ""
-    complete: bool = True
+    complete: bool = False
 
     @property
     def submitted(self) -> int:
         """Documents that were found: each is added, changed, unchanged or failed."""
         return self.added + self.changed + self.unchanged + self.failed
+
+    def count(self, outcome: Outcome) -> None:
+        """Count one more document."""
+        setattr(self, outcome, getattr(self, outcome) + 1)
+
+
+def failure_of(file: SourceFile, error: Exception) -> Failure:
+    """Return how the error of a document is recorded; a defect is one as well."""
+    if isinstance(error, IngestError):
+        reason, passing = error.reason, error.passing
+    elif isinstance(error, AppError):
+        reason, passing = str(error), not isinstance(error, TokenLimitError)
+    else:
+        reason, passing = f"internal error, see the log: {type(error).__name__}: {error}", False
+    return Failure(
+        document=file.document,
+        reason=reason,
+        source=file.source,
+        kind=FailureKind.PASSING if passing else FailureKind.PERMANENT,
+        content_hash=error.content_hash if isinstance(error, ParseLimitError) else "",
+    )

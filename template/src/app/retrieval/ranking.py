@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from gwkit.text.scripts import WORD, word_parts
+from gwkit.text.words import WORD, word_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

@@ -1,4 +1,4 @@
-"""Timing, memory and async singletons: few, small and pure."""
+"""What every package may use: an async singleton."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The call of a model that is under way: what is known of it, and how long it may still take.
+"""The current call of a model: how long it may still take, and what it has used.
 
 A `ContextVar` holds it, so that the parts around a model need not pass it on. An async generator
 runs in the context of whoever reads it; so a part that yields sets the variable only while it
@@ -7,7 +7,6 @@ waits for a piece itself: `async with aclosing(…) as pieces: piece = await cal
 
 from __future__ import annotations
 
-import asyncio
 import math
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,12 +14,10 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from gwkit.errors import ProviderTimeoutError
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Iterator
+    from collections.abc import AsyncGenerator, Iterator
 
-__all__ = ["Call", "in_time", "note_attempt", "note_usage", "remaining_seconds"]
+__all__ = ["Call", "note_attempt", "note_usage", "remaining_seconds"]
 
 _T = TypeVar("_T")
 
@@ -86,20 +83,6 @@ def note_usage(prompt_tokens: int, completion_tokens: int = 0) -> None:
 
 
 def remaining_seconds() -> float:
-    """Return how long the call under way may still take, infinite where nobody has said."""
+    """Return how long the call under way may still take, infinite without a limit."""
     call = _current.get()
     return math.inf if call is None else call.deadline - monotonic()
-
-
-async def in_time(work: Awaitable[_T], seconds: float, *, model: str) -> _T:
-    """Return the result of `work`, waiting so long, and not beyond the call's deadline.
-
-    Raises:
-        ProviderTimeoutError: it took longer.
-    """
-    seconds = max(0.0, min(seconds, remaining_seconds()))
-    try:
-        async with asyncio.timeout(seconds if seconds < math.inf else None):
-            return await work
-    except TimeoutError as exc:
-        raise ProviderTimeoutError(f"{model} sent nothing for {seconds:.3g} seconds") from exc

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 __all__ = [
+    "HEADING_SEPARATOR",
     "NOT_FOUND",
     "SEARCHED_CHARACTERS",
     "ChatReply",
@@ -31,6 +32,9 @@ Prompt = Annotated[
     BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value),
 ]
 """A text that a person wrote: 1 to 100,000 characters without the space around it."""
+
+HEADING_SEPARATOR = " > "
+"""Between the headings of a passage's `heading`, outermost first."""
 
 SEARCHED_CHARACTERS = 10_000
 """Characters of a question or query that are looked for in documents; a model gets all of them."""

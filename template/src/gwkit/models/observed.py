@@ -1,27 +1,34 @@
-"""A chat model whose every call is told of, whichever provider it is."""
+"""Records each model call as a log event, metrics and a span."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from gwkit.errors import InvalidResponseError
-from gwkit.models.messages import ChatReply
-from gwkit.models.observer import Observer
-from gwkit.telemetry.traces import Attribute, Operation, current
-from gwkit.text.tokens import count_tokens
+from gwkit.errors import InvalidResponseError, RefusalError
+from gwkit.models.calls import Call
+from gwkit.models.messages import ChatReply, Message, Usage
+from gwkit.telemetry.traces import Attribute, Operation, current, end_span, span_starter
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
-    from gwkit.models.messages import ChatRequest, Delta, Usage
-    from gwkit.models.observer import Seen
+    from opentelemetry.trace import Span
+    from opentelemetry.util.types import AttributeValue
+
+    from gwkit.models.messages import ChatRequest, Delta
     from gwkit.models.ports import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["ObservedChatModel", "free"]
+__all__ = ["CallRecord", "CallRecorder", "ObservedChatModel", "free"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -31,21 +38,173 @@ def free(_: Usage) -> float | None:
     return 0.0
 
 
-class ObservedChatModel:
-    """Wraps a model so that each call logs `llm_call`, is counted, and has a span.
+@dataclass(slots=True)
+class CallRecord:
+    """What is known of a call so far; `received` counts the estimated tokens of its pieces."""
+
+    call: Call
+    span: Span
+    sent: int
+    started: float
+    fields: dict[str, object]
+    attributes: dict[Attribute, AttributeValue | None]
+    usage: Usage | None = None
+    received: int = 0
+    first_seconds: float | None = None
+    text: str = ""
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Return a context manager in which this is the current call; no `yield` within."""
+        with self.call.entered():
+            if self.span.is_recording():
+                with current(self.span):
+                    yield
+            else:
+                yield
+
+    def add_reply(self, reply: ChatReply) -> None:
+        """Add the whole reply."""
+        self.usage = reply.usage
+        self.text = reply.text
+        self.fields["finish_reason"] = reply.finish_reason
+        self.attributes[Attribute.RESPONSE_MODEL] = reply.model.partition(":")[2]
+
+    def add_piece(self, piece: Delta) -> None:
+        """Add a piece of a reply."""
+        if self.first_seconds is None and piece.text:
+            self.first_seconds = perf_counter() - self.started
+        self.received += count_tokens(piece.text)
+
+    def total_usage(self, error: BaseException | None) -> Usage:
+        """Return the usage of all attempts, estimated if the provider has not reported it.
+
+        A model that refused, or whose reply is of no use, has read the prompt all the same.
+        """
+        prompt, completion = self.call.prompt_tokens, self.call.completion_tokens
+        if prompt or completion:
+            return Usage(prompt_tokens=prompt, completion_tokens=completion)
+        if self.usage is not None:
+            return self.usage
+        was_read = self.received or isinstance(error, RefusalError | InvalidResponseError)
+        sent = self.sent if was_read else 0
+        return Usage(prompt_tokens=sent, completion_tokens=self.received)
+
+    def record_content(self, messages: Sequence[Message]) -> None:
+        """Add prompt and reply to the event and to the span."""
+        reply = [Message(role="assistant", content=self.text)] if self.text else []
+        self.fields["prompt"] = [message.model_dump() for message in messages]
+        self.fields["reply"] = self.text
+        self.attributes |= {
+            Attribute.INPUT_MESSAGES: _as_json(messages),
+            Attribute.OUTPUT_MESSAGES: _as_json(reply),
+        }
+
+
+class CallRecorder:
+    """Records the calls of one model.
 
     A call that succeeds logs at INFO, one that its caller abandoned at WARNING and one that failed
-    at ERROR, before the error goes on. Where the provider has not told the usage, as in a stream
+    at ERROR, before the error goes on. If the provider has not reported the usage, as in a stream
     that broke off, the tokens are estimates of what went out and came in; a call that brought
     nothing counts none.
 
     Args:
-        model: what is wrapped.
+        operation: what the model is asked for.
+        model: its name.
         metrics: counts the calls.
         charge: takes what a call used, once for each call, and returns what that cost in US
-            dollars, `None` where nobody knows.
-        log_content: whether event and span have the prompt and the reply as well; that it is so
-            is logged at once, as a warning.
+            dollars, `None` if the price is not known.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        model: str,
+        metrics: Metrics,
+        charge: Callable[[Usage], float | None],
+    ) -> None:
+        self._operation = operation
+        self._model = model
+        self._metrics = metrics
+        self._charge = charge
+
+    @contextmanager
+    def recording(self, sent: int) -> Iterator[CallRecord]:
+        """Return a context manager that records one call at its end."""
+        fields: dict[str, object] = {"operation": self._operation.value}
+        record = CallRecord(Call.begin(), self._start_span(), sent, perf_counter(), fields, {})
+        error: BaseException | None = None
+        try:
+            yield record
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._report(record, error, perf_counter() - record.started)
+
+    @cached_property
+    def _start_span(self) -> Callable[[], Span]:
+        return span_starter(self._operation, self._model)
+
+    def _report(self, record: CallRecord, error: BaseException | None, seconds: float) -> None:
+        abandoned = isinstance(error, GeneratorExit | asyncio.CancelledError)
+        if abandoned and record.usage is not None:
+            # The reply was whole; its reader only did not ask for the end of the stream.
+            error, abandoned = None, False
+        outcome = "abandoned" if abandoned else "failed" if error else "succeeded"
+        name = type(error).__name__ if error else None
+        usage = record.total_usage(error)
+        cost_usd = self._charge(usage)
+        # A model without retries around it counts none: it was asked once.
+        attempts = record.call.attempts or 1
+        first_seconds = record.first_seconds
+        level = {"abandoned": _log.warning, "failed": _log.error, "succeeded": _log.info}[outcome]
+        level(
+            "llm_call",
+            model=self._model,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            latency_ms=round(seconds * 1000, 1),
+            first_token_ms=None if first_seconds is None else round(first_seconds * 1000, 1),
+            attempts=attempts,
+            cost_usd=cost_usd,
+            success=error is None,
+            error=name,
+            status=getattr(error, "status", None),
+            **record.fields,
+        )
+        count, observe, model = self._metrics.count, self._metrics.observe, self._model
+        count("llm_calls_total", model=model, outcome=outcome)
+        count("llm_attempts_total", attempts, model=model)
+        count("llm_tokens_total", usage.prompt_tokens, model=model, kind="prompt")
+        count("llm_tokens_total", usage.completion_tokens, model=model, kind="completion")
+        if cost_usd is not None:
+            count("llm_cost_usd_total", cost_usd, model=model)
+        observe("llm_call_seconds", seconds, model=model)
+        if first_seconds is not None:
+            observe("llm_first_token_seconds", first_seconds, model=model)
+        if record.span.is_recording():
+            record.attributes |= {
+                Attribute.INPUT_TOKENS: usage.prompt_tokens,
+                Attribute.OUTPUT_TOKENS: usage.completion_tokens,
+                Attribute.ATTEMPTS: attempts,
+                Attribute.COST_USD: cost_usd,
+                Attribute.FIRST_CHUNK_SECONDS: first_seconds,
+            }
+            end_span(record.span, record.attributes, name)
+
+
+class ObservedChatModel:
+    """Wraps any chat model so that every call is logged as `llm_call`, counted and traced.
+
+    Args:
+        model: what is wrapped.
+        metrics: counts the calls.
+        charge: as for `CallRecorder`.
+        log_content: whether event and span have the prompt and the reply as well; if so, a warning
+            is logged at once.
     """
 
     def __init__(
@@ -56,22 +215,18 @@ class ObservedChatModel:
         charge: Callable[[Usage], float | None] = free,
         log_content: bool = False,
     ) -> None:
+        self.name = model.name
         self._model = model
-        self._observer = Observer(model.name, metrics, charge)
+        self._recorder = CallRecorder(Operation.CHAT, model.name, metrics, charge)
         self._log_content = log_content
         if log_content:
             _log.warning("content_is_logged", model=model.name, setting="APP_LOG_CONTENT")
 
-    @property
-    def name(self) -> str:
-        """The wrapped model's name."""
-        return self._model.name
-
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Return the wrapped model's reply; its errors pass through."""
-        with self._observed(request, stream=False) as seen, seen.call.entered(), current(seen.span):
+        with self._recording(request, stream=False) as record, record.entered():
             reply = await self._model.complete(request)
-            seen.take(reply)
+            record.add_reply(reply)
             return reply
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
@@ -80,30 +235,43 @@ class ObservedChatModel:
         Raises:
             InvalidResponseError: the stream ended without the whole reply.
         """
-        with self._observed(request, stream=True) as seen:
+        with self._recording(request, stream=True) as record:
             async with aclosing(self._model.stream(request)) as pieces:
-                while (piece := await seen.next_of(pieces)) is not None:
+                while True:
+                    with record.entered():
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
                     if isinstance(piece, ChatReply):
-                        seen.take(piece)
+                        record.add_reply(piece)
                     else:
-                        seen.take_piece(piece)
+                        record.add_piece(piece)
                     yield piece
-            if seen.usage is None:
+            if record.usage is None:
                 raise InvalidResponseError(response="", expected="a stream that ends with a reply")
 
     @contextmanager
-    def _observed(self, request: ChatRequest, *, stream: bool) -> Iterator[Seen]:
+    def _recording(self, request: ChatRequest, *, stream: bool) -> Iterator[CallRecord]:
         sent = sum(count_tokens(message.content) for message in request.messages)
-        with self._observer.observing(Operation.CHAT, sent) as seen:
-            seen.fields["prompt_hash"] = request.prompt_hash or None
-            seen.attributes |= {
+        with self._recorder.recording(sent) as record:
+            prompt_hash = record.fields["prompt_hash"] = request.prompt_hash or None
+            record.attributes |= {
                 Attribute.MAX_TOKENS: request.max_tokens,
                 Attribute.TEMPERATURE: request.temperature,
                 Attribute.STREAM: stream,
-                Attribute.PROMPT_HASH: request.prompt_hash or None,
+                Attribute.PROMPT_HASH: prompt_hash,
             }
             try:
-                yield seen
+                yield record
             finally:
                 if self._log_content:
-                    seen.tell_content(request.messages)
+                    record.record_content(request.messages)
+
+
+def _as_json(messages: Sequence[Message]) -> str:
+    """Return messages in the form that the conventions give them."""
+    shaped = [
+        {"role": each.role, "parts": [{"type": "text", "content": each.content}]}
+        for each in messages
+    ]
+    return json.dumps(shaped, ensure_ascii=False)

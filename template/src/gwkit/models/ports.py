@@ -27,7 +27,6 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str:
         """The model in the form `provider:model`."""
-        ...
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Return the whole reply.
@@ -35,7 +34,6 @@ class ChatModel(Protocol):
         Raises:
             LLMError: the model could not answer; the subclass says why.
         """
-        ...
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the reply in pieces, and at last the whole of it.
@@ -45,7 +43,6 @@ class ChatModel(Protocol):
         Raises:
             LLMError: as in `complete`, also after the first piece.
         """
-        ...
 
 
 class Embedder(Protocol):
@@ -54,12 +51,10 @@ class Embedder(Protocol):
     @property
     def name(self) -> str:
         """The embedder in the form `provider:model`, as the index manifest records it."""
-        ...
 
     @property
     def dimension(self) -> int:
         """Length of every vector."""
-        ...
 
     @property
     def rank_weight(self) -> float:
@@ -67,7 +62,6 @@ class Embedder(Protocol):
 
         It lies in (0, 1]: 1 for vectors that know meanings.
         """
-        ...
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return one row per text, in the order of the texts.
@@ -75,7 +69,6 @@ class Embedder(Protocol):
         Raises:
             LLMError: the embedder could not answer.
         """
-        ...
 
     async def embed_query(self, text: str) -> Vector:
         """Return the vector to search with.
@@ -83,4 +76,3 @@ class Embedder(Protocol):
         Raises:
             LLMError: the embedder could not answer.
         """
-        ...

@@ -1,7 +1,7 @@
-"""Passages taken apart into what an answer can quote: sentences, list items, table rows, code.
+"""Splits passages into what an answer can quote: sentences, list items, table rows, code.
 
 A passage is text as a reader sees it: blocks with a blank line between them, a list item or table
-row to a line, the cells of a row between bars. Code is what stands in a fence, or looks like code.
+row to a line, the cells of a row between bars, code in a fence.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
+from gwkit.models.messages import HEADING_SEPARATOR
 from gwkit.text.sentences import is_inner_stop
 from gwkit.text.words import vocabulary
 
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
     from gwkit.models.messages import Passage
 
-__all__ = ["HEADING_SEPARATOR", "Quote", "QuoteKind", "quotes"]
-
-HEADING_SEPARATOR = " > "
-"""Between the headings of a passage's `heading`, outermost first."""
+__all__ = ["Quote", "QuoteKind", "quotes"]
 
 _FENCED = re.compile(
     r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?P<code>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)",
@@ -35,29 +33,7 @@ _CODE_SPAN = re.compile(r"`[^`]*`")
 # One bar alone is beside an empty cell.
 _OUTER_BARS = re.compile(r"^\|(.*)\|$")
 _TABLE_RULE = re.compile(r"[-:| \t]+\Z")
-# Lines for a site generator: a directive (mkdocstrings), or the target of a link.
-_NOT_TEXT = re.compile(
-    r"^[ \t]*(?::{3,}[^\n]*|\[(?!\^)[^\]\n]{1,200}\]:[ \t]*\S+[^\n]*)$", re.MULTILINE
-)
 _TITLE_MARK = re.compile(r"\#{1,6}[ \t]+")
-_LIKE_CODE = re.compile(
-    r"""
-    \s*(?:
-      [%$>]\s\S                                     # a prompt
-      | (?:\#|//|--|/\*|<[!/?a-zA-Z]|@\w)          # a comment, a tag, a decorator
-      | (?:async|await|class|const|curl|def|docker|export|from|function|git|if|import|let|npm|pip
-          |public|python3?|return|select|sudo|uv|var|with)\b.*[\w"')}\];:(\\,]\s*\Z
-      | ["'\w.\[\]-]+\s*(?:=|:=|\+=)\s*\S           # an assignment
-      | ["'][\w-]+["']\s*:                          # a member of an object
-      | [\w.]+\([^)]*+\)?;?\s*\Z                     # a call
-      | [)}\]]+[,;]?\s*\Z                           # the end of one
-      | [a-z][\w./-]*(?:\s+\S+)*\s--?\w             # a command with options
-    )
-    | .*[;{}\\]\s*\Z
-    | (?:\ {4,}|\t)\S
-    """,
-    re.VERBOSE,
-)
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])"
     # No space follows the full stops of Chinese and Japanese.
@@ -84,9 +60,9 @@ class Quote:
     """The smallest part of a passage that can stand in an answer.
 
     `block` is shared by the sentences of a paragraph, the items of a list and the rows of a table;
-    `order` counts within the passage. Besides its own `words` a quote has those of what it cannot
-    be understood without: the question that it answers (`asked`), the sentence that leads to it
-    (`lead`), and each heading above it (`headings`).
+    `order` counts within the passage. `asked` are the words of the question that the quote answers,
+    `headings` those of each heading above it. `context` has these, the quote's own `words`, and
+    those of the sentence that leads to it.
     """
 
     passage: int
@@ -95,24 +71,9 @@ class Quote:
     kind: QuoteKind
     text: str
     words: frozenset[str]
-    asked: frozenset[str] = frozenset()
-    lead: frozenset[str] = frozenset()
-    headings: tuple[frozenset[str], ...] = ()
-
-    @property
-    def is_step(self) -> bool:
-        """Whether it is an item of a numbered list."""
-        return self.kind is QuoteKind.ITEM and self.text.lstrip()[0].isdigit()
-
-    @property
-    def is_set_off(self) -> bool:
-        """Whether it is part of what a sentence with a colon announces."""
-        return self.kind in {QuoteKind.ITEM, QuoteKind.ROW, QuoteKind.CODE}
-
-    @property
-    def context(self) -> frozenset[str]:
-        """The words of what stands above."""
-        return self.asked.union(self.lead, *self.headings)
+    asked: frozenset[str]
+    headings: tuple[frozenset[str], ...]
+    context: frozenset[str]
 
 
 def quotes(passage: Passage) -> list[Quote]:
@@ -133,18 +94,11 @@ def quotes(passage: Passage) -> list[Quote]:
             asked, title, lead = frozenset(), (), frozenset()
         for text in texts:
             words = vocabulary(text)
+            headings = path + title
+            context = words.union(asked, lead, *headings)
+            order = len(found)
             found.append(
-                Quote(
-                    passage.number,
-                    block,
-                    len(found),
-                    kind,
-                    text,
-                    words,
-                    asked=asked,
-                    lead=lead,
-                    headings=path + title,
-                )
+                Quote(passage.number, block, order, kind, text, words, asked, headings, context)
             )
             if kind is QuoteKind.SENTENCE:
                 # It leads to the next sentence, or to the list, table or code after it.
@@ -159,10 +113,7 @@ def _context(text: str) -> frozenset[str]:
     return vocabulary(text[-_CONTEXT_CHARACTERS:])
 
 
-_Block = tuple[QuoteKind, list[str]]
-
-
-def _blocks(text: str) -> Iterator[_Block]:
+def _blocks(text: str) -> Iterator[tuple[QuoteKind, list[str]]]:
     start = 0
     for fenced in _FENCED.finditer(text):
         yield from _unfenced(text[start : fenced.start()])
@@ -171,28 +122,12 @@ def _blocks(text: str) -> Iterator[_Block]:
     yield from _unfenced(text[start:])
 
 
-def _unfenced(text: str) -> Iterator[_Block]:
-    text = _NOT_TEXT.sub("", text)
-    paragraphs = [part.strip("\n") for part in _BLANK_LINE.split(text) if part.strip()]
-    for is_code, run in groupby(paragraphs, key=_is_code):
-        if is_code:
-            yield QuoteKind.CODE, ["\n\n".join(run)]
-        else:
-            for paragraph in run:
-                yield from (block for block in _prose(paragraph.splitlines()) if any(block[1]))
+def _unfenced(text: str) -> Iterator[tuple[QuoteKind, list[str]]]:
+    for paragraph in _BLANK_LINE.split(text):
+        yield from (block for block in _prose(paragraph.strip("\n").splitlines()) if any(block[1]))
 
 
-def _is_code(paragraph: str) -> bool:
-    # A line with a title's mark may as well be a comment, and one with an item's a diff.
-    lines = [
-        line
-        for line in paragraph.splitlines()
-        if not _ITEM.match(line) and not _TITLE_MARK.match(line)
-    ]
-    return sum(bool(_LIKE_CODE.match(line)) for line in lines) * 2 >= len(lines) > 0
-
-
-def _prose(lines: Sequence[str]) -> Iterator[_Block]:
+def _prose(lines: Sequence[str]) -> Iterator[tuple[QuoteKind, list[str]]]:
     for kind, run in groupby(_with_kinds(lines), key=lambda pair: pair[0]):
         content = [line for _, line in run]
         match kind:

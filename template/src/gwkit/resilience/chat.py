@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gwkit.models.calls import in_time
 from gwkit.models.messages import Delta
-from gwkit.resilience.patience import Patience
+from gwkit.resilience.timeouts import StreamTimeout, in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from gwkit.models.messages import ChatReply, ChatRequest
     from gwkit.models.ports import ChatModel
-    from gwkit.resilience.attempts import Attempts
+    from gwkit.resilience.policy import CallPolicy
 
 __all__ = ["ResilientChatModel"]
 
@@ -29,9 +28,9 @@ class ResilientChatModel:
     text is progress: its model is thinking, and may take as long again for the next one.
     """
 
-    def __init__(self, model: ChatModel, attempts: Attempts) -> None:
+    def __init__(self, model: ChatModel, policy: CallPolicy) -> None:
         self._model = model
-        self._attempts = attempts
+        self._policy = policy
 
     @property
     def name(self) -> str:
@@ -42,32 +41,32 @@ class ResilientChatModel:
         """Return the wrapped model's reply; the last attempt's error goes on."""
 
         async def attempt() -> ChatReply:
-            async with self._attempts.one():
+            async with self._policy.attempt():
                 reply = self._model.complete(request)
-                return await in_time(reply, self._attempts.timeout_seconds, model=self.name)
+                return await in_time(reply, self._policy.timeout_seconds, model=self.name)
 
-        return await self._attempts.retry.run(attempt)
+        return await self._policy.retry.run(attempt)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the wrapped model's pieces; before the first, the last attempt's error goes on."""
-        stream = await self._attempts.retry.run(partial(self._open, request))
+        stream = await self._policy.retry.run(partial(self._open, request))
         async with stream.attempt:
             piece = stream.first
             while piece is not None:
                 yield piece
-                piece = await stream.patience.next_of(stream.pieces)
+                piece = await stream.timeout.next_of(stream.pieces)
 
     async def _open(self, request: ChatRequest) -> _Stream:
         """Begin a stream and wait for its first piece with text, or its reply."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._attempts.one())
+            await stack.enter_async_context(self._policy.attempt())
             pieces = await stack.enter_async_context(aclosing(self._model.stream(request)))
-            patience = Patience(self._attempts.timeout_seconds, model=self.name)
-            stack.callback(patience.close)
-            first = await patience.next_of(pieces)
+            timeout = StreamTimeout(self._policy.timeout_seconds, model=self.name)
+            stack.callback(timeout.close)
+            first = await timeout.next_of(pieces)
             while isinstance(first, Delta) and not first.text:
-                first = await patience.next_of(pieces)
-            return _Stream(first, pieces, patience, stack.pop_all())
+                first = await timeout.next_of(pieces)
+            return _Stream(first, pieces, timeout, stack.pop_all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +75,5 @@ class _Stream:
 
     first: Delta | ChatReply | None
     pieces: AsyncGenerator[Delta | ChatReply]
-    patience: Patience
+    timeout: StreamTimeout
     attempt: AsyncExitStack

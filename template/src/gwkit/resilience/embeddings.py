@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gwkit.models.calls import Call, in_time
+from gwkit.models.calls import Call
+from gwkit.resilience.timeouts import in_time
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gwkit.models.ports import Embedder, Vector, Vectors
-    from gwkit.resilience.attempts import Attempts
+    from gwkit.resilience.policy import CallPolicy
 
     _T = TypeVar("_T")
 
@@ -24,13 +25,13 @@ class ResilientEmbedder(WrappedEmbedder):
 
     Args:
         embedder: what is wrapped.
-        attempts: the parts around each attempt.
+        policy: how each attempt is made.
         timeout_seconds: longest time of one call with all its attempts.
     """
 
-    def __init__(self, embedder: Embedder, attempts: Attempts, *, timeout_seconds: float) -> None:
+    def __init__(self, embedder: Embedder, policy: CallPolicy, *, timeout_seconds: float) -> None:
         super().__init__(embedder)
-        self._attempts = attempts
+        self._policy = policy
         self._timeout_seconds = timeout_seconds
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -43,8 +44,8 @@ class ResilientEmbedder(WrappedEmbedder):
 
     async def _tried(self, work: Callable[[], Awaitable[_T]]) -> _T:
         async def attempt() -> _T:
-            async with self._attempts.one():
-                return await in_time(work(), self._attempts.timeout_seconds, model=self.name)
+            async with self._policy.attempt():
+                return await in_time(work(), self._policy.timeout_seconds, model=self.name)
 
         with Call.begin(seconds=self._timeout_seconds).entered():
-            return await self._attempts.retry.run(attempt)
+            return await self._policy.retry.run(attempt)

@@ -1,4 +1,4 @@
-"""An embedder whose every call is told of, whichever provider it is."""
+"""Wraps any embedder so that every call is logged, counted and traced."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gwkit.models.messages import Usage
-from gwkit.models.observer import Observer
+from gwkit.models.observed import CallRecorder
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
-from gwkit.telemetry.traces import Attribute, Operation, current
-from gwkit.text.tokens import count_tokens
+from gwkit.telemetry.traces import Attribute, Operation
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,24 +31,24 @@ class ObservedEmbedder(WrappedEmbedder):
         charge: Callable[[Usage], float | None],
     ) -> None:
         super().__init__(embedder)
-        self._observer = Observer(embedder.name, metrics, charge)
+        self._recorder = CallRecorder(Operation.EMBEDDINGS, embedder.name, metrics, charge)
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return the wrapped embedder's vectors; its errors pass through."""
-        with self._observed(texts):
+        with self._recording(texts):
             return await self._embedder.embed_documents(texts)
 
     async def embed_query(self, text: str) -> Vector:
         """Return the wrapped embedder's vector; its errors pass through."""
-        with self._observed([text]):
+        with self._recording([text]):
             return await self._embedder.embed_query(text)
 
     @contextmanager
-    def _observed(self, texts: Sequence[str]) -> Iterator[None]:
+    def _recording(self, texts: Sequence[str]) -> Iterator[None]:
         sent = sum(map(count_tokens, texts))
-        with self._observer.observing(Operation.EMBEDDINGS, sent) as seen:
-            seen.fields["texts"] = len(texts)
-            seen.attributes[Attribute.DIMENSION] = self.dimension
-            with seen.call.entered(), current(seen.span):
+        with self._recorder.recording(sent) as record:
+            record.fields["texts"] = len(texts)
+            record.attributes[Attribute.DIMENSION] = self.dimension
+            with record.entered():
                 yield
-            seen.usage = Usage(prompt_tokens=sent, completion_tokens=0)
+            record.usage = Usage(prompt_tokens=sent, completion_tokens=0)

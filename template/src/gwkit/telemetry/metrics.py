@@ -158,7 +158,11 @@ class Metrics:
         )
 
     def _find(self, kind: type[_Kind], name: str, labels: dict[str, str]) -> tuple[_Kind, str]:
-        """Return the series of these labels, and its title."""
+        """Return the series of these labels, and its title.
+
+        Raises:
+            ValueError: there is none.
+        """
         spec, family = self._families.get(name, (None, None))
         if spec is None or not isinstance(family, kind) or labels.keys() != set(spec.labels):
             raise ValueError(f"no {kind.__name__} is declared as {name}{sorted(labels)}")

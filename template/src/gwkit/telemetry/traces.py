@@ -1,26 +1,27 @@
 """Spans of the calls to models, with the names of OpenTelemetry's conventions for generative AI.
 
-Without an SDK that somebody has set up, a span is nothing and costs next to nothing; with one, it
-goes where the SDK sends it. The conventions are at the stage of development, so their names stand
+Without an SDK a span records nothing and costs next to nothing; with one, it goes where the SDK
+sends it. The conventions are at the stage of development, so their names stand
 here, once: https://github.com/open-telemetry/semantic-conventions-genai.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gwkit.telemetry.context import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Attribute", "Operation", "current", "end_span", "start_span"]
+__all__ = ["Attribute", "Operation", "current", "end_span", "span_starter"]
 
 _SCOPE = "app.llm"
 
@@ -55,48 +56,42 @@ class Attribute(StrEnum):
     REQUEST_ID = "app.request_id"
 
 
-def start_span(operation: Operation, model: str) -> Span:
-    """Begin the span of a call to a model, given as `provider:model`; `end_span` ends it."""
+def span_starter(operation: Operation, model: str) -> Callable[[], Span]:
+    """Return what begins the span of a call to a model, given as `provider:model`."""
     provider, _, name = model.partition(":")
-    attributes: dict[str, AttributeValue] = {
-        Attribute.OPERATION: operation.value,
-        Attribute.PROVIDER: provider,
-        Attribute.REQUEST_MODEL: name,
-    }
-    if request := request_id():
-        attributes[Attribute.REQUEST_ID] = request
     trace = _api()
-    tracer: Tracer = trace.get_tracer(_SCOPE)
-    return tracer.start_span(
-        f"{operation} {name}", kind=trace.SpanKind.CLIENT, attributes=attributes
+    return partial(
+        trace.get_tracer(_SCOPE).start_span,
+        f"{operation} {name}",
+        kind=trace.SpanKind.CLIENT,
+        attributes={
+            Attribute.OPERATION: operation.value,
+            Attribute.PROVIDER: provider,
+            Attribute.REQUEST_MODEL: name,
+        },
     )
 
 
 def end_span(
     span: Span, attributes: Mapping[Attribute, AttributeValue | None], error: str | None
 ) -> None:
-    """End a span with what is known of the call by now; what is `None` is left out.
+    """End a recording span with what is known of the call by now; `None` is left out.
 
-    An error is told by its class, for its text may hold what nobody should read.
+    An error is given by its class, for its text may hold what nobody should read.
     """
-    if span.is_recording():
-        span.set_attributes(
-            {str(name): value for name, value in attributes.items() if value is not None}
-        )
-        if error is not None:
-            span.set_attribute(Attribute.ERROR, error)
-            span.set_status(_api().StatusCode.ERROR)
+    known = {**attributes, Attribute.REQUEST_ID: request_id() or None, Attribute.ERROR: error}
+    span.set_attributes({str(name): value for name, value in known.items() if value is not None})
+    if error is not None:
+        span.set_status(_api().StatusCode.ERROR)
     span.end()
 
 
-@contextmanager
-def current(span: Span) -> Iterator[None]:
+def current(span: Span) -> AbstractContextManager[Span]:
     """Return a context manager in which other spans become children of this one."""
-    if not span.is_recording():
-        yield
-        return
-    with _api().use_span(span, record_exception=False, set_status_on_exception=False):
-        yield
+    manager: AbstractContextManager[Span] = _api().use_span(
+        span, record_exception=False, set_status_on_exception=False
+    )
+    return manager
 
 
 def _api() -> ModuleType:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gwkit.terminal.output import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as Bars
 
@@ -17,34 +17,26 @@ __all__ = ["Bar", "progress_bar"]
 
 
 class Bar:
-    """Shows an ingestion's progress, as `app.ingestion.pipeline.Progress` asks for."""
+    """Shows how many documents are done, how many there are, and the one in hand."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._task = bars.add_task("", total=None, document="looking for documents")
 
-    def start(self, total: int) -> None:
-        """Begin with `total` documents to look at."""
-        self._bars.update(self._task, total=total)
+    def __call__(self, done: int, total: int, document: str) -> None:
+        """Show where a run is; it must not block."""
+        self._bars.update(self._task, completed=done, total=total, document=visible(document))
 
-    def begin(self, document: str) -> None:
-        """Show which document is in hand."""
-        self._bars.update(self._task, document=visible(document))
 
-    def advance(self) -> None:
-        """One document is done."""
-        self._bars.update(self._task, advance=1)
-
-    def finish(self) -> None:
-        """All documents are done."""
-        self._bars.update(self._task, document="")
+def _show_nothing(_done: int, _total: int, _document: str) -> None:
+    pass
 
 
 @contextmanager
-def progress_bar(*, shown: bool) -> Iterator[Bar | None]:
+def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
     """Show a bar while the block runs, if it is to be shown and stderr is a terminal."""
     if not (shown and sys.stderr.isatty()):
-        yield None
+        yield _show_nothing
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -1,8 +1,13 @@
-"""The words of a text that carry its meaning, as stems, so that their forms compare equal."""
+"""The words of a text in any script, the stems of those that carry its meaning, and its tokens.
+
+Chinese, Japanese, Thai, Lao, Khmer and Burmese put no space between words, so what is searched and
+compared there are pairs of neighbouring characters. English is not affected.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -10,12 +15,22 @@ from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
-from gwkit.text.scripts import WORD, word_parts
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["content_words", "near_words", "vocabulary"]
+__all__ = [
+    "BYTES_PER_TOKEN",
+    "WORD",
+    "content_words",
+    "count_tokens",
+    "near_words",
+    "search_pieces",
+    "vocabulary",
+    "word_parts",
+]
+
+BYTES_PER_TOKEN = 4
+"""Bytes of UTF-8 in a token: what byte-pair tokenizers average on English prose and Markdown."""
 
 _SHORTEST_TYPO = 5
 _LONG_WORD = 9
@@ -25,6 +40,32 @@ _LONGEST_WORD = 30
 _MOST_COMPARISONS = 1_000
 """Pairs of words that are compared for one text, at some 30 microseconds each."""
 
+
+def _characters(categories: set[str], *spans: tuple[int, int]) -> str:
+    """Return the characters of some categories as ranges of an expression."""
+    ranges: list[list[str]] = []
+    for code in chain.from_iterable(range(first, last + 1) for first, last in spans):
+        if unicodedata.category(chr(code)) in categories:
+            if ranges and ord(ranges[-1][1]) == code - 1:
+                ranges[-1][1] = chr(code)
+            else:
+                ranges.append([chr(code), chr(code)])
+    return "".join(f"{first}-{last}" for first, last in ranges)
+
+
+# Hebrew and Arabic points, vowel signs from Devanagari to Burmese and Khmer, kana voicing marks.
+_MARKS = _characters({"Mn", "Mc"}, (0x300, 0x1CFF), (0x3099, 0x309A), (0xA800, 0xABFF))
+_UNSPACED = (
+    _characters({"Lo", "Lm"}, (0xE01, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0xA9E0, 0xAA7F))
+    + "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+    + "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+WORD = rf"[^\W_]++(?:[{_MARKS}]++[^\W_]*+)*+"
+"""Expression of a word: letters and digits with the marks that combine with them."""
+
+_CHARACTER = re.compile(f"[{_UNSPACED}][{_MARKS}]*")
+_RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*+)++)")
+_WHOLE_WORD = re.compile(WORD)
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -63,6 +104,49 @@ _BASE_FORMS = {
     for base, forms in (entry.split(":") for entry in _IRREGULAR_FORMS.split())
     for form in forms.split(",")
 } | dict(entry.split(":") for entry in _NUMERALS.split())
+
+
+def word_parts(word: str) -> list[str]:
+    """Return a word, or the pairs of its characters where its script has no spaces."""
+    if word.isascii():
+        return [word]
+    parts: list[str] = []
+    for piece in _RUN.split(word):
+        characters = _CHARACTER.findall(piece)
+        pairs = [first + second for first, second in pairwise(characters)]
+        parts += pairs or characters or ([piece] if piece else [])
+    return parts
+
+
+def search_pieces(texts: Iterable[str]) -> str:
+    """Return what a full-text index lacks of some texts: pairs and characters, with spaces.
+
+    Nothing where each word has spaces around it, as in English.
+    """
+    pieces: list[str] = []
+    for text in texts:
+        if not text.isascii() and _CHARACTER.search(text):
+            for word in _WHOLE_WORD.findall(text):
+                characters = _CHARACTER.findall(word)
+                parts = word_parts(word) if characters else []
+                pieces += parts if parts == characters else parts + characters
+    return " ".join(pieces)
+
+
+def count_tokens(text: str) -> int:
+    """Return the estimated number of tokens of a text: a quarter of its UTF-8 bytes, rounded up.
+
+    An empty text has 0 tokens, any other at least 1. Within about a fifth of the byte-pair
+    tokenizers of current models for prose, some more tokens than theirs for scripts that take
+    several bytes a character, fewer for dense code. For any `a` and `b`:
+
+    - `count(a) + count(b) - 1 <= count(a + b) <= count(a) + count(b)`
+    - so it never falls when text is added, on either side.
+
+    Constant time for ASCII, otherwise the time of one encoding (about 1 GB/s).
+    """
+    size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+    return -(-size // BYTES_PER_TOKEN)
 
 
 def content_words(text: str) -> list[str]:

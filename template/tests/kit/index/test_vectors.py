@@ -71,7 +71,7 @@ def test_vectors_of_another_dimension_are_damage() -> None:
         EMPTY.updated(np.array([1]), [(1, 1, bytes(4))], 0)
 
 
-VALUES = st.lists(st.floats(-1, 1, width=16), min_size=1, max_size=30)
+VALUES = st.lists(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_size=30)
 
 
 @given(values=VALUES, count=st.integers(-1, 35), allowed=st.none() | st.sets(st.integers(0, 9)))
@@ -98,6 +98,14 @@ def test_nearest_is_the_best_of_all(
         if value > 0 and (allowed is None or i % 10 in allowed)
     ]
     assert [i for _, i in sorted(candidates)][: max(0, count)] == found
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_ties_come_in_the_order_of_the_chunks(count: int) -> None:
+    """Equal scores have a fixed order, also where the last of them are cut off."""
+    matrix = updated(EMPTY, {1: (1, [0.5, 0.5, 0.9, 0.5, -0.5])})
+
+    assert [3, 1, 2, 4][:count] == matrix.nearest(QUERY, count)
 
 
 @pytest.mark.parametrize(

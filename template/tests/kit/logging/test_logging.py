@@ -222,6 +222,18 @@ def test_a_stack_is_text_on_its_field(
     assert event["stack"].startswith("Stack (most recent call last):")
 
 
+@pytest.mark.parametrize("text", ["a\x9b2J", "a\u202eb", "a\u2028b", "a\x7fb", "a\ud800b"])
+def test_json_holds_nothing_that_steers_a_terminal(
+    text: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
+) -> None:
+    """It is escaped, and means the same to whoever parses the line."""
+    configure_logging(make_settings(log_format="json"))
+    log.info("event", text=text)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert text == json.loads(line)["text"]
+
+
 def test_a_stack_holds_no_secret() -> None:
     """It shows lines of source, and what a caller has put there."""
     formatter = EventFormatter("s", Redactor([CANARY]), render_json)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import ProviderTimeoutError
-from gwkit.models.calls import Call, in_time, note_attempt, remaining_seconds
+from gwkit.models.calls import Call, note_attempt, remaining_seconds
+from gwkit.resilience.timeouts import in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry import trace
 from structlog.testing import capture_logs
 
 from fixtures.models import FakeChatModel
@@ -15,7 +16,7 @@ from gwkit.models.calls import note_attempt
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Usage
 from gwkit.models.observed import ObservedChatModel
 from gwkit.telemetry.metrics import Metrics
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, MutableMapping
@@ -219,6 +220,29 @@ async def test_a_call_is_a_span(metrics: Metrics, spans: InMemorySpanExporter) -
     assert attributes["app.llm.prompt_hash"] == "abc"
     assert "secret" not in span.to_json()
     assert SECRET not in span.to_json()
+
+
+async def test_what_a_model_does_belongs_to_its_span(
+    metrics: Metrics, spans: InMemorySpanExporter
+) -> None:
+    """Spans of an instrumented HTTP client are children of the call's, whole or in pieces."""
+
+    class Traced(FakeChatModel):
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
+            """Send a request."""
+            trace.get_tracer("test").start_span("POST").end()
+            async for piece in super().stream(request):
+                yield piece
+
+    model = ObservedChatModel(Traced(REPLY, REPLY), metrics=metrics)
+    await model.complete(REQUEST)
+    await read(model)
+    finished = spans.get_finished_spans()
+    assert ["POST", "chat scripted"] * 2 == [span.name for span in finished]
+    for inner, outer in zip(finished[::2], finished[1::2], strict=True):
+        assert inner.parent is not None
+        assert outer.context is not None
+        assert outer.context.span_id == inner.parent.span_id
 
 
 async def test_content_is_told_where_it_was_asked_for(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gwkit.errors import TokenLimitError
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta, Message, Passage
 from gwkit.offline.extractive import ExtractiveChatModel
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 PASSAGES = (
     Passage(number=1, document="a.md", text="A parcel waits for 72 hours at its station."),
@@ -73,6 +73,16 @@ async def test_max_tokens_is_kept(max_tokens: int, question: str) -> None:
     reply = await ExtractiveChatModel().complete(request(question, max_tokens=max_tokens))
     assert count_tokens(reply.text) <= max_tokens
     assert bool(re.search(r"\[\d\]", reply.text)) == (question != "Who won?")
+
+
+async def test_what_does_not_fit_is_left_out_whole() -> None:
+    """The last quotes go first, and the one that stays is not cut."""
+    question = "How long does a parcel wait, and for how long are invoices kept?"
+    whole = await ExtractiveChatModel().complete(request(question))
+    shorter = await ExtractiveChatModel().complete(request(question, max_tokens=20))
+    assert "[1]" in whole.text
+    assert "[2]" in whole.text
+    assert whole.text.split("\n\n")[0] == shorter.text
 
 
 @given(st.text(max_size=60), st.lists(st.text(max_size=120), max_size=3))

@@ -74,27 +74,6 @@ def test_a_row_without_names_stays_as_it_is() -> None:
     assert kinds_and_texts("Team | 90") == [("row", "Team | 90")]
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "curl -X POST https://api.example/v2/token \\\n  -d id=1",
-        "import hashlib\n\ndef f(x: int) -> int:\n    return x[1]",
-        "$ uv add fastapi",
-        "tool run --fast",
-        'config = {\n  "name": "x",\n}',
-        "# a comment\nAPP_PORT=80",
-    ],
-)
-def test_what_looks_like_code_is_kept_whole(code: str) -> None:
-    """Code that lost its fence keeps its lines, blank ones too."""
-    prose = "This is the way to do it:"
-    assert kinds_and_texts(f"{prose}\n\n{code}\n\nThat was all.") == [
-        ("sentence", prose),
-        ("code", code),
-        ("sentence", "That was all."),
-    ]
-
-
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_what_is_fenced_is_code(fence: str) -> None:
     """A fence decides, whatever is inside, also where the passage ends before it is closed."""
@@ -128,7 +107,7 @@ def test_questions_are_context_of_their_answer() -> None:
 
 def test_sentences_lead_to_what_follows() -> None:
     """The words before a list, code or sentence say what it is about."""
-    _, code = taken_apart("Roll back the firmware so:\n\n$ tool --undo")
+    _, code = taken_apart("Roll back the firmware so:\n\n```\n$ tool --undo\n```")
     assert "firmwar" in code.context
     assert "firmwar" not in code.words
 
@@ -137,13 +116,6 @@ def test_headings_are_context() -> None:
     """Each heading of the path counts on its own."""
     (quote,) = taken_apart("It is kept for a year.", heading="Privacy > Invoices")
     assert (frozenset({"privaci"}), frozenset({"invoic"})) == quote.headings
-
-
-def test_lines_for_a_site_generator_are_no_quotes() -> None:
-    """Neither a directive nor the target of a link says anything to a reader."""
-    text = "The class is here.\n\n::: app.Response\n\n[docs]: https://docs.example/x\n\nIt ends."
-    assert kinds_and_texts(text) == [("sentence", "The class is here."), ("sentence", "It ends.")]
-    assert kinds_and_texts("```\n::: app.Response\n```") == [("code", "::: app.Response")]
 
 
 @given(st.text(alphabet="aA1. \n-|`#?:>$*", max_size=200))

@@ -19,7 +19,7 @@ from gwkit.models.calls import Call
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message
 from gwkit.resilience.breaker import Circuit
 from gwkit.resilience.chat import ResilientChatModel
-from kit.fixtures.attempts import make_attempts
+from kit.fixtures.policy import make_policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -56,7 +56,7 @@ async def read(model: ResilientChatModel) -> str:
 async def test_a_reply_comes_after_failures() -> None:
     """And the attempts are counted for whoever is observing the call."""
     fake = FakeChatModel(SERVER, SERVER, "yes")
-    model, call = ResilientChatModel(fake, make_attempts()), Call.begin()
+    model, call = ResilientChatModel(fake, make_policy()), Call.begin()
     with call.entered():
         reply = await model.complete(REQUEST)
     assert ("yes", "fake:scripted", 3) == (reply.text, model.name, call.attempts)
@@ -66,14 +66,14 @@ async def test_a_reply_comes_after_failures() -> None:
 async def test_a_stream_is_begun_again_before_its_first_piece() -> None:
     """What nobody has read can be asked for anew."""
     fake = FakeChatModel(SERVER, (SERVER,), "yes, of course")
-    assert "yes, of course" == await read(ResilientChatModel(fake, make_attempts()))
+    assert "yes, of course" == await read(ResilientChatModel(fake, make_policy()))
     assert 3 == len(fake.requests)
 
 
 async def test_a_stream_is_not_begun_again_after_its_first_piece() -> None:
     """The reader has the pieces, and gets the error."""
     fake = FakeChatModel(("yes, ", SERVER), "no")
-    stream = ResilientChatModel(fake, make_attempts()).stream(REQUEST)
+    stream = ResilientChatModel(fake, make_policy()).stream(REQUEST)
     assert Delta(text="yes, ") == await anext(stream)
     with pytest.raises(ProviderError) as caught:
         await anext(stream)
@@ -86,14 +86,14 @@ async def test_a_stalled_stream_ends() -> None:
     """Each piece has the time of an attempt."""
     fake = Stalling()
     with pytest.raises(ProviderTimeoutError):
-        await read(ResilientChatModel(fake, make_attempts(timeout_seconds=0.02)))
+        await read(ResilientChatModel(fake, make_policy(timeout_seconds=0.02)))
     assert 1 == len(fake.requests)
 
 
 async def test_thoughts_are_progress_and_no_first_piece() -> None:
     """A stream that breaks while its model thinks is begun again, and the reader sees one text."""
     fake = FakeChatModel(("", "", SERVER), ("", "yes"))
-    pieces = [piece async for piece in ResilientChatModel(fake, make_attempts()).stream(REQUEST)]
+    pieces = [piece async for piece in ResilientChatModel(fake, make_policy()).stream(REQUEST)]
     assert ["yes", "yes"] == [piece.text for piece in pieces]
     assert 2 == len(fake.requests)
 
@@ -102,7 +102,7 @@ async def test_thoughts_are_progress_and_no_first_piece() -> None:
 async def test_every_attempt_has_its_time() -> None:
     """One that takes too long is tried again, and the last one's error goes on."""
     fake = Stalling()
-    model = ResilientChatModel(fake, make_attempts(timeout_seconds=0.01, most=2))
+    model = ResilientChatModel(fake, make_policy(timeout_seconds=0.01, most=2))
     with pytest.raises(ProviderTimeoutError):
         await model.complete(REQUEST)
     assert 2 == len(fake.requests)
@@ -112,7 +112,7 @@ async def test_every_attempt_has_its_time() -> None:
 async def test_no_attempt_begins_after_the_deadline() -> None:
     """Where the whole time is up, there is nobody to answer."""
     fake = Stalling()
-    model = ResilientChatModel(fake, make_attempts(timeout_seconds=5, most=9))
+    model = ResilientChatModel(fake, make_policy(timeout_seconds=5, most=9))
     with Call.begin(seconds=0.02).entered(), pytest.raises(ProviderTimeoutError):
         await model.complete(REQUEST)
     assert 1 == len(fake.requests)
@@ -122,18 +122,18 @@ async def test_an_invalid_reply_is_asked_for_again_once() -> None:
     """The second one is the answer, or the error."""
     invalid = InvalidResponseError(response="<html>", expected="JSON")
     fake = FakeChatModel(invalid, "yes")
-    assert "yes" == (await ResilientChatModel(fake, make_attempts()).complete(REQUEST)).text
+    assert "yes" == (await ResilientChatModel(fake, make_policy()).complete(REQUEST)).text
     fake = FakeChatModel(invalid, invalid, "yes")
     with pytest.raises(InvalidResponseError):
-        await ResilientChatModel(fake, make_attempts(most=9)).complete(REQUEST)
+        await ResilientChatModel(fake, make_policy(most=9)).complete(REQUEST)
 
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_leaving_a_stream_frees_its_place() -> None:
     """The call ends, another one can begin, and the breaker has learnt nothing from it."""
     fake = FakeChatModel("a reply of some length", "another reply")
-    attempts = make_attempts(concurrency=1)
-    model = ResilientChatModel(fake, attempts)
+    policy = make_policy(concurrency=1)
+    model = ResilientChatModel(fake, policy)
     stream = model.stream(REQUEST)
     await anext(stream)
     with pytest.raises(ModelUnavailableError):
@@ -147,19 +147,19 @@ async def test_an_open_circuit_stops_the_retries() -> None:
     """What is known to fail is not tried again; later it is, and then all is well."""
     fake = FakeChatModel(SERVER, SERVER, "yes")
     now = [0.0]
-    attempts = make_attempts(failures=2, most=9, clock=lambda: now[0])
-    model = ResilientChatModel(fake, attempts)
+    policy = make_policy(failures=2, most=9, clock=lambda: now[0])
+    model = ResilientChatModel(fake, policy)
     with pytest.raises(ModelUnavailableError):
         await model.complete(REQUEST)
     assert 2 == len(fake.requests)
     now[0] = 60
     assert "yes" == await read(model)
-    assert Circuit.CLOSED is attempts.breaker.state
+    assert Circuit.CLOSED is policy.breaker.state
 
 
 async def test_an_empty_stream_is_empty() -> None:
     """Whoever observes the call calls that an error."""
-    model = ResilientChatModel(FakeChatModel((None,)), make_attempts())
+    model = ResilientChatModel(FakeChatModel((None,)), make_policy())
     assert [] == [piece async for piece in model.stream(REQUEST)]
 
 
@@ -174,5 +174,5 @@ async def test_nothing_is_sent_beyond_the_budget() -> None:
     budget: DailyBudget = UsedUp()  # type: ignore[assignment]  # all that is asked of it
     fake = FakeChatModel("yes")
     with pytest.raises(BudgetExceededError):
-        await ResilientChatModel(fake, make_attempts(budget=budget)).complete(REQUEST)
+        await ResilientChatModel(fake, make_policy(budget=budget)).complete(REQUEST)
     assert [] == fake.requests

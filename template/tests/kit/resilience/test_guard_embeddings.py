@@ -10,7 +10,7 @@ from fixtures.embedder import FakeEmbedder
 from gwkit.errors import ProviderError
 from gwkit.models.calls import Call
 from gwkit.resilience.embeddings import ResilientEmbedder
-from kit.fixtures.attempts import make_attempts
+from kit.fixtures.policy import make_policy
 
 if TYPE_CHECKING:
     from gwkit.models.ports import Vector
@@ -32,7 +32,7 @@ async def test_an_embedder_is_tried_again() -> None:
             return await super().embed_query(text)
 
     fake = Failing()
-    model = ResilientEmbedder(fake, make_attempts(), timeout_seconds=1)
+    model = ResilientEmbedder(fake, make_policy(), timeout_seconds=1)
     assert ("fake:words", 16, 1.0) == (model.name, model.dimension, model.rank_weight)
     assert (2, 16) == (await model.embed_documents(["one", "two"])).shape
     fake.failures = 9

@@ -359,7 +359,7 @@ async def test_the_breaker_opens_and_probes(
     provider.follow("500", "500", "500")
     now = [0.0]
     breaker = partial(CircuitBreaker, clock=lambda: now[0])
-    monkeypatch.setattr("gwkit.resilience.attempts.CircuitBreaker", breaker)
+    monkeypatch.setattr("gwkit.resilience.policy.CircuitBreaker", breaker)
     options = {"llm_attempts": 1, "llm_circuit_failures": 3, "llm_circuit_seconds": 30}
     async with opened(make_settings, provider, name, **options) as bench:
         for _ in range(3):

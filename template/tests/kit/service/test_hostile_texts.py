@@ -14,8 +14,8 @@ import pytest
 from lxml import etree
 
 from app.api import schemas
+from app.graph.composition import ReplyText
 from app.graph.evidence import check_evidence
-from app.graph.replies import ReplyText
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.cleaning import clean
 from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
@@ -28,11 +28,11 @@ from gwkit.index.sqlite.searching import match_expression
 from gwkit.logging.redaction import Redactor
 from gwkit.models.messages import Passage
 from gwkit.offline import hashing
-from gwkit.offline.extraction import extract, set_out
+from gwkit.offline.extraction import extract
+from gwkit.offline.extractive import format_answer
 from gwkit.offline.passages import quotes
 from gwkit.text.escaping import escape_controls
-from gwkit.text.tokens import count_tokens
-from gwkit.text.words import near_words
+from gwkit.text.words import count_tokens, near_words
 from kit.fixtures.work import Work
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read(load: Callable[[str, bytes], object]) -> Callable[[str], object]:
 def answer(text: str) -> None:
     """Have a question and the passages that were found for it be such a text."""
     for question in (text, "Which a b is it?"):
-        set_out(extract(question, [passage(text)]))
+        format_answer(extract(question, [passage(text)]))
 
 
 def passage(text: str) -> Passage:

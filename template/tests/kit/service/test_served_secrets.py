@@ -12,11 +12,11 @@ import pytest
 from pydantic import Field, SecretBytes, SecretStr
 
 from app.config.settings import Settings
-from fixtures.canary import Canaries, exposed, plant
 from fixtures.configuration import WholeSettings
 from fixtures.serving import serving
 from gwkit.errors import ConfigError
 from gwkit.settings.reader import load_settings
+from kit.fixtures.canary import Canaries, exposed, plant
 
 SEARCH: Final = {"query": "a"}
 

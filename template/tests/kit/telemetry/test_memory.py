@@ -89,3 +89,15 @@ def test_a_failing_block_is_measured() -> None:
         fail()
     assert nearly(1) == profile.peak_bytes
     assert not tracemalloc.is_tracing()
+
+
+def test_what_comes_later_does_not_count() -> None:
+    """A block that has ended keeps its numbers."""
+    with measure() as outer, measure() as inner:
+        early = bytearray(MEGABYTE)
+        del early
+    with measure():
+        late = bytearray(5 * MEGABYTE)
+        del late
+    assert nearly(1) == inner.peak_bytes
+    assert nearly(1) == outer.peak_bytes

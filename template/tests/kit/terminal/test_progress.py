@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 
@@ -31,11 +32,8 @@ def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("TERM", "xterm-256color")
 
     with progress_bar(shown=True) as bar:
-        assert bar is not None
-        bar.start(2)
-        bar.begin("one\x07.md")
-        bar.advance()
-        bar.begin("two.md")
+        bar(0, 2, "one\x07.md")
+        bar(1, 2, "two.md")
 
     assert "1/2" in terminal.getvalue()
     assert "two.md" in terminal.getvalue()
@@ -43,7 +41,10 @@ def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_no_progress_is_shown_elsewhere(*, shown: bool) -> None:
-    """Where stderr is no terminal, or a program reads, there is no bar."""
+def test_no_progress_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch, *, shown: bool) -> None:
+    """If stderr is no terminal, or a program reads, there is no bar."""
+    monkeypatch.setattr(sys, "stderr", written := io.StringIO())
     with progress_bar(shown=shown) as bar:
-        assert bar is None
+        bar(0, 1, "one.md")
+
+    assert "" == written.getvalue()

@@ -11,8 +11,7 @@ from gwkit.index.sqlite.schema import make
 from gwkit.index.sqlite.searching import match_expression
 from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
-from gwkit.text.scripts import search_pieces
-from gwkit.text.words import content_words
+from gwkit.text.words import content_words, search_pieces
 
 
 def _finds(text: str, query: str) -> bool:

@@ -1,33 +1,35 @@
-"""Bytes to text, strictly: a wrong guess would put nonsense into the index."""
+"""What the bytes of a file are: their type by the first of them, and strictly decoded text.
+
+A wrong guess would put nonsense into the index.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
-from contextlib import suppress
 
-from webencodings import lookup  # type: ignore[import-untyped]  # pure Python, without stubs
+import webencodings  # type: ignore[import-untyped]  # pure Python, without stubs
 
 from app.exceptions import IngestError
-from app.ingestion.loaders.signatures import refuse_binary
 
-__all__ = ["declared_encoding", "decode"]
+__all__ = ["declared_encoding", "decode", "expect"]
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    # UTF-32 first: its little-endian mark begins with that of UTF-16.
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+_SIGNATURES = (
+    (b"%PDF-", "a PDF file"),
+    (b"PK\x03\x04", "a ZIP archive, such as a DOCX file"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an encrypted or old Office file"),
+    (b"{\\rtf", "an RTF file"),
+    (b"\x89PNG\r\n", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"\x1f\x8b", "a gzip archive"),
 )
-_WIDER = {
-    "big5": "cp950",
-    "euc-jp": "euc_jis_2004",
-    "gbk": "gb18030",
-    "iso-2022-jp": "iso2022_jp_ext",
-}
-"""Codecs for the characters that Python's codec of that encoding lacks and browsers read."""
+_PAGES = (b"<!doctype html", b"<html")
+_LOOKED_AT = 1_024
+
+_UTF16 = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)
+_NO_TEXT = ", so it is no text; check the file's type"
+_UNDECLARABLE = frozenset({"replacement", "utf-16be", "utf-16le", "x-user-defined"})
+"""Encodings that say nothing about the bytes, or that a byte order mark has to announce."""
 
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _XML = re.compile(rb"""\s*<\?xml\s[^<>]{0,200}?\sencoding\s*=\s*["']([\w.:+-]+)""", re.IGNORECASE)
@@ -38,8 +40,30 @@ _CHARSET_WITHIN = 65_536
 """Bytes in which a page may declare its encoding; browsers look beyond the standard's 1,024."""
 
 
+def expect(document: str, data: bytes, signature: bytes, name: str, *, within: int = 0) -> None:
+    """Refuse bytes without the signature of the type that the document's suffix promises.
+
+    Args:
+        document: the document's id.
+        data: its bytes.
+        signature: how a file of the type begins.
+        name: the type, as in `a PDF file`.
+        within: bytes in which the signature may stand; by default nothing may go before it.
+
+    Raises:
+        IngestError: the file is empty or of another type, which is named if it is known.
+    """
+    if not data:
+        raise IngestError(document, f"is empty, and no {name.removeprefix('a ')}")
+    if signature not in data[: max(within, len(signature))]:
+        page = "an HTML page" if _start(data).lower().startswith(_PAGES) else ""
+        found = _kind(data) or page
+        is_really = f" but {found}" if found else ""
+        raise IngestError(document, f"is not {name}{is_really}; check the file's type")
+
+
 def decode(document: str, data: bytes, *, declared: str = "") -> str:
-    """Return the text of a document in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+    """Return the text of a document in UTF-8, or in UTF-16 with a byte order mark.
 
     `declared` is the encoding that the document names. It is used if the bytes are not UTF-8, as
     browsers use it (WHATWG Encoding standard): `iso-8859-1` means windows-1252, for example.
@@ -47,23 +71,29 @@ def decode(document: str, data: bytes, *, declared: str = "") -> str:
     Raises:
         IngestError: the bytes are in another encoding, of another type, or no text at all.
     """
-    refuse_binary(document, data)
-    bom, encoding = next(((b, e) for b, e in _BOMS if data.startswith(b)), (b"", "utf-8"))
-    if b"\0" in data and encoding in {"", "utf-8"}:
-        raise IngestError(document, "holds NUL bytes, so it is no text; check the file's type")
-    body = data[len(bom) :]
-    is_shifted = not bom and b"\x1b" in body and _label(declared) == "iso-2022-jp"
-    try:
-        # Its bytes are ASCII, so they are always valid UTF-8 as well.
-        text = _decode_declared(document, body, declared) if is_shifted else body.decode(encoding)
-    except UnicodeDecodeError as exc:
-        if bom or not declared or _label(declared).startswith("utf-"):
-            reason = f"is not valid {encoding.upper()} at byte {exc.start}; save it as UTF-8"
-            raise IngestError(document, reason) from exc
-        text = _decode_declared(document, body, declared)
-    if "\0" in text:
-        raise IngestError(document, "holds NUL characters, so it is no text; check the file's type")
-    return text
+    if found := _kind(data):
+        raise IngestError(document, f"is {found}, and no text; check the file's type")
+    if b"\0" in data and not data.startswith(_UTF16):
+        raise IngestError(document, f"holds NUL bytes{_NO_TEXT}")
+    candidates = [webencodings.UTF8]
+    named = webencodings.lookup(declared)
+    if named is not None and named.name not in _UNDECLARABLE:
+        candidates.append(named)
+        if named.name == "iso-2022-jp" and b"\x1b" in data:
+            candidates.reverse()  # its bytes are ASCII, so they are always valid UTF-8 as well
+    reason = ""
+    for encoding in candidates:
+        try:
+            text, _ = webencodings.decode(data, encoding, "strict")
+        except UnicodeDecodeError as exc:
+            reason = reason or f"is not valid {exc.encoding.upper()} at byte {exc.start}"
+        else:
+            if "\0" in text:
+                raise IngestError(document, f"holds NUL characters{_NO_TEXT}")
+            return str(text)
+    if declared:
+        reason += f", nor in the encoding that it declares, {declared!r}"
+    raise IngestError(document, f"{reason}; save it as UTF-8")
 
 
 def declared_encoding(page: bytes) -> str:
@@ -77,22 +107,10 @@ def declared_encoding(page: bytes) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-def _label(declared: str) -> str:
-    encoding = lookup(declared)
-    return str(encoding.name) if encoding else ""
+def _start(data: bytes) -> bytes:
+    return data[:_LOOKED_AT].lstrip()
 
 
-def _decode_declared(document: str, data: bytes, declared: str) -> str:
-    encoding = lookup(declared)
-    if encoding is None or encoding.name in {"replacement", "x-user-defined"}:
-        raise IngestError(document, f"declares an unknown encoding, {declared!r}; save it as UTF-8")
-    codec = encoding.codec_info.name
-    if encoding.name.startswith("windows-125"):
-        # Browsers read bytes without a meaning as control characters, which no text needs.
-        controls = (bytes([byte]) for byte in range(0x80, 0xA0))
-        data = data.translate(None, b"".join(c for c in controls if not c.decode(codec, "ignore")))
-    for name in (codec, _WIDER.get(encoding.name, codec)):
-        with suppress(UnicodeDecodeError):
-            return data.decode(name)
-    reason = f"is not valid in the encoding that it declares, {declared!r}; save it as UTF-8"
-    raise IngestError(document, reason)
+def _kind(data: bytes) -> str:
+    start = _start(data)
+    return next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), "")

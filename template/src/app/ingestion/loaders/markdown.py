@@ -1,32 +1,47 @@
-"""Markdown through markdown-it: CommonMark with tables and front matter, as a reader sees it.
+"""Markdown: rendered to HTML by markdown-it, and read as a page.
 
-Link targets, HTML tags, comments and what is for a site generator are not text that a reader sees,
-so they are dropped; a placeholder such as `<your-name>` is no tag.
+CommonMark with tables and front matter. What is for a site generator is no text; a placeholder such
+as `<your-name>` is no tag.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from html import escape
 from typing import TYPE_CHECKING
 
-from lxml import etree
 from lxml.html import defs
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import reference
+from markdown_it.token import Token
 
-from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import decode
-from app.ingestion.loaders.frontmatter import split_front_matter
-from app.ingestion.loaders.mdx import plain_markup, without_comments, without_modules
-from app.ingestion.loaders.visibility import is_unseen
 from app.ingestion.loaders.webpage import read_markup
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from markdown_it.token import Token
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_core import StateCore
 
-__all__ = ["load"]
+__all__ = ["load", "split_front_matter"]
+
+# As in Pandoc, a rule before a blank line is a rule.
+_YAML = re.compile(r"\s*?---[ \t]*\n(?![ \t]*\n)(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_TOML = re.compile(r"\s*?\+\+\+[ \t]*\n(.*?\n)??\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
+_NOT_TOML = (tomllib.TOMLDecodeError, RecursionError)
+_TOML_LIMIT = 20_000
+"""Characters of TOML that are parsed; longer front matter is text."""
+
+_KEY = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[\w.$@/-]+(?:[ ][\w.-]+){0,2})[ \t]*:(?:[ \t]|$)""")
+_BELOW = ("#", " ", "\t", "-", "]", "}")
+"""How a line begins that is a comment, or goes on with the value above it."""
+
+_SCALAR = re.compile(r"([A-Za-z_][\w.-]*):[ \t]+(?![|>&*!\[{#])(\S.*)$", re.MULTILINE)
+_SCALAR_LIMIT = 1_000
+"""Characters of a value; a longer one is no metadata to filter by."""
 
 _ANCHOR = re.compile(r"(?<!\s)\s*+\{:?\s*(?:#|\.)[^{}]*\}\s*$")
 _DIRECTIVE = re.compile(
@@ -37,11 +52,17 @@ _DIRECTIVE = re.compile(
     r")[ \t]*$",
     re.MULTILINE,
 )
-_MARKUP = re.compile(r"[\\`*_~<&!\[\]\n]")
+_STATEMENT = re.compile(
+    r"""import\s*(?:\s['"{*\w$][^'";]*?\sfrom\s*)?['"][^'"\n]+['"][ \t]*;?[ \t]*(?:\n|$)"""
+    r"|export\s+(?:(?:const|let|var|class)\s+[\w${\[]|(?:async\s+)?function\b|[{*]"
+    r"|default\s+(?:(?:async\s+)?function\b|class\b|[({\[]|[\w$.]+\s*(?:[;(=]|$))).*",
+    re.DOTALL,
+)
+_COMMENT = re.compile(r"(?<!`)\{/\*.*?\*/\}", re.DOTALL)
 _DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]{64,}")
 _CLOSING = re.compile(r"</([A-Za-z][\w.:-]*)")
-_PLACEHOLDER = re.compile(r"<([A-Za-z][\w.-]*)(?:[ ][\w.-]+)*>")
-_TAG = re.compile(r"<([A-Za-z][\w.:-]*)")
+_TAG = re.compile(r"<([A-Za-z][\w.:-]*)(?:[^<>]*[^<>/])?(/?)>")
+_PLACEHOLDER = re.compile(r"<[A-Za-z][\w.-]*(?: [\w.-]+)*>")
 # fmt: off
 _ELEMENTS = defs.tags | defs.empty_tags | {
     "article", "aside", "audio", "bdi", "canvas", "data", "datalist", "details", "dialog", "embed",
@@ -63,153 +84,122 @@ def load(document: str, data: bytes, /) -> Loaded:
     """
     source = decode(document, data).replace("\r\n", "\n").replace("\r", "\n")
     front_matter, text = split_front_matter(source)
-    reader = _Reader()
-    reader.read(_DATA.sub("#", without_modules(text)))
-    title = front_matter.get("title", "")
-    return Loaded(title, reader.finish(), front_matter | {"type": "markdown"})
+    blocks = read_markup(_rendered(_DATA.sub("#", text)))
+    return Loaded(front_matter.get("title", ""), blocks, front_matter | {"type": "markdown"})
 
 
-class _Reader(BlockBuilder):
-    """Turns the tokens of a document into blocks."""
+def _rendered(source: str) -> str:
+    closed = {name.lower() for name in _CLOSING.findall(source)}
 
-    def __init__(self) -> None:
-        super().__init__()
-        # Inline markup is parsed here and not by the library's own pass, which has no limit.
-        self._parser = MarkdownIt("commonmark", {"maxNesting": 100})
-        self._parser.enable(["table", "strikethrough"]).disable(["inline", "text_join"])
-        self._references: dict[str, object] = {}
-        self._closed: set[str] = set()  # names of elements with an end tag
-        self._depth = 0  # of lists and tables, whose parts stay in one block
-        self._heading = 0  # level of the open heading
-        self._cells = 0  # of the table row so far
-        self._hiding = ""  # the name of an element that hides the blocks in it
-        self._opened = 0  # elements of this name that are open
+    def plain(tag: re.Match[str]) -> str:
+        """Return a start tag; nothing if it could only swallow text, and placeholders as text."""
+        name = tag[1].lower()
+        if name in defs.empty_tags:
+            return tag[0]
+        if name not in closed | _ELEMENTS and _PLACEHOLDER.fullmatch(tag[0]):
+            return escape(tag[0])
+        return tag[0] if (name in closed or " " in tag[0]) and not tag[2] else ""
 
-    def read(self, source: str) -> None:
-        """Add a whole document."""
-        self._closed = {name.lower() for name in _CLOSING.findall(source)}
-        for token in self._parser.parse(source, self._references):
-            self._read_token(token)
+    def markup(tokens: Sequence[Token], index: int, *_: object) -> str:
+        return _TAG.sub(plain, tokens[index].content)
 
-    def _read_token(self, token: Token) -> None:
-        if self._hiding:
-            is_markup = token.type == "html_block" and token.level == 0
-            self._opened += _balance(token.content, self._hiding) if is_markup else 0
-            self._hiding = self._hiding if self._opened > 0 else ""
-            return
-        match token.type:
-            case "inline" if self._heading:
-                self.heading(_ANCHOR.sub("", self._visible(token.content)), self._heading)
-            case "inline":
-                self.write(self._visible(_DIRECTIVE.sub(_shown, token.content)))
-            case "heading_open":
-                # A heading inside a list or a quotation says nothing about what follows it.
-                self._heading = 0 if token.level else int(token.tag[1])
-            case "heading_close" | "paragraph_close":
-                self._heading = 0
-                self._break()
-            case "fence" | "code_block":
-                self.code(token.content)
-            case "html_block":
-                self._read_html(token)
-            case _:
-                self._read_container(token)
+    parser = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
+    parser.core.ruler.at("inline", _inline)
+    parser.block.ruler.at("reference", _reference, {"alt": []})
+    rules: dict[str, Callable[..., str]] = {
+        "html_inline": markup,
+        "html_block": markup,
+        "code_inline": lambda tokens, index, *_: escape(f"`{tokens[index].content}`"),
+        "image": lambda tokens, index, *_: escape(_alt(tokens[index].children or ())),
+    }
+    for name, rule in rules.items():
+        parser.add_render_rule(name, lambda _self, *arguments, rule=rule: rule(*arguments))
+    return str(parser.render(source))
 
-    def _read_html(self, token: Token) -> None:
-        self._break()
-        markup = _PLACEHOLDER.sub(self._escaped, plain_markup(token.content))
-        read_markup(markup, self)
-        # What is Markdown between the tags of such an element is hidden, too.
-        name = self._hidden(markup)
-        if name not in {"", "p"} and token.level == 0 and (opened := _balance(markup, name)) > 0:
-            self._hiding, self._opened = name, opened
 
-    def _read_container(self, token: Token) -> None:
-        match token.type:
-            case "bullet_list_open" | "ordered_list_open" | "table_open":
-                self._break()
-                self._depth += 1
-            case "bullet_list_close" | "ordered_list_close" | "table_close":
-                self._depth -= 1
-                self._break()
-            case "list_item_open":
-                # Only an ordered list gives its items a number.
-                bullet = f"{token.info}{token.markup}" if token.info else "-"
-                self.marker("  " * (self._depth - 1) + bullet + " ")
-            case "tr_open":
-                self.new_line()
-                self._cells = 0
-            case "td_open" | "th_open":
-                self.write(" | " if self._cells else "")
-                self._cells += 1
-            case _:
-                pass
+def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Parse the target of a link; a footnote, which looks like one, is a paragraph."""
+    is_footnote = state.src.startswith("[^", state.bMarks[start] + state.tShift[start])
+    return not is_footnote and reference(state, start, end, silent)
 
-    def _break(self) -> None:
-        if self._depth:
-            self.new_line()
+
+def _inline(state: StateCore) -> None:
+    """Parse the inline markup of each paragraph and heading, up to a length."""
+    for above, token in zip([Token("", "", 0), *state.tokens], state.tokens, strict=False):
+        if token.type.startswith("heading") and token.level:
+            # A heading inside a list or a quotation says nothing about what follows it.
+            token.tag = "p"
+        if token.type != "inline":
+            continue
+        text = _shown(token.content, is_heading=above.type == "heading_open")
+        token.children = []
+        if len(text) > _INLINE_LIMIT:
+            token.children.append(Token("text", "", 0, content=text))
         else:
-            self.end_text()
-
-    def _visible(self, source: str) -> str:
-        """Return what a reader sees of a paragraph's source."""
-        source = without_comments(source)
-        if len(source) > _INLINE_LIMIT or not _MARKUP.search(source):
-            return source
-        tokens: list[Token] = []
-        self._parser.inline.parse(source, self._parser, self._references, tokens)
-        return "".join(self._texts(tokens))
-
-    def _texts(self, tokens: Iterable[Token]) -> Iterator[str]:
-        hidden = ""  # the name of the element that is open and hides what follows
-        for token in tokens:
-            if hidden:
-                hidden = "" if token.content.lower().startswith(f"</{hidden}") else hidden
-                continue
-            match token.type:
-                case "text" | "text_special":
-                    yield token.content
-                case "code_inline":
-                    yield f"`{token.content}`"
-                case "softbreak":
-                    yield " "
-                case "hardbreak":
-                    yield "\n"
-                case "html_inline":
-                    hidden = self._hidden(token.content)
-                    yield "\n" if token.content.startswith("<br") else ""
-                    yield token.content if self._is_placeholder(token.content) else ""
-                case "image":
-                    yield from self._texts(token.children or ())
-                case _:
-                    pass
-
-    def _is_placeholder(self, tag: str) -> bool:
-        """Say whether a tag is of no known element, and nothing in the document ends it."""
-        match = _PLACEHOLDER.fullmatch(tag)
-        name = match[1].lower() if match else ""
-        return bool(name) and name not in _ELEMENTS and name not in self._closed
-
-    def _escaped(self, tag: re.Match[str]) -> str:
-        return f"&lt;{tag[0][1:]}" if self._is_placeholder(tag[0]) else tag[0]
-
-    def _hidden(self, tag: str) -> str:
-        """Return the name of the element that a start tag opens, if it shows nothing."""
-        match = _TAG.match(tag)
-        name = match[1].lower() if match and not tag.endswith("/>") else ""
-        has_end = name in self._closed or " " in tag
-        if not name or not has_end or name in defs.empty_tags or name == "button":
-            return ""
-        root = etree.fromstring(tag.encode(errors="replace"), etree.HTMLParser(encoding="utf-8"))
-        element = None if root is None else next(root.iter(name), None)
-        return name if element is not None and is_unseen(element) else ""
+            state.md.inline.parse(text, state.md, state.env, token.children)
 
 
-def _balance(markup: str, name: str) -> int:
-    """Return how many elements of a name begin in some markup, less those that end."""
-    opened = [tag.lower() == name for tag in _TAG.findall(markup)].count(True)
-    return opened - [tag.lower() == name for tag in _CLOSING.findall(markup)].count(True)
+def _shown(text: str, *, is_heading: bool) -> str:
+    """Return the source of a paragraph without what is for a site generator."""
+    if is_heading:
+        return _ANCHOR.sub("", text)
+    start = 0
+    while match := _STATEMENT.match(text, start):
+        start = match.end()
+    text = text[start:]
+    # Each opening before the last closing has an end, so none is looked for in vain.
+    before, end, after = text.rpartition("*/}")
+    text = _COMMENT.sub("", before + end) + after
+    return _DIRECTIVE.sub(_directive_title, text)
 
 
-def _shown(directive: re.Match[str]) -> str:
-    return directive["title"] or directive["label"] or (directive["words"] or "").strip()
+def _directive_title(match: re.Match[str]) -> str:
+    return (match["title"] or match["label"] or match["words"] or "").strip()
+
+
+def _alt(tokens: Sequence[Token]) -> str:
+    return "".join(token.content or _alt(token.children or ()) for token in tokens)
+
+
+def split_front_matter(source: str) -> tuple[dict[str, str], str]:
+    """Return the plain values at the top level of the front matter, and the text after it.
+
+    A document that begins with a rule and has another one further down has no front matter, unless
+    what is between them is a mapping.
+    """
+    values: Iterator[tuple[str, str]]
+    if (match := _YAML.match(source)) and _is_mapping(match[1] or ""):
+        values = _yaml_values(match[1] or "")
+    elif (match := _TOML.match(source)) and len(match[0]) <= _TOML_LIMIT:
+        try:
+            values = _toml_values(tomllib.loads(match[1] or ""))
+        except _NOT_TOML:
+            return {}, source
+    else:
+        return {}, source
+    found = {key: value for key, value in values if 0 < len(value) <= _SCALAR_LIMIT}
+    return found, source[match.end() :]
+
+
+def _is_mapping(front_matter: str) -> bool:
+    """Return whether each line is a key with its value, or belongs to the value above it."""
+    lines = [line for line in front_matter.splitlines() if line.strip() and line[0] != "#"]
+    if lines and not _KEY.match(lines[0]):
+        return False
+    return all(_KEY.match(line) or line.startswith(_BELOW) for line in lines)
+
+
+def _yaml_values(front_matter: str) -> Iterator[tuple[str, str]]:
+    """Yield the plain `key: value` lines at the top level; the rest of YAML is left alone."""
+    for line in front_matter.splitlines():
+        if match := _SCALAR.match(line):
+            value = match[2].strip()
+            is_quoted = value[0] in "'\"" and value[-1] == value[0]
+            yield match[1], value[1:-1] if is_quoted else value.split(" #")[0].rstrip()
+
+
+def _toml_values(values: dict[str, object]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if not isinstance(value, dict | list):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            yield key, " ".join(text.split())

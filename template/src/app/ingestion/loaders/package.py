@@ -1,4 +1,8 @@
-"""Office files as archives of XML parts: unpacked within limits, and found by their relations."""
+"""Office files as archives of XML parts: unpacked within limits, and found by their relations.
+
+Names of elements and attributes lose their namespaces, which differ between transitional and strict
+files.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from lxml import etree
 from app.exceptions import IngestError
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
-__all__ = ["Package"]
+__all__ = ["Package", "value"]
 
 _MAX_UNPACKED_BYTES = 250_000_000
 _MAX_PARTS = 10_000
@@ -58,11 +62,13 @@ class Package:
         relations = posixpath.join(folder, "_rels", f"{name}.rels")
         if relations not in self._names:
             return {}
-        return {
-            one.get("Id", ""): (one.get("Type", "").rpartition("/")[2], target)
-            for one in self.read(relations)
-            if (target := _target(folder, one.get("Target", ""))) in self._names
-        }
+        found = {}
+        for one in self.read(relations):
+            path = posixpath.join("/", folder, one.get("Target", ""))
+            target = posixpath.normpath(path).lstrip("/")
+            if target in self._names:
+                found[one.get("Id", "")] = one.get("Type", "").rpartition("/")[2], target
+        return found
 
     def read(self, part: str) -> _Element:
         """Return the root of a part's XML.
@@ -74,8 +80,18 @@ class Package:
         root = etree.fromstring(self._archive.read(part), parser)
         if root.getroottree().docinfo.internalDTD is not None:
             raise IngestError(self._document, "declares a document type, which no Word file does")
+        for element in root.iter("{*}*"):
+            element.tag = _local(str(element.tag))
+            for name, text in element.items():
+                element.set(_local(str(name)), text)
         return root
 
 
-def _target(folder: str, target: str) -> str:
-    return posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+def value(element: _Element | None, path: str) -> str:
+    """Return what the first element at a path says as its `val`, or an empty text."""
+    found = element.find(path) if element is not None else None
+    return found.get("val", "") if found is not None else ""
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pypdf import PdfReader
 from pypdf.errors import DependencyError
+from pypdf.generic import ArrayObject, DictionaryObject
 
 from app.exceptions import IngestError
 from app.ingestion.loaders.columns import read_page
-from app.ingestion.loaders.fields import filled_in
+from app.ingestion.loaders.encoding import expect
 from app.ingestion.loaders.pages import join_pages
-from app.ingestion.loaders.signatures import expect
 from app.ingestion.loaders.titles import own_title
 from gwkit.documents import Block, BlockKind
 from gwkit.parsing.ports import Loaded
@@ -20,11 +20,18 @@ from gwkit.parsing.ports import Loaded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pypdf import PageObject
+
 __all__ = ["load"]
+
+_T = TypeVar("_T")
 
 _HEADER_WITHIN = 1_024
 _TRAILER_WITHIN = 1_024
 """Bytes in which header and end marker stand (ISO 32000-1, annexes H.3.4.1 and H.3.4.4)."""
+
+_UNSEEN = 0b100010
+"""The flags of annotations that are hidden or not viewed (ISO 32000-1, table 165)."""
 
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
@@ -46,7 +53,7 @@ def load(document: str, data: bytes, /) -> Loaded:
     if reader.is_encrypted and not _opens_without_password(reader):
         raise IngestError(document, "is encrypted; save it without a password")
     pages = [read_page(page).translate(_LIGATURES) for page in reader.pages]
-    parts, empty = join_pages(pages, [filled_in(page) for page in reader.pages])
+    parts, empty = join_pages(pages, [_filled_in(page) for page in reader.pages])
     if not parts:
         raise IngestError(document, "has no text layer; run it through text recognition first")
     title = own_title(str(reader.metadata.title or "")) if reader.metadata else ""
@@ -58,6 +65,44 @@ def load(document: str, data: bytes, /) -> Loaded:
             "if they were scanned, run the file through text recognition"
         )
     return Loaded(title, tuple(Block(BlockKind.TEXT, part) for part in parts), metadata)
+
+
+def _filled_in(page: PageObject) -> str:
+    """Return the values of form fields, each with its name, and text that was typed on top."""
+    lines = []
+    for one in page.annotations or ():
+        field = one.get_object()
+        if not isinstance(field, DictionaryObject) or _inherited(field, "/F", 0) & _UNSEEN:
+            continue
+        kind = field.get("/Subtype")
+        value = ""
+        if kind == "/FreeText":
+            value = _inherited(field, "/Contents", "")
+        elif kind == "/Widget" and _inherited(field, "/FT", "") == "/Btn":
+            value = _inherited(field, "/AS", "/Off").removeprefix("/").removeprefix("Off")
+        elif kind == "/Widget":
+            value = _chosen(field)
+        if value.strip():
+            name = _inherited(field, "/TU", "") or _inherited(field, "/T", "")
+            # Programs number the fields of a form, as in `topmostSubform[0].f1_02[0]`.
+            lines.append(value if not name or "[" in name else f"{name}: {value}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _chosen(field: DictionaryObject) -> str:
+    """Return the values of a field as they are shown; options can be pairs of value and text."""
+    options = _inherited(field, "/Opt", ArrayObject())
+    pairs = [list(map(str, one)) for one in options if isinstance(one, ArrayObject) and one]
+    shown = {pair[0]: pair[-1] for pair in pairs}
+    several = _inherited(field, "/V", ArrayObject())
+    values = list(map(str, several)) or [_inherited(field, "/V", "")]
+    return ", ".join(shown.get(value, value) for value in values)
+
+
+def _inherited(field: DictionaryObject, key: str, default: _T) -> _T:
+    """Return a value of a field or of those above it; the default if it is of another type."""
+    found = field.get_inherited(key, default)
+    return found if isinstance(found, type(default)) else default
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[str]:

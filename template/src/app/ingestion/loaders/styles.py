@@ -1,18 +1,19 @@
-"""What the styles of a Word file say about its paragraphs and runs, with those they build on."""
+"""What a Word file says of its paragraphs, lists and symbols beside their text."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
-from app.ingestion.loaders.wordml import attribute, find, number
+from app.ingestion.loaders.package import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
-__all__ = ["Style", "Styles"]
+__all__ = ["Numbering", "Style", "Styles", "symbol"]
 
 _HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 _CODE = re.compile(r"code|preformatted|listing", re.IGNORECASE)
@@ -23,45 +24,50 @@ _BODY_TEXT = 9
 _MOST_LAYERS = 20
 """Styles that build on each other; Word allows fewer, and a circle would have no end."""
 
+_PLACE = re.compile(r"%([1-9])")
+_ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
+_MOST_ROMAN = 39
+_LONGEST_PATTERN = 100
+_LETTERS = 26
 
-class _Layer(NamedTuple):
-    """What a paragraph, a run or one style says of itself."""
+# ruff: noqa: RUF001 - the characters are alike, and meant
+_PRIVATE = 0xF000
+"""Added to a position in a symbol font, so that it is in the private area of Unicode."""
 
-    name: str
-    paragraph: _Element | None = None
-    run: _Element | None = None
+_FONTS = {
+    "symbol": dict(
+        zip(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz£¥®°±³´¹»",
+            "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖαβχδεφγηιϕκλμνοπθρστυϖωξψζ≤∞→°±≥×≠≈",
+            strict=True,
+        )
+    ),
+    "wingdings": dict(zip("o¨àûüýþ", "□□→✗✓☒☑", strict=True)),
+}
 
 
 class Style:
-    """How a paragraph or run is formatted; the first of the layers that says something counts."""
+    """How a paragraph is formatted; the first of the layers that says something counts.
 
-    def __init__(self, layers: tuple[_Layer, ...]) -> None:
+    Args:
+        layers: the paragraph, its style and those that the style builds on.
+    """
+
+    def __init__(self, layers: tuple[_Element, ...]) -> None:
         self.layers = layers
+        self._names = [value(layer, "name").lower() for layer in layers]
+        self.is_title = "title" in self._names
+        self.is_code = any(map(_CODE.search, self._names))
+        self.level = self._level()
+        self.is_contents = not self.level and any(name.startswith("toc ") for name in self._names)
 
-    @property
-    def is_title(self) -> bool:
-        """Whether this is the title of the document."""
-        return any(layer.name == "title" for layer in self.layers)
-
-    @property
-    def is_code(self) -> bool:
-        """Whether this is source code."""
-        return any(_CODE.search(layer.name) for layer in self.layers)
-
-    @property
-    def is_contents(self) -> bool:
-        """Whether this is a line of a table of contents, which repeats a heading."""
-        return any(layer.name.startswith("toc ") for layer in self.layers) and not self.level
-
-    @property
-    def level(self) -> int:
-        """The level of a heading, 1 to 6; 0 for other paragraphs."""
-        for layer in self.layers:
-            outline = attribute(find(layer.paragraph, "outlineLvl"), "val")
-            if outline.isdecimal():
+    def _level(self) -> int:
+        """Return the level of a heading, 1 to 6; 0 for other paragraphs."""
+        for layer, name in zip(self.layers, self._names, strict=True):
+            if (outline := value(layer, "pPr/outlineLvl")).isdecimal():
                 above = int(outline)
                 return min(above + 1, _DEEPEST_HEADING) if above < _BODY_TEXT else 0
-            if match := _HEADING.fullmatch(layer.name):
+            if match := _HEADING.fullmatch(name):
                 return min(int(match[1]), _DEEPEST_HEADING)
         return 0
 
@@ -69,18 +75,10 @@ class Style:
     def numbering(self) -> tuple[str, int] | None:
         """The list that a list item or numbered heading is in, and its depth there, from 0."""
         for layer in self.layers:
-            if (numbering := find(layer.paragraph, "numPr")) is not None:
-                id_ = attribute(find(numbering, "numId"), "val")
-                return None if id_ == "0" else (id_, number(numbering, "ilvl", 0))
-        is_item = any(layer.name.startswith("list") for layer in self.layers)
-        return ("", 0) if is_item else None
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether the text is not shown."""
-        said = (find(layer.run, "vanish") for layer in self.layers)
-        hidden = next((one for one in said if one is not None), None)
-        return hidden is not None and attribute(hidden, "val") not in {"0", "false", "off"}
+            if layer.find("pPr/numPr") is not None:
+                id_ = value(layer, "pPr/numPr/numId")
+                return None if id_ == "0" else (id_, _number(layer, "pPr/numPr/ilvl", 0))
+        return ("", 0) if any(name.startswith("list") for name in self._names) else None
 
 
 class Styles:
@@ -91,36 +89,113 @@ class Styles:
     """
 
     def __init__(self, root: _Element | None) -> None:
-        self._styles: dict[str, _Element] = {}
-        self._default = ""
-        for style in root.iterfind("{*}style") if root is not None else ():
-            id_ = attribute(style, "styleId")
-            self._styles[id_] = style
-            if attribute(style, "default") in {"1", "true", "on"}:
-                is_for_text = attribute(style, "type") == "paragraph"
-                self._default = id_ if is_for_text else self._default
-        self._known: dict[str, tuple[_Layer, ...]] = {}
+        styles = [] if root is None else root.findall("style")
+        self._styles = {style.get("styleId", ""): style for style in styles}
+        self._default = next(
+            (
+                style.get("styleId", "")
+                for style in styles
+                if style.get("type") == "paragraph" and style.get("default") in {"1", "true", "on"}
+            ),
+            "",
+        )
+        self._chains: dict[str, tuple[_Element, ...]] = {}
 
-    def of_paragraph(self, properties: _Element | None) -> Style:
-        """Return the style of a paragraph with these properties."""
-        style = attribute(find(properties, "pStyle"), "val") or self._default
-        return Style((_Layer("", paragraph=properties), *self._layers(style)))
+    def of_paragraph(self, paragraph: _Element) -> Style:
+        """Return the style of a paragraph."""
+        style = value(paragraph, "pPr/pStyle") or self._default
+        return Style((paragraph, *self._chain(style)))
 
-    def of_run(self, properties: _Element | None, paragraph: Style) -> Style:
-        """Return the style of a run with these properties in a paragraph."""
-        style = attribute(find(properties, "rStyle"), "val")
-        return Style((_Layer("", run=properties), *self._layers(style), *paragraph.layers))
+    def hides(self, run: _Element, paragraph: Style) -> bool:
+        """Return whether a run in a paragraph is not shown."""
+        chain = self._chain(value(run, "rPr/rStyle"))
+        for layer in (run, *chain, *paragraph.layers):
+            if layer.find("rPr/vanish") is not None:
+                return value(layer, "rPr/vanish") not in {"0", "false", "off"}
+        return False
 
-    def _layers(self, style: str) -> tuple[_Layer, ...]:
-        if style not in self._known:
-            self._known[style] = tuple(self._chain(style))
-        return self._known[style]
+    def _chain(self, style: str) -> tuple[_Element, ...]:
+        if style not in self._chains:
+            self._chains[style] = tuple(self._layers(style))
+        return self._chains[style]
 
-    def _chain(self, style: str) -> Iterator[_Layer]:
+    def _layers(self, style: str) -> Iterator[_Element]:
         for _ in range(_MOST_LAYERS):
-            element = self._styles.get(style)
-            if element is None:
+            if (element := self._styles.get(style)) is None:
                 return
-            name = attribute(find(element, "name"), "val").lower()
-            yield _Layer(name, find(element, "pPr"), find(element, "rPr"))
-            style = attribute(find(element, "basedOn"), "val")
+            yield element
+            style = value(element, "basedOn")
+
+
+class Numbering:
+    """Counts the paragraphs of each list: Word shows their numbers and does not write them down.
+
+    Args:
+        root: the part that defines the lists, if there is one.
+    """
+
+    def __init__(self, root: _Element | None) -> None:
+        self._lists: dict[str, _Element] = {}
+        self._levels: dict[str, dict[int, _Element]] = {}  # by definition
+        self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self._restarted: set[tuple[str, int]] = set()
+        for one in root if root is not None else ():
+            if one.tag == "abstractNum":
+                levels = {int(level.get("ilvl") or 0): level for level in one.iterfind("lvl")}
+                self._levels[one.get("abstractNumId", "")] = levels
+            elif one.tag == "num":
+                self._lists[one.get("numId", "")] = one
+
+    def label(self, id_: str, depth: int) -> str:
+        """Count a paragraph, and return its number as Word shows it; bullets have none."""
+        one = self._lists.get(id_)
+        definition = value(one, "abstractNumId")
+        levels = self._levels.get(definition, {})
+        if one is None or depth not in levels:
+            return ""
+        # Lists of one definition go on with its count, unless they say where they begin.
+        counts = self._counts[definition]
+        counts[depth] = counts.get(depth, _number(levels[depth], "start", 1) - 1) + 1
+        override = f"lvlOverride[@ilvl='{depth}']/startOverride"
+        if (id_, depth) not in self._restarted and one.find(override) is not None:
+            self._restarted.add((id_, depth))
+            counts[depth] = _number(one, override, 1)
+        for deeper in [other for other in counts if other > depth]:
+            del counts[deeper]
+
+        def shown(match: re.Match[str]) -> str:
+            above = int(match[1]) - 1
+            return _written(value(levels.get(above), "numFmt"), counts.get(above, 1))
+
+        if value(levels[depth], "numFmt") in {"bullet", "none"}:
+            return ""
+        return _PLACE.sub(shown, value(levels[depth], "lvlText")[:_LONGEST_PATTERN]).strip()
+
+
+def symbol(font: str, code: str) -> str:
+    """Return the character at a hexadecimal position in a font, nothing if it is not known.
+
+    A position outside of the private area is that of the character in Unicode.
+    """
+    try:
+        position = int(code, 16)
+    except ValueError:
+        return ""
+    known = _FONTS.get(font.lower(), {})
+    if 0 <= position < _PRIVATE and not known:
+        return chr(position)
+    return known.get(chr(position & 0xFF), "")
+
+
+def _written(style: str, count: int) -> str:
+    text = str(count)
+    if style.endswith("Letter") and 0 < count <= _LETTERS:
+        text = chr(ord("a") + count - 1)
+    elif style.endswith("Roman") and 0 < count <= _MOST_ROMAN:
+        text = "x" * (count // 10) + _ONES[count % 10]
+    return text.upper() if style.startswith("upper") else text
+
+
+def _number(element: _Element, path: str, default: int) -> int:
+    found = value(element, path)
+    return int(found[:4]) if found.isdecimal() else default

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml.etree import _Element  # allow DEP5: its documented name
 
-__all__ = ["is_unseen"]
+__all__ = ["UNSEEN", "is_unseen"]
 
 # fmt: off
-_UNSEEN = frozenset({
+UNSEEN = frozenset({
     "audio", "canvas", "datalist", "embed", "head", "iframe", "nav", "noscript", "object",
     "rp", "rt", "script", "select", "style", "svg", "template", "textarea", "video",
 })
@@ -50,13 +50,13 @@ _WHITE = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)"})
 
 
 def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
-    """Say whether an element shows nothing, by its kind, its attributes or its own style.
+    """Return whether an element shows nothing, by its kind, its attributes or its own style.
 
     With `fades_in`, opacity, visibility and `aria-hidden` count for nothing: a script changes them.
     """
     style = element.get("style") or ""
     return (
-        element.tag in _UNSEEN
+        element.tag in UNSEEN
         or (element.tag == "button" and _is_control(element))
         or element.get("hidden") is not None
         or _HIDES.search(style) is not None
@@ -67,7 +67,7 @@ def is_unseen(element: _Element, *, fades_in: bool = False) -> bool:
 
 
 def _is_control(button: _Element) -> bool:
-    """Say whether a button is no heading: those of an accordion are, and open what they name."""
+    """Return whether a button is no heading: those of an accordion are, and open what they name."""
     if next(button.iterancestors(*_TITLED), None) is not None:
         return False
     if next(button.iter(*_TITLES), None) is not None:
@@ -78,7 +78,7 @@ def _is_control(button: _Element) -> bool:
 
 
 def _blends(element: _Element, style: str) -> bool:
-    """Say whether text has the colour of what is behind it, where the page says both.
+    """Return whether text has the colour of what is behind it, if the page says both.
 
     A page is white unless it has something that could say otherwise.
     """

@@ -10,12 +10,14 @@ from lxml import etree
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import declared_encoding, decode
-from app.ingestion.loaders.grid import Grid
-from app.ingestion.loaders.visibility import is_unseen
+from app.ingestion.loaders.tables import Grid
+from app.ingestion.loaders.visibility import UNSEEN, is_unseen
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
     from lxml.etree import _Element  # allow DEP5: its documented name
+
+    from gwkit.documents import Block
 
 __all__ = ["load", "read_markup"]
 
@@ -60,28 +62,24 @@ def load(document: str, data: bytes, /) -> Loaded:
     root = _parse(markup)
     if root is None:
         return Loaded("", (), {"type": "html"})
-    walk = _Walk(BlockBuilder(), len(markup))
-    walk.through(root)
+    walk = _Walk(root, len(markup))
     if not walk.shows and walk.hides:
         # A page that is faded in by a script, or lies behind a dialog.
-        walk = _Walk(BlockBuilder(), len(markup), fades_in=True)
-        walk.through(root)
+        walk = _Walk(root, len(markup), fades_in=True)
         if not walk.shows and walk.hides:
             raise IngestError(document, "hides all of its text; save it as a browser shows it")
-    return Loaded(_title(root), walk.builder.finish(), {"type": "html"})
+    title = " ".join((root.findtext(".//head/title") or "").split())
+    return Loaded(title, walk.blocks, {"type": "html"})
 
 
-def read_markup(markup: str, builder: BlockBuilder) -> str:
-    """Add what a page or a part of one shows to `builder`, and return its `<title>`.
+def read_markup(markup: str) -> tuple[Block, ...]:
+    """Return what some markup shows.
 
     Raises:
-        ValueError: the page is nested deeper than any parser goes.
+        ValueError: it is nested deeper than any parser goes.
     """
     root = _parse(markup)
-    if root is None:
-        return ""
-    _Walk(builder, len(markup)).through(root)
-    return _title(root)
+    return () if root is None else _Walk(root, len(markup)).blocks
 
 
 def _parse(markup: str) -> _Element | None:
@@ -95,35 +93,29 @@ def _parse(markup: str) -> _Element | None:
     return root
 
 
-def _title(root: _Element) -> str:
-    return " ".join((root.findtext(".//head/title") or "").split())
-
-
 class _Walk:
-    """One pass through a tree, without recursion, for pages nest as deep as they like.
+    """One pass through a tree, without recursion, since pages nest arbitrarily deep.
 
     Afterwards `shows` says whether there is text in the page proper, and `hides` whether some of it
     is hidden.
     """
 
-    def __init__(self, builder: BlockBuilder, size: int, *, fades_in: bool = False) -> None:
-        self.builder = builder
+    def __init__(self, root: _Element, size: int, *, fades_in: bool = False) -> None:
         self.shows = False
         self.hides = False
+        self._builder = BlockBuilder()
         self._size = size
-        self._fades_in = fades_in
         self._margins = 0  # open links, headers, footers and dialogs
-        self._depth = 0  # of lists and tables, whose parts stay in one block
+        self._numbers: list[int] = []  # next number of the open lists, which stay in one block
         self._grids: list[Grid | None] = []  # of the open tables; none for one that is layout
         self._captured: list[str] = []  # the text of a heading, a cell or of preformatted text
         self._capturing: _Element | None = None
-
-    def through(self, root: _Element) -> None:
         walk = etree.iterwalk(root, events=("start", "end"))
         skipped: _Element | None = None
         for event, element in walk:
             if event == "start":
-                if is_unseen(element, fades_in=self._fades_in):
+                may_hide = element.attrib or element.tag in UNSEEN or element.tag == "button"
+                if may_hide and is_unseen(element, fades_in=fades_in):
                     self.hides = self.hides or _holds_text(element)
                     if element.tag in _BLOCKS:
                         self._break()
@@ -136,6 +128,7 @@ class _Walk:
                 if element is not skipped:
                     self._leave(element)
                 self._write(element.tail)
+        self.blocks = self._builder.finish()
 
     def _enter(self, element: _Element) -> None:
         tag = element.tag
@@ -143,22 +136,29 @@ class _Walk:
         if self._capturing is not None:
             self._break_captured(tag)
             self._captured.append({"br": "\n", "li": "- "}.get(tag, ""))
-        elif tag == "pre" or (_level(element) and not self._depth):
-            self.builder.end_text()
+        elif tag == "pre" or (_level(element) and not self._in_group):
+            self._builder.end_text()
             self._capturing = element
         elif tag in _TABLES:
             self._enter_table(element)
         elif tag in _LISTS:
             self._break()
-            self._depth += 1
+            self._numbers.append(_number(element, "start", 1) if tag == "ol" else 0)
         elif tag == "li":
-            self.builder.marker("  " * (self._depth - 1) + "- ")
+            self._builder.marker(self._marker())
         elif tag in _BREAKS:
-            self.builder.new_line()
+            self._builder.new_line()
         elif tag in _BLOCKS or _level(element):
             self._break()
         if tag == "img":
             self._write(element.get("alt"))
+
+    def _marker(self) -> str:
+        number = self._numbers[-1] if self._numbers else 0
+        if number:
+            self._numbers[-1] += 1
+        bullet = f"{number}." if number else "-"
+        return f"{'  ' * (len(self._numbers) - 1)}{bullet} "
 
     def _leave(self, element: _Element) -> None:
         tag = element.tag
@@ -171,7 +171,7 @@ class _Walk:
         elif tag in _TABLES:
             self._leave_table(tag)
         elif tag in _LISTS:
-            self._depth -= 1
+            self._numbers.pop()
             self._break()
         elif tag in _BLOCKS or _level(element):
             self._break()
@@ -185,7 +185,6 @@ class _Walk:
                 self._grids.append(None)
             else:
                 self._grids.append(Grid(max(_REPEATED, self._size)))
-                self._depth += 1
         elif grid is None:
             self._break()
         elif element.tag == "tr":
@@ -199,9 +198,8 @@ class _Walk:
             self._grids.pop()
             if grid:
                 for line in grid.lines():
-                    self.builder.new_line()
-                    self.builder.write(line)
-                self._depth -= 1
+                    self._builder.new_line()
+                    self._builder.write(line)
         elif grid and tag not in {"td", "th", "tr"}:
             grid.end_group()
         if tag == "table" or grid is None:
@@ -212,12 +210,12 @@ class _Walk:
         self._captured.clear()
         self._capturing = None
         if element.tag == "pre":
-            self.builder.code(text)
+            self._builder.code(text)
         elif element.tag in {"td", "th"} and (grid := self._grids[-1]):
-            rows, columns = _span(element, "rowspan", 0), _span(element, "colspan", 1)
-            grid.add(" ".join(text.split()), rows=rows, columns=columns)
+            rows, columns = _number(element, "rowspan", 1), _number(element, "colspan", 1)
+            grid.add(" ".join(text.split()), rows=rows, columns=max(1, columns))
         else:
-            self.builder.heading(text.rstrip(" ¶"), _level(element))
+            self._builder.heading(text.rstrip(" ¶"), _level(element))
 
     def _break_captured(self, tag: str) -> None:
         """Begin a new line at a block, unless one has just begun; `br` begins one in any case."""
@@ -225,11 +223,16 @@ class _Walk:
         if is_block and not "".join(self._captured[-2:]).endswith("\n"):
             self._captured.append("\n")
 
+    @property
+    def _in_group(self) -> bool:
+        """Whether a list or a table is open, whose parts stay in one block."""
+        return bool(self._numbers) or any(self._grids)
+
     def _break(self) -> None:
-        if self._depth:
-            self.builder.new_line()
+        if self._in_group:
+            self._builder.new_line()
         else:
-            self.builder.end_text()
+            self._builder.end_text()
 
     def _write(self, text: str | None) -> None:
         if not text:
@@ -238,7 +241,7 @@ class _Walk:
         if self._capturing is not None:
             self._captured.append(text)
         else:
-            self.builder.write(_SPACE.sub(" ", text))
+            self._builder.write(_SPACE.sub(" ", text))
 
 
 def _is_head(row: _Element) -> bool:
@@ -267,6 +270,6 @@ def _level(element: _Element) -> int:
     return min(6, max(1, int(level))) if _DIGITS.fullmatch(level) else 2
 
 
-def _span(cell: _Element, name: str, least: int) -> int:
-    found = _DIGITS.match(cell.get(name) or "")
-    return max(least, int(found[0])) if found else 1
+def _number(element: _Element, name: str, default: int) -> int:
+    found = _DIGITS.match(element.get(name) or "")
+    return int(found[0]) if found else default

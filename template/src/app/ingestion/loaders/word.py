@@ -1,8 +1,7 @@
 """DOCX as a walk over its XML: all that a reader sees, in reading order.
 
-Elements are known by their local names, so that transitional and strict files read the same. One
-that is not known is looked into: most are wrappers, such as content controls, tracked insertions,
-hyperlinks and fields.
+An element that is not known is looked into: most are wrappers, such as content controls, tracked
+insertions, hyperlinks and fields.
 """
 
 from __future__ import annotations
@@ -12,43 +11,34 @@ from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
-from app.ingestion.loaders.numbering import Numbering
+from app.ingestion.loaders.encoding import expect
 from app.ingestion.loaders.package import Package
-from app.ingestion.loaders.signatures import expect
-from app.ingestion.loaders.styles import Style, Styles
-from app.ingestion.loaders.symbols import symbol
+from app.ingestion.loaders.styles import Numbering, Style, Styles, symbol
 from app.ingestion.loaders.titles import own_title
-from app.ingestion.loaders.wordml import (
-    attribute,
-    children,
-    empty_instructions,
-    find,
-    has_any,
-    inside,
-    local_name,
-    number,
-)
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lxml.etree import _Element
+    from lxml.etree import _Element  # allow DEP5: its documented name
 
     from gwkit.documents import Block
 
 __all__ = ["load"]
+
+_UNREAD = frozenset({"del", "moveFrom", "rt"})
+"""Deletions, the former place of moved text, and how the base of a ruby is pronounced."""
 
 _TEXTS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _OPERATORS = {"den": "/", "sub": "_", "sup": "^"}
 """How formulas are written on one line."""
 
 _NOTES = {"footnotes": "footnoteReference", "endnotes": "endnoteReference"}
-_DRAWINGS = {"diagramData": ("relIds", "dm"), "chart": ("chart", "id")}
-"""What refers to parts of these kinds: element and attribute."""
+_DRAWINGS = {"diagramData": "relIds", "chart": "chart"}
+"""What refers to parts of these kinds."""
 
 _LABEL_LIMIT = 200
-"""Characters of a cell over several rows that are said again in each of them."""
+"""Characters of a cell over several rows that are repeated in each of them."""
 
 _DEEPEST_ITEM = 8
 
@@ -66,16 +56,13 @@ def load(document: str, data: bytes, /) -> Loaded:
     expect(document, data, b"PK", "a Word file (DOCX)")
     package = Package(document, data)
     parts = dict(package.relations().values())
-    root = package.read(parts["officeDocument"]) if "officeDocument" in parts else None
-    body = find(root, "body")
+    body = package.read(parts["officeDocument"]).find("body") if "officeDocument" in parts else None
     if body is None:
         raise IngestError(document, "is an archive, but no Word file (DOCX); check the file's type")
     reader = _Reader(package, parts["officeDocument"])
-    reader.read_margins()
-    reader.read_body(body)
-    blocks = reader.finish()
+    blocks = reader.read(body)
     properties = package.read(parts["core-properties"]) if "core-properties" in parts else None
-    title = properties.findtext("{*}title") if properties is not None else ""
+    title = properties.findtext("title") if properties is not None else ""
     metadata = {"type": "docx"}
     if "aFChunk" in dict(package.relations(parts["officeDocument"]).values()):
         metadata["incomplete"] = "has another file in it that is not read; save it again in Word"
@@ -88,9 +75,7 @@ class _Reader(BlockBuilder):
     def __init__(self, package: Package, main: str) -> None:
         super().__init__()
         self.title = ""
-        self._is_body = False
         self._code: list[str] = []
-        self._unended: list[str] = []  # text of paragraphs whose end was deleted
         self._aside: deque[_Element] = deque()  # to be read after the paragraph
         self._asides: dict[tuple[str, str], _Element] = {}  # by what refers to them
         self._margins: dict[str, _Element] = {}  # by their text
@@ -103,66 +88,44 @@ class _Reader(BlockBuilder):
                 self._numbering = Numbering(package.read(part))
             elif kind in {"header", "footer"}:
                 margin = package.read(part)
-                self._margins["".join(str(text) for text in margin.itertext())] = margin
+                self._margins["".join(map(str, margin.itertext()))] = margin
             elif kind in _NOTES:
                 notes = package.read(part)
-                empty_instructions(notes)
-                self._asides |= {(_NOTES[kind], attribute(note, "id")): note for note in notes}
+                self._asides |= {(_NOTES[kind], note.get("id", "")): note for note in notes}
             elif kind in _DRAWINGS:
-                self._asides[_DRAWINGS[kind][0], id_] = package.read(part)
+                self._asides[_DRAWINGS[kind], id_] = package.read(part)
 
-    def read_margins(self) -> None:
-        """Add the headers and footers, each once, as text."""
+    def read(self, body: _Element) -> tuple[Block, ...]:
+        """Return the headers and footers, each once, and the body with what it refers to."""
         for margin in self._margins.values():
-            empty_instructions(margin)
-            self._read(margin)
+            self._read(margin, has_sections=False)
+        self._read(body, has_sections=True)
+        return self.finish()
 
-    def read_body(self, body: _Element) -> None:
-        """Add the body of the document, with what it refers to."""
-        empty_instructions(body)
-        self._is_body = True
-        self._read(body)
-
-    def finish(self) -> tuple[Block, ...]:
-        """Close what is open and return the blocks."""
-        self._end_run()
-        return super().finish()
-
-    def _read(self, part: _Element) -> None:
-        for item in inside(part, "p", "tbl"):
-            self._read_item(item, has_sections=self._is_body)
+    def _read(self, part: _Element, *, has_sections: bool) -> None:
+        for item in _inside(part, "p", "tbl"):
+            if item.tag == "tbl":
+                self._end_run()
+                self.write("\n".join(self._rows(item)))
+                self.end_text()
+            else:
+                self._read_paragraph(item, has_sections=has_sections)
             while self._aside:
-                for inner in inside(self._aside.popleft(), "p", "tbl"):
-                    self._read_item(inner, has_sections=False)
-        self._end_paragraph()
+                self._read(self._aside.popleft(), has_sections=False)
+        self._end_run()
 
-    def _read_item(self, item: _Element, *, has_sections: bool) -> None:
-        if local_name(item.tag) == "tbl":
-            self._end_paragraph()
-            self._end_run()
-            self.write("\n".join(self._rows(item)))
-            self.end_text()
-            return
-        properties = find(item, "pPr")
-        style = self._styles.of_paragraph(properties)
-        self._unended.append(self._shown(item, style))
-        if not has_any(properties, "{*}rPr/{*}del", "{*}rPr/{*}moveFrom"):
-            self._end_paragraph(style, has_sections=has_sections)
-
-    def _end_paragraph(self, style: Style | None = None, *, has_sections: bool = False) -> None:
-        text = "".join(self._unended)
-        self._unended.clear()
-        style = style or Style(())
+    def _read_paragraph(self, paragraph: _Element, *, has_sections: bool) -> None:
+        style = self._styles.of_paragraph(paragraph)
+        text = "".join(self._inline(paragraph, style))
         if style.is_title:
             self.title = self.title or " ".join(text.split())
-        level = style.level if has_sections else 0
         list_, depth = style.numbering or ("", -1)
         label = self._numbering.label(list_, depth)
         if (not text.strip() and not self._code) or style.is_contents:
             return
-        if level:
+        if style.level and has_sections:
             self._end_run()
-            self.heading(f"{label} {text}", level)
+            self.heading(f"{label} {text}", style.level)
         elif style.is_code:
             self.end_text()
             self._code.append(text)
@@ -186,68 +149,80 @@ class _Reader(BlockBuilder):
 
     def _rows(self, table: _Element) -> Iterator[str]:
         above: dict[int, str] = {}  # the cells so far, by their column
-        for row in inside(table, "tr"):
-            properties = find(row, "trPr")
-            if has_any(properties, "{*}del", "{*}hidden"):
+        for row in _inside(table, "tr"):
+            if row.find("trPr/del") is not None or row.find("trPr/hidden") is not None:
                 continue
             cells = []
-            column = number(properties, "gridBefore", 0)
-            for cell in inside(row, "tc"):
-                properties = find(cell, "tcPr")
-                if has_any(properties, "{*}cellDel"):
+            column = _columns(row, "trPr/gridBefore", 0)
+            for cell in _inside(row, "tc"):
+                if cell.find("tcPr/cellDel") is not None:
                     continue
                 text = self._cell(cell)
-                merged = find(properties, "vMerge")
-                if merged is not None and attribute(merged, "val") != "restart":
+                merged = cell.find("tcPr/vMerge")
+                if merged is not None and merged.get("val") != "restart":
                     text = above.get(column, "")
                     text = text if len(text) <= _LABEL_LIMIT else ""
                 above[column] = text
                 cells.append(text)
-                column += number(properties, "gridSpan", 1)
+                column += _columns(cell, "tcPr/gridSpan", 1)
             if any(cells):
                 yield " | ".join(cells)
 
     def _cell(self, cell: _Element) -> str:
         texts: list[str] = []
-        for item in inside(cell, "p", "tbl"):
-            if local_name(item.tag) == "tbl":
+        for item in _inside(cell, "p", "tbl"):
+            if item.tag == "tbl":
                 texts.extend(self._rows(item))
             else:
-                style = self._styles.of_paragraph(find(item, "pPr"))
-                texts += [
-                    self._numbering.label(*style.numbering or ("", 0)),
-                    self._shown(item, style),
-                ]
+                style = self._styles.of_paragraph(item)
+                texts.append(self._numbering.label(*style.numbering or ("", 0)))
+                texts.append("".join(self._inline(item, style)))
         return " ".join(" ".join(texts).split())
 
-    def _shown(self, paragraph: _Element, style: Style) -> str:
-        return "".join(self._inline(paragraph, style))
-
     def _inline(self, parent: _Element, style: Style) -> Iterator[str]:
-        for child in children(parent):
-            name = local_name(child.tag)
+        for child in _children(parent):
+            name = child.tag
             if name == "t":
                 yield (child.text or "").replace("\n", " ")
             elif name in _TEXTS:
                 yield _TEXTS[name]
             elif name == "sym":
-                yield symbol(attribute(child, "font"), attribute(child, "char"))
-            elif name == "textpath":  # WordArt
-                yield attribute(child, "string")
-            elif name == "ddList":
-                entries = child.findall("{*}listEntry")
-                chosen = number(child, "result", number(child, "default", 0))
-                yield from (attribute(entry, "val") for entry in entries[chosen : chosen + 1])
+                yield symbol(child.get("font", ""), child.get("char", ""))
             elif name in {"txbxContent", "txBody"}:
                 self._aside.append(child)
-            elif name != "r" or not self._styles.of_run(find(child, "rPr"), style).is_hidden:
-                self._set_aside(name, child)
-                if name in _OPERATORS and has_any(child, ".//{*}t"):
+            elif name != "r" or not self._styles.hides(child, style):
+                self._set_aside(child)
+                if name in _OPERATORS and child.find(".//t") is not None:
                     yield _OPERATORS[name]
                 yield from self._inline(child, style)
 
-    def _set_aside(self, name: str, reference: _Element) -> None:
+    def _set_aside(self, reference: _Element) -> None:
         """Note what an element refers to; each is read once, or notes could refer in a circle."""
-        id_ = attribute(reference, "dm" if name == "relIds" else "id")
-        if (name, id_) in self._asides:
-            self._aside.append(self._asides.pop((name, id_)))
+        key = (reference.tag, reference.get("dm") or reference.get("id", ""))
+        if key in self._asides:
+            self._aside.append(self._asides.pop(key))
+
+
+def _children(parent: _Element) -> Iterator[_Element]:
+    """Yield what is shown of an element; of alternatives, the first one that has text."""
+    if parent.tag == "AlternateContent":
+        yield from [branch for branch in parent if branch.find(".//t") is not None][:1]
+        return
+    for child in parent:
+        if child.tag not in _UNREAD and not child.tag.endswith("Pr"):
+            yield child
+
+
+def _inside(parent: _Element, *names: str) -> Iterator[_Element]:
+    """Yield the elements of these names that stand in another one, or in its wrappers."""
+    for child in _children(parent):
+        if child.tag in names:
+            yield child
+        else:
+            yield from _inside(child, *names)
+
+
+def _columns(element: _Element, path: str, default: int) -> int:
+    found = element.find(path)
+    columns = found.get("val", "") if found is not None else ""
+    return int(columns[:4]) if columns.isdecimal() else default

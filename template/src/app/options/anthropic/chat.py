@@ -14,8 +14,8 @@ from app.options.anthropic.wire import Event, Reply
 from app.options.providers.streams import read_events
 from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
-from gwkit.models.replies import estimated_usage, parse_reply
 from gwkit.resilience.failures import broken, failed, message_of, status_of, too_late, too_long
+from gwkit.resilience.replies import estimated_usage, parse_reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.exceptions import LLMError
     from app.options.anthropic.wire import Usage
     from gwkit.models.messages import ChatReply, ChatRequest, Message
-    from gwkit.models.replies import RawReply
+    from gwkit.resilience.replies import RawReply
 
 __all__ = ["AnthropicChatModel"]
 

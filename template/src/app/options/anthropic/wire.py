@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from gwkit.models.replies import Lenient, Text, Tokens, WireModel
+from gwkit.resilience.replies import Lenient, Text, Tokens, WireModel
 
 if TYPE_CHECKING:
-    from gwkit.models.replies import RawUsage
+    from gwkit.resilience.replies import RawUsage
 
 __all__ = ["Event", "Reply", "Usage"]
 

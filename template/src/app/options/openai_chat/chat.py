@@ -12,7 +12,7 @@ from app.exceptions import InvalidResponseError, RefusalError
 from app.options.providers.streams import read_events
 from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
-from gwkit.models.replies import Lenient, Text, Tokens, WireModel, estimated_usage, parse_reply
+from gwkit.resilience.replies import Lenient, Text, Tokens, WireModel, estimated_usage, parse_reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from app.options.openai.session import Session
     from gwkit.models.messages import ChatReply, ChatRequest, Message
-    from gwkit.models.replies import RawReply, RawUsage
+    from gwkit.resilience.replies import RawReply, RawUsage
 
 __all__ = ["OpenAIChatModel"]
 

@@ -11,7 +11,7 @@ from openai import omit
 
 from app.exceptions import InvalidResponseError
 from gwkit.models.calls import note_usage
-from gwkit.models.replies import Lenient, Tokens, WireModel
+from gwkit.resilience.replies import Lenient, Tokens, WireModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

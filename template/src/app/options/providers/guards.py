@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 from app.exceptions import ConfigError
 from app.options.providers.settings import CallSettings
 from gwkit.models.observed import ObservedChatModel, free
-from gwkit.resilience.attempts import Attempts
 from gwkit.resilience.batching import BatchingEmbedder
 from gwkit.resilience.budget import DailyBudget
 from gwkit.resilience.chat import ResilientChatModel
@@ -18,6 +17,7 @@ from gwkit.resilience.embeddings import ResilientEmbedder
 from gwkit.resilience.fallback import FallbackChatModel
 from gwkit.resilience.observed_embedder import ObservedEmbedder
 from gwkit.resilience.paid import PaidStore
+from gwkit.resilience.policy import CallPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -87,8 +87,11 @@ class ResilientGuards:
 
     def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
         """Return the models, preferred one first, as one that survives what their providers do."""
+        observed = [self._observed(model) for model in models]
+        if not any(_is_paid(model.name) for model in models):
+            return observed[0]
         return FallbackChatModel(
-            [self._observed(model) for model in models],
+            observed,
             timeout_seconds=self._calls.llm_timeout_seconds,
             metrics=self._metrics,
         )
@@ -102,7 +105,7 @@ class ResilientGuards:
             return embedder
         resilient = ResilientEmbedder(
             embedder,
-            self.attempts(embedder.name),
+            self.policy(embedder.name),
             timeout_seconds=self._calls.llm_timeout_seconds,
         )
         observed = ObservedEmbedder(
@@ -121,9 +124,9 @@ class ResilientGuards:
         known = [self._prices[model.name].window_tokens for model in models if _is_paid(model.name)]
         return min((window for window in known if window is not None), default=None)
 
-    def attempts(self, model: str) -> Attempts:
+    def policy(self, model: str) -> CallPolicy:
         """Return the parts around each attempt at a model."""
-        return Attempts.at(model, self._calls, self._metrics, self._budget)
+        return CallPolicy.of(model, self._calls, self._metrics, self._budget)
 
     def charge(self, model: str) -> Callable[[Usage], float | None]:
         """Return what takes the usage of a model's call, and returns what that cost."""
@@ -140,7 +143,7 @@ class ResilientGuards:
     def _observed(self, model: ChatModel) -> ChatModel:
         paid = _is_paid(model.name)
         return ObservedChatModel(
-            ResilientChatModel(model, self.attempts(model.name)) if paid else model,
+            ResilientChatModel(model, self.policy(model.name)) if paid else model,
             metrics=self._metrics,
             charge=self.charge(model.name) if paid else free,
             log_content=self._settings.log_content,

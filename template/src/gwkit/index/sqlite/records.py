@@ -13,7 +13,7 @@ import numpy as np
 
 from gwkit.index.ports import Failure, FailureKind, LedgerEntry
 from gwkit.text.normalization import normalize
-from gwkit.text.scripts import search_pieces
+from gwkit.text.words import search_pieces
 
 if TYPE_CHECKING:
     import sqlite3

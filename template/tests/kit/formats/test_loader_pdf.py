@@ -152,7 +152,6 @@ def test_titles_that_authors_give_are_kept(title: str) -> None:
         ("/Subtype /Widget /FT /Btn /T (smoker) /AS /Yes /V /Yes", "smoker: Yes"),
         ("/Subtype /FreeText /Contents (typed on top)", "typed on top"),
         ("/Subtype /Widget /FT /Btn /T (smoker) /AS /Off", ""),
-        ("/Subtype /Widget /FT /Tx /T (key) /Ff 8192 /V (secret)", ""),
         ("/Subtype /Widget /FT /Tx /T (holder) /F 2 /V (hidden)", ""),
         ("/Subtype /Widget /FT /Tx /T (holder) /V ( )", ""),
         ("/Subtype /Text /Contents (a remark)", ""),

@@ -10,11 +10,11 @@ import structlog
 
 from app import exceptions
 from fixtures.asgi import open_client
-from fixtures.canary import Canaries, exposed, plant
 from fixtures.configuration import WholeSettings
 from fixtures.services import Fakes
 from gwkit.logging.setup import configure_logging
 from gwkit.settings.reader import load_settings
+from kit.fixtures.canary import Canaries, exposed, plant
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long a stream may take for its next piece."""
+"""How long a call may take, and a stream for its next piece."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gwkit.errors import ProviderTimeoutError
 from gwkit.models.calls import remaining_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable
 
 _T = TypeVar("_T")
 
-__all__ = ["Patience"]
+__all__ = ["StreamTimeout", "in_time"]
 
 
-class Patience:
+class StreamTimeout:
     """Waits for the pieces of one stream, each so long, and not beyond the call's deadline.
 
     One timer serves all of them: `asyncio.timeout` around each piece would take longer than
@@ -79,3 +79,17 @@ class Patience:
         else:
             self._expired = True
             self._waiting.cancel()
+
+
+async def in_time(work: Awaitable[_T], seconds: float, *, model: str) -> _T:
+    """Return the result of `work`, waiting so long, and not beyond the call's deadline.
+
+    Raises:
+        ProviderTimeoutError: it took longer.
+    """
+    seconds = max(0.0, min(seconds, remaining_seconds()))
+    try:
+        async with asyncio.timeout(seconds if seconds < math.inf else None):
+            return await work
+    except TimeoutError as exc:
+        raise ProviderTimeoutError(f"{model} sent nothing for {seconds:.3g} seconds") from exc

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gwkit.resilience.budget import DailyBudget
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Attempts", "CallSettings"]
+__all__ = ["CallPolicy", "CallSettings"]
 
 
 class CallSettings(Protocol):
@@ -26,36 +26,30 @@ class CallSettings(Protocol):
     @property
     def llm_attempt_timeout_seconds(self) -> float:
         """Longest wait for a reply or its next piece, in seconds."""
-        ...
 
     @property
     def llm_attempts(self) -> int:
         """Most attempts of a call."""
-        ...
 
     @property
     def llm_circuit_failures(self) -> int:
         """Failures in a row that open the circuit."""
-        ...
 
     @property
     def llm_circuit_seconds(self) -> float:
         """How long the circuit stays open, in seconds."""
-        ...
 
     @property
     def llm_concurrency(self) -> int:
         """Calls of one model at a time."""
-        ...
 
     @property
     def llm_queue_seconds(self) -> float:
         """Longest wait for a free place, in seconds."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class CallPolicy:
     """The parts around every attempt at one model, shared by all of its calls.
 
     `timeout_seconds` is the longest wait for a reply and, in a stream, for its next piece.
@@ -69,9 +63,9 @@ class Attempts:
     budget: DailyBudget | None = None
 
     @classmethod
-    def at(
+    def of(
         cls, model: str, settings: CallSettings, metrics: Metrics, budget: DailyBudget | None = None
-    ) -> Attempts:
+    ) -> CallPolicy:
         """Return the parts for a model as the settings want them."""
         return cls(
             model=model,
@@ -90,7 +84,7 @@ class Attempts:
         )
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
+    async def attempt(self) -> AsyncIterator[None]:
         """Return a context manager for one attempt.
 
         The breaker is asked last, for a wait may have changed its mind; and a retry waits outside

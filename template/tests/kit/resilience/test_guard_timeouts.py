@@ -10,7 +10,7 @@ import pytest
 
 from gwkit.errors import ProviderTimeoutError
 from gwkit.models.calls import Call
-from gwkit.resilience.patience import Patience
+from gwkit.resilience.timeouts import StreamTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -25,19 +25,19 @@ async def pieces(*waits: float) -> AsyncGenerator[int]:
         yield number
 
 
-async def read(patience: Patience, source: AsyncGenerator[int]) -> list[int]:
+async def read(waiting: StreamTimeout, source: AsyncGenerator[int]) -> list[int]:
     """Return all pieces."""
     found: list[int] = []
     async with aclosing(source):
-        while (piece := await patience.next_of(source)) is not None:
+        while (piece := await waiting.next_of(source)) is not None:
             found.append(piece)
-    patience.close()
+    waiting.close()
     return found
 
 
 async def test_a_long_stream_of_quick_pieces_is_read() -> None:
     """Each wait is its own, though one timer serves all."""
-    assert list(range(12)) == await read(Patience(0.2, model="fake:one"), pieces(*[0.04] * 12))
+    assert list(range(12)) == await read(StreamTimeout(0.2, model="fake:one"), pieces(*[0.04] * 12))
 
 
 @pytest.mark.parametrize("waits", [(5.0,), (0.0, 5.0), (0.03, 0.03, 0.03, 5.0)])
@@ -45,7 +45,7 @@ async def test_a_stalled_stream_is_ended(waits: tuple[float, ...]) -> None:
     """Whichever piece does not come; the task goes on."""
     source = pieces(*waits)
     with pytest.raises(ProviderTimeoutError, match=r"fake:one sent nothing for 0\.05 seconds"):
-        await read(Patience(0.05, model="fake:one"), source)
+        await read(StreamTimeout(0.05, model="fake:one"), source)
     task = asyncio.current_task()
     assert task is not None
     assert 0 == task.cancelling()
@@ -55,38 +55,38 @@ async def test_a_stalled_stream_is_ended(waits: tuple[float, ...]) -> None:
 
 async def test_a_slow_reader_is_not_the_streams_fault() -> None:
     """Time that passes between the waits does not count."""
-    patience, source = Patience(0.05, model="fake:one"), pieces(0, 0, 0)
+    waiting, source = StreamTimeout(0.05, model="fake:one"), pieces(0, 0, 0)
     for number in range(3):
-        assert number == await patience.next_of(source)
+        assert number == await waiting.next_of(source)
         await asyncio.sleep(0.08)
-    patience.close()
+    waiting.close()
 
 
 async def test_the_deadline_of_the_call_counts() -> None:
     """Where less time is left than a piece may take."""
     with Call.begin(seconds=0.03).entered(), pytest.raises(ProviderTimeoutError):
-        await read(Patience(60, model="fake:one"), pieces(0, 5.0))
+        await read(StreamTimeout(60, model="fake:one"), pieces(0, 5.0))
 
 
 async def test_a_cancellation_is_no_timeout() -> None:
-    """Whoever cancels the reader gets a cancellation, also where a timeout comes with it."""
+    """Whoever cancels the reader gets a cancellation, also where a waiting comes with it."""
     for seconds in (60, 0.0):
-        patience = Patience(seconds, model="fake:one")
-        task = asyncio.create_task(read(patience, pieces(5.0)))
+        waiting = StreamTimeout(seconds, model="fake:one")
+        task = asyncio.create_task(read(waiting, pieces(5.0)))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        patience.close()
+        waiting.close()
 
 
 async def test_several_tasks_may_read() -> None:
     """Each waits for its own piece, and the one who waits too long is ended."""
-    patience, source = Patience(0.05, model="fake:one"), pieces(0, 0, 5.0)
-    assert 0 == await asyncio.create_task(patience.next_of(source))
-    assert 1 == await asyncio.create_task(patience.next_of(source))
+    waiting, source = StreamTimeout(0.05, model="fake:one"), pieces(0, 0, 5.0)
+    assert 0 == await asyncio.create_task(waiting.next_of(source))
+    assert 1 == await asyncio.create_task(waiting.next_of(source))
     with pytest.raises(ProviderTimeoutError):
-        await asyncio.create_task(patience.next_of(source))
+        await asyncio.create_task(waiting.next_of(source))
 
 
 async def test_an_error_of_the_stream_goes_on() -> None:
@@ -96,8 +96,8 @@ async def test_an_error_of_the_stream_goes_on() -> None:
         yield 0
         raise ValueError("broken")
 
-    patience = Patience(0.05, model="fake:one")
+    waiting = StreamTimeout(0.05, model="fake:one")
     with pytest.raises(ValueError, match="broken"):
-        await read(patience, failing())
-    patience.close()
+        await read(waiting, failing())
+    waiting.close()
     await asyncio.sleep(0.08)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from gwkit.errors import InvalidResponseError, ProviderError
 from gwkit.models.calls import note_usage
 from gwkit.models.messages import ChatReply
-from gwkit.text.tokens import count_tokens
+from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler

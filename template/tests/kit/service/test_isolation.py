@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 from app.wiring import create_app
 from fixtures.asgi import open_client
 from fixtures.configuration import REGISTRY
-from fixtures.injections import FACT, KINDS, QUESTION, injections
 from gwkit.offline import extractive as offline
+from kit.fixtures.injections import FACT, KINDS, QUESTION, injections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from fixtures.command_line import CommandLine
-    from fixtures.injections import Injection
     from gwkit.models.messages import ChatRequest
+    from kit.fixtures.injections import Injection
 
 _FENCE = re.compile(r"^</?passage (?P<mark>[0-9a-f]{32})(?: \{.*\})?>$", re.MULTILINE)
 _TURN = re.compile(r"<[|\uff5c]|\[/?(?:INST|TOOL)|</?s>|<</?SYS>>|<\w+_of_turn>|<[be]os>")

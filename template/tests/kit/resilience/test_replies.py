@@ -10,10 +10,10 @@ from pydantic import BaseModel
 
 from gwkit.errors import InvalidResponseError
 from gwkit.models.messages import ChatReply, Usage
-from gwkit.models.replies import parse_reply, structured
+from gwkit.resilience.replies import parse_reply, structured
 
 if TYPE_CHECKING:
-    from gwkit.models.replies import RawReply
+    from gwkit.resilience.replies import RawReply
 
 
 def raw_reply() -> RawReply:
