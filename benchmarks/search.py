@@ -13,9 +13,9 @@ The service takes one shortcut: of the words of a question it searches for the r
 match 30 % of the chunks together, and leaves the others out. What that costs in ranking quality is
 measured on the golden set over the samples, where it would not be taken: there it is forced.
 
-Both legs of a search run one after the other in one thread. Comparing the vectors in a second thread
-met an aim of 20 ms for 100,000 chunks where a processor was free; that machinery is given up, and
-the aim is 30 ms.
+Both legs of a search run one after the other in one thread. Comparing the vectors in a second
+thread met an aim of 20 ms for 100,000 chunks if a processor was free; that machinery is given up,
+and the aim is 30 ms.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pin requirements, and prove offline that the pins are whole.
 
     python -m scripts.lock             pin requirements/app.in under the template's pins
-    python -m scripts.lock --all       pin every layer anew; versions stay where they can
+    python -m scripts.lock --all       pin every layer again; versions stay where they can
     python -m scripts.lock --check     prove, without a network, that nothing is missing
 
 Every layer is resolved together with those below it, once, for every platform and every Python

@@ -34,10 +34,10 @@ CONFIGURATION = """\
 <!-- Written by `make reference` from the settings; do not edit. -->
 
 Settings come from the environment, and from a file `.env` in the working directory; the environment
-goes before the file. `python -m app config` prints those in force, with secrets masked. Invalid and
-unknown `APP_…` variables stop the start, all of them named in one message.
+goes before the file. `python -m app config` prints the current ones, with secrets masked. Invalid
+and unknown `APP_…` variables stop the start, all of them named in one message.
 
-What stands in single quotes in `.env` is taken as it is; elsewhere `${NAME}` is another variable.
+Single-quoted text in `.env` is literal; elsewhere `${NAME}` is another variable.
 Paths may begin with `~`, the home folder.
 
 """

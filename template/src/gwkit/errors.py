@@ -176,7 +176,7 @@ class ModelUnavailableError(RateLimitError):
 
 
 class BudgetExceededError(RateLimitError):
-    """What the settings allow for a day is used up; it begins anew at midnight UTC."""
+    """What the settings allow for a day is used up; it starts again at midnight UTC."""
 
 
 class ProviderTimeoutError(ProviderError):
@@ -209,7 +209,7 @@ class TokenLimitError(LLMError):
 
     Args:
         tokens_used: tokens that the request would take; an estimate where the provider gave none.
-        limit: tokens that the model or the settings allow, or `None` where nobody told.
+        limit: tokens that the model or the settings allow, or `None` if unknown.
     """
 
     def __init__(self, *, tokens_used: int, limit: int | None) -> None:

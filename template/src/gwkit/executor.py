@@ -63,7 +63,7 @@ class BoundedExecutor:
 
 
 def is_abandoned() -> bool:
-    """Say whether nobody waits any more for the job that asks."""
+    """Return whether the caller of this job has gone."""
     abandoned = _abandoned.get()
     return abandoned is not None and abandoned.is_set()
 
@@ -72,7 +72,7 @@ def checkpoint() -> None:
     """End a job whose caller has gone; what can take long calls this now and then.
 
     Raises:
-        CancelledError: nobody waits for the job.
+        CancelledError: the caller has gone.
     """
     if is_abandoned():
         raise CancelledError

@@ -1,4 +1,4 @@
-"""`config`: the settings in force, and which of them were set."""
+"""`config`: the current settings, and which of them were set."""
 
 from __future__ import annotations
 

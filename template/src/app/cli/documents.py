@@ -37,7 +37,7 @@ _Source = Annotated[
 ]
 _Rebuild = Annotated[
     bool,
-    typer.Option("--rebuild", help="Make the index anew; needed once its settings have changed."),
+    typer.Option("--rebuild", help="Rebuild the index; needed once its settings have changed."),
 ]
 _Timings = Annotated[
     bool, typer.Option("--timings", help="Sum up how long documents and their steps took.")

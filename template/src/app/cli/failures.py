@@ -155,7 +155,7 @@ def drop(
 ) -> int:
     """Forget that documents have failed; what the index has of them stays.
 
-    One whose file is still there fails anew with the next ingestion of it.
+    One whose file is still there fails again at its next ingestion.
 
     Examples:
       python -m app failed drop reports/2024.pdf

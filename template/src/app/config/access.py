@@ -82,7 +82,7 @@ class AccessSettings(SettingsGroup):
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
-        description="Networks of the proxies whose X-Forwarded-For tells who is calling.",
+        description="Networks of the proxies whose X-Forwarded-For names the client.",
         examples=['["10.0.0.0/8"]'],
     )
     requests_per_minute: int = Field(

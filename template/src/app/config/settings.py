@@ -236,7 +236,7 @@ class Settings(
     LoggingSettings,
     ServiceSettings,
 ):
-    """The settings in force.
+    """The current settings.
 
     Made directly, they come from the arguments alone; a process takes them from
     `app.wiring.load_settings`, which reads the environment and `.env`.

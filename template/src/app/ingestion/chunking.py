@@ -185,7 +185,7 @@ def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str
 
     A text begins with the end of the one before: whole sentences, blocks or lines of code of at
     most `overlap` tokens together. Code stands between fences (CommonMark, section 4.5), so that
-    whoever reads the text can tell it from prose; a listing that is cut has them in each text, and
+    a reader can tell it from prose; a listing that is cut has them in each text, and
     a table that is cut has the names of its columns in each text.
 
     The bound holds because a text never has more tokens than its parts together, as

@@ -38,7 +38,7 @@ def clean(text: str) -> str:
     outside ASCII, where they change what is seen (Persian, the Indic scripts, emoji), and one
     variation selector after such a letter or in a keycap, for a row of them could say anything.
     Line ends become `\n` and typographic spaces plain ones. Words hyphenated at a line's end stay
-    so, for nobody can tell `re-\nform` from `well-\nknown`; only the
+    so, because `re-\nform` looks like `well-\nknown`; only the
     PDF loader joins them, by the other words of the document.
 
     Cleaning twice changes nothing more.

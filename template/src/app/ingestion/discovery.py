@@ -199,7 +199,7 @@ class _Walk:
             target = Path(os.path.realpath(path, strict=True))
             regular = target.is_file()
         except OSError as exc:
-            # A broken link is nobody's document; what is only unreadable still is one.
+            # A broken link is no document; what is only unreadable still is one.
             return "" if not path.is_symlink() else f"broken link: {exc.strerror}"
         if not target.is_relative_to(root):
             return "link out of the folder"

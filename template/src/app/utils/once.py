@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 class AsyncOnce(Generic[_T]):
     """Holds a value that is expensive to make, such as a client or a loaded model.
 
-    It is an ordinary object, owned by whoever wires the service: no global state.
+    It is an ordinary object, owned by the code that wires the service: no global state.
 
     Args:
         make: makes the value; when it raises, nothing is kept and the next use tries again.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["UNLIMITED_PATHS", "ApiKeys", "Authenticate", "keyless_paths"]
 
 Authenticate: TypeAlias = "Callable[[Headers], Awaitable[str | None]]"
-"""Returns the name of who sends a request with these headers, `None` for nobody known."""
+"""Returns the name of who sends a request with these headers, `None` if unknown."""
 
 _METRICS_PATH: Final = "/metrics"
 _DOCS_PATHS: Final = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
@@ -31,7 +31,7 @@ def keyless_paths(*, public_metrics: bool) -> frozenset[str]:
 
 
 class ApiKeys:
-    """The keys that are in force; several make it possible to change one without a stop.
+    """The current keys; with several, one can be changed without a stop.
 
     Args:
         keys: the keys by the names of those who use them.

@@ -272,8 +272,8 @@ class RateLimiter:
 def client_address(scope: Scope) -> str:
     """Return what requests without a key are counted by: the IPv4 address, or the IPv6 /64.
 
-    A provider hands out IPv6 networks of that size or larger (RFC 6177), so whoever has one address
-    has 2^64 of them.
+    A provider hands out IPv6 networks of that size or larger (RFC 6177), so a client has 2^64
+    addresses or more.
     """
     client = scope.get("client")
     address: str = client[0] if client else ""

@@ -69,7 +69,7 @@ def listen(settings: ServerSettings) -> socket.socket:
 
     Raises:
         ConfigError: the address is taken, not allowed, or not one of this machine's; or others
-            can reach it and nobody would ask them for a key.
+            can reach it and no key is asked for.
     """
     if not (
         is_loopback(settings.host) or settings.asks_who_calls or settings.allow_unauthenticated

@@ -99,7 +99,7 @@ async def unless_disconnected(request: Request, work: Coroutine[object, object, 
     The request's body must have been read: what comes after it is the end of the connection.
 
     Raises:
-        ClientDisconnect: nobody waits for the answer any more.
+        ClientDisconnect: the client has gone.
     """
     task = asyncio.create_task(work)
     watch = asyncio.create_task(_disconnected(request))

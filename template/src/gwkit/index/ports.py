@@ -224,7 +224,7 @@ class IndexWriter(Protocol):
         """Forget a document's failure, and nothing else of it; say whether there was one."""
 
     async def publish(self) -> None:
-        """Let an index that was made anew take the place of the older one, all at once.
+        """Let a rebuilt index take the place of the older one, all at once.
 
         Until then readers see the older one. Does nothing where no other one is replaced.
 

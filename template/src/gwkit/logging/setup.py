@@ -78,7 +78,7 @@ def configure_logging(settings: LogSettings, *, levels: Mapping[str, str] | None
     """Send every record of the process to stderr and, where set, to a rotating file.
 
     A second call replaces what the first one set up, and leaves other handlers alone. Errors that
-    nobody catches are logged, too.
+    are not caught are logged, too.
 
     Args:
         settings: level, form and file.
@@ -135,7 +135,7 @@ class _RotatedFile(RotatingFileHandler):
     """
 
     def _open(self) -> TextIOWrapper:
-        Path(self.baseFilename).touch(0o600)  # nobody else may read a file that is new
+        Path(self.baseFilename).touch(0o600)  # a new file is for its owner only
         return super()._open()
 
     def shouldRollover(self, _record: logging.LogRecord) -> bool:  # noqa: N802 - as inherited

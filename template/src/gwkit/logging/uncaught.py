@@ -1,7 +1,7 @@
-"""Errors that nobody catches are logged like all others: in the same form, without secrets.
+"""Uncaught errors are logged like all others: in the same form, without secrets.
 
 Python itself prints what ends the process, a thread or a finalizer as it is, on standard error.
-asyncio logs what became of a task that nobody waits for, with the task's whole text in the message.
+asyncio logs what became of a task that is not awaited, with the task's whole text in the message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The current call of a model: how long it may still take, and what it has used.
 
 A `ContextVar` holds it, so that the parts around a model need not pass it on. An async generator
-runs in the context of whoever reads it; so a part that yields sets the variable only while it
+runs in its reader's context; so a part that yields sets the variable only while it
 waits for a piece itself: `async with aclosing(…) as pieces: piece = await call.next_of(pieces)`.
 """
 

@@ -38,7 +38,7 @@ class ChatModel(Protocol):
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
         """Yield the reply in pieces, and at last the whole of it.
 
-        A generator, so that whoever stops reading early closes it and so ends the call.
+        A generator, so that a caller who stops reading early closes it and ends the call.
 
         Raises:
             LLMError: as in `complete`, also after the first piece.

@@ -35,7 +35,7 @@ def write_frame(stream: IO[bytes], content: bytes) -> None:
     """Write a frame: its length, then its content.
 
     Raises:
-        OSError: nobody reads the stream any more.
+        OSError: the stream has no reader.
     """
     stream.write(len(content).to_bytes(_LENGTH_BYTES, "big"))
     stream.write(content)

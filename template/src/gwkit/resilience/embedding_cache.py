@@ -30,9 +30,9 @@ class CachedEmbedder(WrappedEmbedder):
     """Wraps an embedder that costs something: what was embedded before is read from a file.
 
     What is missing goes out in one call and is kept before it is returned. So with batches around
-    it, a crash, or a failure of a later batch, loses none that came back. A text that somebody else
-    is embedding at this moment is waited for. Of queries the last ones are kept, for an evaluation
-    asks the same ones again and again.
+    it, a crash, or a failure of a later batch, loses none that came back. A text that another
+    caller is embedding at this moment is waited for. The last queries are kept, because an
+    evaluation asks the same ones again and again.
 
     Args:
         embedder: what is wrapped.
@@ -80,7 +80,7 @@ class CachedEmbedder(WrappedEmbedder):
         return vectors.astype(np.float32).reshape(len(texts), self.dimension)
 
     async def _obtained(self, texts: dict[bytes, str]) -> dict[bytes, bytes]:
-        """Return vectors that were kept, or else are made now and kept; nobody else makes them."""
+        """Return vectors that were kept, or else are made and kept now, by one caller only."""
         done = asyncio.get_running_loop().create_future()
         self._under_way |= dict.fromkeys(texts, done)
         try:

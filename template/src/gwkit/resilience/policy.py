@@ -88,7 +88,7 @@ class CallPolicy:
         """Return a context manager for one attempt.
 
         The breaker is asked last, for a wait may have changed its mind; and a retry waits outside
-        of the limit, so that it holds nobody up.
+        of the limit, so that it does not hold a place.
 
         Raises:
             ModelUnavailableError: on entering; nothing may be sent now.

@@ -36,11 +36,11 @@ class PriceList:
         self.is_known = price is not None
         """Whether there is a price at all."""
         self.window_tokens = price.model.context_window if price else None
-        """How many tokens prompt and reply may have together, `None` where nobody knows."""
+        """How many tokens prompt and reply may have together, `None` if unknown."""
         self._rates = self._proportional(price)
 
     def cost_usd(self, usage: Usage) -> float | None:
-        """Return what a call cost in US dollars, or `None` where nobody knows the model's price."""
+        """Return what a call cost in US dollars, or `None` if the model's price is unknown."""
         if self._rates is not None:
             each_prompt, each_completion = self._rates
             return usage.prompt_tokens * each_prompt + usage.completion_tokens * each_completion

@@ -37,7 +37,7 @@ class Retry:
     """Runs attempts until one succeeds, none can, or there is no time for another.
 
     - A `ProviderError` that is `passing` is tried again: 408, 409, 429, 5xx, timeouts, connections.
-    - An `InvalidResponseError` is tried again once, for a model may do better when asked anew.
+    - An `InvalidResponseError` is tried again once, because a model may do better the second time.
     - Anything else is raised as it is, and so is what was refused here, without a call.
 
     Before the n-th retry passes a random time of up to `base_seconds` x 2^(n-1) ("full jitter",

@@ -42,7 +42,7 @@ class StreamTimeout:
 
         Raises:
             ProviderTimeoutError: it did not come in time; the stream is ended.
-            CancelledError: the reader was cancelled by somebody else.
+            CancelledError: the reader was cancelled from outside.
             InvalidStateError: no task is reading.
         """
         seconds = max(0.0, min(self._seconds, remaining_seconds()))

@@ -237,7 +237,7 @@ def _described(
 
 
 def masked_settings(settings: BaseSettings) -> dict[str, str | int | float | bool | None]:
-    """Return the settings in force by variable name, secrets masked and unset ones as `None`."""
+    """Return the current settings by variable name, secrets masked and unset ones as `None`."""
     redactor = Redactor(secret_values(settings))
     return {
         variable_name(type(settings), name): _masked(getattr(settings, name), redactor)

@@ -77,7 +77,7 @@ def end_span(
 ) -> None:
     """End a recording span with what is known of the call by now; `None` is left out.
 
-    An error is given by its class, for its text may hold what nobody should read.
+    An error is given by its class, because its text may hold secrets or content.
     """
     known = {**attributes, Attribute.REQUEST_ID: request_id() or None, Attribute.ERROR: error}
     span.set_attributes({str(name): value for name, value in known.items() if value is not None})

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`: for whoever watches, restarts or sends traffic."""
+"""`/healthz`, `/readyz` and `/metrics`: for monitoring, orchestrators and load balancers."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _UNSEEN = 0b100010
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
-"""Typesetters draw these as one glyph, and nobody searches for them so."""
+"""Typesetters draw these as one glyph, and searches use the letters."""
 
 
 def load(document: str, data: bytes, /) -> Loaded:

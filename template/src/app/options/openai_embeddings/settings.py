@@ -36,7 +36,7 @@ class EmbeddingSettings(SettingsGroup):
     )
 
     def problems(self, settings: Settings) -> Iterator[str]:
-        """Yield a line where nobody knows how long the model's vectors are."""
+        """Yield a line if the length of the model's vectors is unknown."""
         model = settings.embedding_model
         known = not model.startswith("openai:") or model in KNOWN_DIMENSIONS
         if not known and self.embedding_dimension is None:

@@ -59,7 +59,7 @@ class ResilientGuards:
         """Open what the settings ask for, and close it at the end.
 
         Raises:
-            ConfigError: there is a ceiling of cost, and a model whose price nobody knows.
+            ConfigError: there is a ceiling of cost, and a model whose price is unknown.
             LLMError: the file of what was paid for cannot be opened.
         """
         calls = settings.group(CallSettings)

@@ -59,7 +59,7 @@ class Access(Enum):
     WRITE = "mode=rwc"
     READ = "mode=ro"
     FROZEN = "mode=ro&immutable=1"
-    """Reads a file in a folder that cannot be written: nobody can change it meanwhile."""
+    """Reads a file in a folder that cannot be written, so it cannot change."""
 
 
 class Connections:
@@ -172,7 +172,7 @@ class Connections:
 
     @contextmanager
     def _noted_damage(self) -> Iterator[None]:
-        """Note that the file is damaged, and let the thread open it anew: it keeps what it read.
+        """Note that the file is damaged, and let the thread reopen it: it keeps what it read.
 
         Raises:
             sqlite3.Error: as it came.
@@ -249,7 +249,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def is_refusal(error: RetrievalError) -> bool:
-    """Say whether the system let nobody write, as an error of `explained` tells."""
+    """Return whether an error of `explained` says that writing is not allowed."""
     return isinstance(error.__cause__, sqlite3.Error) and error_code(error.__cause__) in _REFUSED
 
 

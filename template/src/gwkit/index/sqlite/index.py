@@ -228,7 +228,7 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         """Return the epoch and the version of the snapshot.
 
         Raises:
-            IndexMismatchError: another process has made the index anew with something else.
+            IndexMismatchError: another process has rebuilt the index with something else.
         """
         epoch, version = connection.execute("SELECT epoch, version FROM state").fetchone()
         if epoch != self._epoch:

@@ -122,7 +122,7 @@ _SCHEMA = (
 async def open_file(path: Path, manifest: Manifest) -> Connections:
     """Return connections to an index file, made first where there is none.
 
-    Where the system lets nobody write the file, it can still be read.
+    If the file is read-only for this user, it can still be read.
 
     Raises:
         IndexMismatchError: the index was made with something else.
