@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["TEAMS_OWN", "assert_no_conflict", "differing", "update_with_api"]
 
 TEAMS_OWN: Final = GitIgnoreSpec.from_lines(
-    ["/src/app/ext/", "/requirements/app.*", "/data/samples/", "/evals/golden.jsonl"]
+    [
+        *("/src/app/ext/", "/requirements/app.*", "/gwkit-edits.toml"),
+        *("/data/samples/", "/evals/golden.jsonl"),
+    ]
 )
 """What an update leaves as it is: the seeds, and what only a copy writes."""
 
