@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from app import exceptions
+from app.exceptions import SkippedError
 from gwkit.errors import (
     AppError,
     BudgetExceededError,
@@ -51,6 +52,7 @@ ERRORS = (
     ModelUnavailableError("left alone", retry_after=30.0),
     BudgetExceededError("used up", retry_after=60.0),
     OverloadError(),
+    SkippedError("a.pdf", "takes too long; skipped after 3 attempts"),
 )
 
 

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
     from gwkit.http.lifecycle import Lifecycle
 
+try:
+    import resource
+except ImportError:  # not on every system
+    resource = None  # type: ignore[assignment]  # looked at before use
+
 __all__ = ["ServerSettings", "listen", "run", "serve"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _MAX_HEADER_BYTES: Final = 65_536
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+_MOST_CONNECTIONS: Final = 10_000
 
 
 class ServerSettings(HostSettings, Protocol):
@@ -103,6 +109,15 @@ async def run(app: FastAPI, settings: ServerSettings, listener: socket.socket) -
         _log.info("stopped")
 
 
+def _most_connections() -> int:
+    """Return how many connections leave files for everything else: half of what may be open."""
+    if resource is None:
+        return _MOST_CONNECTIONS
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = soft == resource.RLIM_INFINITY
+    return _MOST_CONNECTIONS if unlimited else min(_MOST_CONNECTIONS, max(1, soft // 2))
+
+
 class _Server(uvicorn.Server):
     """Tells the application when it is draining, and returns after a signal.
 
@@ -110,11 +125,14 @@ class _Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
+        self._most_connections = _most_connections()
+        self._is_full = False
         config = uvicorn.Config(
             app,
             # Unlike httptools, h11 bounds the headers of a request and what surrounds its chunks.
             http="h11",
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+            limit_concurrency=self._most_connections,
             # Nothing here talks over WebSockets, and what does not ask for a key must not either.
             ws="none",
             proxy_headers=bool(settings.trusted_proxies),
@@ -127,6 +145,13 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._lifecycle: Lifecycle = app.state.lifecycle
+
+    async def on_tick(self, counter: int) -> bool:
+        is_full = len(self.server_state.connections) >= self._most_connections
+        if is_full and not self._is_full:
+            _log.warning("connections_exhausted", most=self._most_connections)
+        self._is_full = is_full
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

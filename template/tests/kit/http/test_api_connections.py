@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -355,3 +356,26 @@ async def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
             statuses.append((await connection.answer())[0])
 
     assert expected == statuses
+
+
+async def test_more_connections_than_files_allow_are_refused(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the files are for connections; a request beyond that is a 503, and is logged once."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (6, 6))
+
+    def logged() -> list[int]:
+        return [line["most"] for line in lines if line["event"] == "connections_exhausted"]
+
+    with capture_logs() as lines:
+        async with (
+            serving(make_settings(port=0)) as server,
+            server.connect(),
+            server.connect(),
+            server.connect() as last,
+        ):
+            await until(logged)
+            last.send(b"GET /healthz HTTP/1.1\r\nHost: s\r\n\r\n")
+            status, _, _ = await last.answer()
+
+    assert (503, [3]) == (status, logged())

@@ -39,7 +39,7 @@ _KEY = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[\w.$@/-]+(?:[ ][\w.-]+){0,2})[ \t]
 _BELOW = ("#", " ", "\t", "-", "]", "}")
 """How a line begins that is a comment, or goes on with the value above it."""
 
-_SCALAR = re.compile(r"([A-Za-z_][\w.-]*):[ \t]+(?![|>&*!\[{#])(\S.*)$", re.MULTILINE)
+_SCALAR = re.compile(r"([A-Za-z_][\w.-]*):[ \t]+(?![|>&#*!\[{])(\S.*)$", re.MULTILINE)
 _SCALAR_LIMIT = 1_000
 """Characters of a value; a longer one is no metadata to filter by."""
 
