@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SERVICES: Final[Mapping[str, Answers]] = {
     "own provider": {"llm_providers": ["own"]},
     "both providers": CHOICES["both providers"],
-    "no provider": CHOICES["defaults"],
 }
 
 NOT_RUN: Final = {
