@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import bound_contextvars
 
 from app import exceptions
+from app.exceptions import SkippedError
 from gwkit.errors import (
     AppError,
     BudgetExceededError,
@@ -44,6 +45,7 @@ ERRORS = [
     (IngestError("a.md", "it is empty"), 422, "unreadable_document"),
     (IngestError("a.md", "busy", passing=True), 503, "unreadable_document"),
     (ParseLimitError("a.pdf", "it took too long"), 422, "unreadable_document"),
+    (SkippedError("a.pdf", "it took too long"), 422, "unreadable_document"),
     (UnsupportedTypeError("a.exe", "no loader"), 415, "unsupported_type"),
     (RetrievalError(SECRET), 503, "index_unavailable"),
     (IndexMismatchError({"embedder": (SECRET, "b")}), 503, "index_unavailable"),

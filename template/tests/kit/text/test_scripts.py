@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -16,14 +17,15 @@ from gwkit.text.words import content_words, search_pieces
 
 def _finds(text: str, query: str) -> bool:
     """Index a text as the index does, and search for some words."""
-    connection = sqlite3.connect(":memory:")
-    make(connection)
-    connection.execute(
-        "INSERT INTO fts (title, headings, text) VALUES ('', ?, ?)", (search_pieces([text]), text)
-    )
-    expression = match_expression(query_terms(query))
-    found = connection.execute("SELECT 1 FROM fts WHERE fts MATCH ?", (expression,)).fetchone()
-    return found is not None
+    with closing(sqlite3.connect(":memory:")) as connection:
+        make(connection)
+        connection.execute(
+            "INSERT INTO fts (title, headings, text) VALUES ('', ?, ?)",
+            (search_pieces([text]), text),
+        )
+        expression = match_expression(query_terms(query))
+        found = connection.execute("SELECT 1 FROM fts WHERE fts MATCH ?", (expression,)).fetchone()
+        return found is not None
 
 
 @pytest.mark.parametrize(
