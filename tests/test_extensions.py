@@ -47,7 +47,9 @@ def test_the_code_of_the_documentation_passes_the_services_own_commands(
     name: str, tmp_path: Path
 ) -> None:
     """A part of each kind is added, no owned file is edited, and all is green after an update."""
-    template = TemplateRepository.of_working_tree(tmp_path)
+    root = tmp_path / "template"
+    root.mkdir()
+    template = TemplateRepository.of_working_tree(root)
     template.release("v0.1.0")
     service = template.render(tmp_path / "service", SERVICES[name])
     commit_all(service, "Start from Groundwork")
