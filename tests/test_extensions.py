@@ -117,7 +117,7 @@ def _update(
     for name in ("src/app/ext/__init__.py", "src/app/registry.py", "docs/extending.md"):
         path = template.root / "template" / name
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(".\n", ". It has changed.\n", 1), encoding="utf-8")
+        path.write_text(text.replace("\n\n", "\n\nIt has changed.\n\n", 1), encoding="utf-8")
     template.release("v0.1.1")
     update_with_api(service)
     assert_no_conflict(service)
