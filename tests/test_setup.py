@@ -50,7 +50,9 @@ def test_uv_uses_the_pinned_environment_or_refuses(machine: Machine) -> None:
 
     assert "passed" in machine.run("uv", "run", "pytest", "-q", "tests/unit/test_once.py")
     for command in (("sync",), ("add", "humanize"), ("lock",)):
-        assert "marked as unmanaged" in machine.run("uv", *command, expected=2), command
+        refusal = " ".join(machine.run("uv", *command, expected=2).split())
+        assert (1, True) == (refusal.count("error:"), refusal.startswith("error:")), refusal
+        assert "marked as unmanaged" in refusal, command
     assert before == machine.installed()
     assert "" == machine.run("git", "status", "--porcelain")
 
