@@ -1,4 +1,4 @@
-"""What a group of settings is: the service, an option and an extension each have some."""
+"""Groups of settings: the service, each option and each extension have their own."""
 
 from __future__ import annotations
 

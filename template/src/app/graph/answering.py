@@ -257,7 +257,7 @@ class Answerer:
             raise
 
     def _keep(self, key: AnswerKey | None, answer: Answer) -> None:
-        # What a fallback wrote, because this model failed, is not the answer to keep.
+        # A fallback's answer is not kept: this model may be back for the next request.
         if key and answer.model == self._model.name:
             self._cache.put(key, answer.model_copy(update={"usage": NO_USAGE}))
 

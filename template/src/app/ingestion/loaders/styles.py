@@ -1,4 +1,4 @@
-"""What a Word file says of its paragraphs, lists and symbols beside their text."""
+"""Styles of a Word file: its paragraphs, lists and symbols."""
 
 from __future__ import annotations
 
