@@ -42,6 +42,13 @@ new: $(VENV)/ready ## Start a service in DEST=, with the questions or the answer
 	@test -n "$(DEST)" || { echo "Where to? make new DEST=../my-service" >&2; exit 2; }
 	@python scripts/new.py "$(DEST)" $(if $(ANSWERS),--answers "$(ANSWERS)")
 
+.PHONY: update
+update: $(VENV)/ready ## Update the service in REPO= to this checkout's last commit; PREVIEW=1, TO=, ANSWERS=, ABORT=1
+	@test -n "$(REPO)" || { echo "Which service? make update REPO=../my-service" >&2; exit 2; }
+	@python template/scripts/template_update.py --service "$(REPO)" --source "$(CURDIR)" \
+		--to "$(or $(TO),HEAD)" --answers "$$ANSWERS" --no-proof \
+		$(if $(PREVIEW),--preview) $(if $(ABORT),--abort)
+
 .PHONY: demo
 demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, ask QUESTION=
 	@rm -rf build/demo

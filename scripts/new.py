@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import shlex
 import subprocess
 import sys
@@ -56,6 +57,13 @@ def main(argv: list[str] | None = None) -> int:
     # Copier reports a refused answer as a ValueError.
     except (AnswersError, CopierError, ValueError) as exc:
         return _refuse(str(exc))
+    if address := _address():
+        _record(arguments.destination, address)
+    elif not arguments.quiet:
+        sys.stderr.write(
+            "Note: this checkout has no remote, so the service will look for updates in this\n"
+            "folder. `make template-source URL=...` there names an address for everybody.\n"
+        )
     if not arguments.quiet:
         sys.stdout.write(_told(made.answers.combined, arguments.destination))
     if not arguments.quiet and _has_drafts():
@@ -103,6 +111,22 @@ def _written(answer: object) -> str:
     if isinstance(answer, list):
         return ", ".join(map(str, answer)) or "none"
     return str(answer).lower() if isinstance(answer, bool) else str(answer)
+
+
+def _address() -> str:
+    """Return the address of this checkout's remote, if others can reach it."""
+    command = ["git", "remote", "get-url", "origin"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    url = done.stdout.strip()
+    return url if "://" in url or re.match(r"[\w.-]+@?[\w.-]+:", url) else ""
+
+
+def _record(service: Path, address: str) -> None:
+    """Name an address in a service's answers that updates can be fetched from anywhere."""
+    file = service / ".copier-answers.yml"
+    line = f"_src_path: {address}"
+    text = re.sub(r"^_src_path: .*$", lambda _: line, file.read_text("utf-8"), flags=re.MULTILINE)
+    file.write_text(text, encoding="utf-8")
 
 
 def _config() -> dict[str, object]:

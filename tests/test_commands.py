@@ -73,6 +73,28 @@ def test_new_takes_answers_from_a_file(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) < 30
 
 
+@pytest.mark.parametrize(
+    ("remote", "recorded"),
+    [
+        ("https://example.org/t.git", "https://example.org/t.git"),
+        ("git@example.org:a/t.git", "git@example.org:a/t.git"),
+        ("/somewhere/here", None),
+        (None, None),
+    ],
+)
+def test_new_records_an_address_that_colleagues_can_use(
+    remote: str | None, recorded: str | None, clone: Path, tmp_path: Path
+) -> None:
+    """That of the checkout's remote; without one it says what to do."""
+    if remote:
+        git(clone, "remote", "add", "origin", remote)
+    service = tmp_path / "service"
+    shown = run(sys.executable, clone / "scripts/new.py", service, "--defaults", cwd=clone).stdout
+    answers = yaml.safe_load((service / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert (recorded or str(clone)) == answers["_src_path"]
+    assert (recorded is None) == ("make template-source URL=" in shown)
+
+
 def test_new_takes_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every shell expands `DEST=~/my-service`."""
     monkeypatch.setenv("HOME", str(tmp_path))

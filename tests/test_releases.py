@@ -15,7 +15,13 @@ from harness.commands import git
 from harness.releases import NEXT, changelog, released, with_history
 from harness.rendering import TemplateRepository, commit_all, contents, files
 from harness.team import NEW_FILES
-from harness.updating import TEAMS_OWN, assert_no_conflict, differing, update_with_api
+from harness.updating import (
+    TEAMS_OWN,
+    assert_no_conflict,
+    differing,
+    update_with_api,
+    update_with_command,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,3 +117,43 @@ def test_a_service_of_a_release_becomes_a_fresh_render(
     kept = {name for name in before if name in NEW_FILES or TEAMS_OWN.match_file(name)}
     assert [] == [name for name in differing(expected, after) if name not in kept]
     assert {name: before[name] for name in kept} == {name: after[name] for name in kept}
+
+
+def _with_our_line(text: str) -> str:
+    if "from __future__" not in text:
+        return text + "\n## Ours\n"
+    return re.sub(r"^from __future__ .*$", r"\g<0>\n\n# Ours", text, count=1, flags=re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_command_carries_edits_into_moved_files(
+    history: TemplateRepository, tmp_path: Path
+) -> None:
+    """From 0.2.0, before the kit: what came from the template is new, what a team wrote is kept."""
+    edits = {
+        "src/app/ingestion/documents.py": "src/gwkit/documents.py",
+        "src/app/utils/timing.py": "src/gwkit/telemetry/timing.py",
+        "README.md": "README.md",
+    }
+    service = history.render(tmp_path / "service", ref="v0.2.0")
+    for old in edits:
+        text = (service / old).read_text(encoding="utf-8")
+        (service / old).write_text(_with_our_line(text), encoding="utf-8")
+    (service / "NOTES.md").write_text("Ours\n", encoding="utf-8")
+    commit_all(service, "Our service")
+    kept = {name: data for name, data in contents(service).items() if TEAMS_OWN.match_file(name)}
+
+    update_with_command(service)
+
+    assert_no_conflict(service)
+    expected = contents(history.render(tmp_path / "expected", ref=NEXT))
+    for new in edits.values():
+        expected[new] = _with_our_line(expected[new].decode()).encode()
+    after = contents(service)
+    theirs = [name for name in after if name not in kept and name != "NOTES.md"]
+    assert [] == differing(
+        {name: data for name, data in expected.items() if name not in kept},
+        {name: after[name] for name in theirs},
+    )
+    assert b"Ours\n" == after["NOTES.md"]
+    assert kept.items() <= after.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,14 +20,21 @@ from harness.answers import (
     Answers,
     choices,
     comparable,
+    copier_config,
     default,
     flips,
     questions,
 )
-from harness.commands import git, interpreter, run, user_environment
+from harness.commands import CommandError, git, interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all, contents, files
 from harness.team import CONDITIONAL_EDITS, DELETED, EDITS, NEW_FILES, make_it_ours
-from harness.updating import TEAMS_OWN, assert_no_conflict, differing, update_with_api
+from harness.updating import (
+    TEAMS_OWN,
+    assert_no_conflict,
+    differing,
+    update_with_api,
+    update_with_command,
+)
 
 Update = Callable[..., None]
 
@@ -79,9 +88,13 @@ def env(tmp_path: Path) -> dict[str, str]:
     return user_environment(tmp_path / "tools", python=python, uv=True)
 
 
-@pytest.fixture(params=["newest Copier", pytest.param("oldest Copier", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=["the command", "newest Copier", pytest.param("oldest Copier", marks=pytest.mark.slow)]
+)
 def update(request: pytest.FixtureRequest, tmp_path: Path) -> Update:
-    """Update a service, optionally with answers, with each Copier that the template accepts."""
+    """Update a service, by its own command and with each Copier that the template accepts."""
+    if request.param == "the command":
+        return update_with_command
     if request.param == "newest Copier":
         return update_with_api
     oldest: Path = request.getfixturevalue("floor")
@@ -242,6 +255,48 @@ def test_an_answer_flipped_there_and_back_changes_nothing(
     assert_no_conflict(service)
     commit_all(service, "And back")
     assert "" == git(service, "diff", "--stat", before)
+
+
+@pytest.mark.slow
+def test_the_command_takes_new_answers(history: History, tmp_path: Path) -> None:
+    """The service becomes what the team's edits on a render with these answers are."""
+    answers: Answers = {"llm_providers": ["anthropic", "own"], "docs": False, "owner": "Our's"}
+    service = history.repository.render(tmp_path / "service", ref=OLD)
+    make_it_ours(service, conditional=False)
+    commit_all(service, "Our service")
+    update_with_command(service, answers)
+    assert_no_conflict(service)
+    expected = history.repository.render(tmp_path / "expected", answers, ref=NEW)
+    make_it_ours(expected, conditional=False)
+    assert [] == differing(contents(expected), contents(service))
+
+
+@pytest.mark.slow
+def test_an_answer_that_no_question_has_is_refused(history: History, tmp_path: Path) -> None:
+    """With Copier's reason, and before anything is touched."""
+    service = start(history, tmp_path / "service", OLD)
+    with pytest.raises(CommandError, match=r"llm_providers.*wrong"):
+        update_with_command(service, {"llm_providers": ["wrong"]})
+    assert "" == git(service, "status", "--porcelain")
+
+
+def test_the_updater_knows_what_is_the_teams() -> None:
+    """Its lists are those of copier.yml: seeds, and what only the first copy writes."""
+    source = (ROOT / "template/scripts/updating/merging.py").read_text(encoding="utf-8")
+    lists = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in {"SEEDS", "COPY_ONLY"}
+    }
+    config = copier_config()
+    seeds, excluded = config["_skip_if_exists"], config["_exclude"]
+    assert isinstance(seeds, list)
+    assert isinstance(excluded, list)
+    on_update = [re.match(r"@\{ '/(\S+)' if _copier_operation == 'update'", e) for e in excluded]
+    assert [path.removeprefix("/") for path in seeds] == list(lists["SEEDS"])
+    assert [m[1] for m in on_update if m] == [path.rstrip("/") for path in lists["COPY_ONLY"]]
 
 
 def test_every_choice_is_flipped_to() -> None:

@@ -11,36 +11,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.template_update import ANSWERS, Checkout, UpdateError
+from scripts.template_update import UpdateError, answer, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["fetch", "main"]
+__all__ = ["fetch_tests", "main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def fetch(root: Path) -> Path:
+def fetch_tests(root: Path) -> Path:
     """Return the folder with the tests of the service's release; make it where it is missing.
 
     Raises:
-        UpdateError: the answers name no release, or the template is out of reach.
+        UpdateError: The answers name no release, or the template is out of reach.
     """
-    checkout = Checkout(root)
-    source, commit = checkout.answer("_src_path"), checkout.answer("_commit")
+    commit = answer(root, "_commit")
     folder = root / ".cache/kit-tests" / commit
     if not (folder / "src").exists():
-        command = [
-            *(sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--overwrite"),
-            *("--data-file", str(root / ANSWERS), "--vcs-ref", commit),
-            *("--exclude", "/src", "--exclude", "!/tests/kit", source, str(folder)),
-        ]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            last = (done.stderr.strip() or "no output").splitlines()[-1]
-            message = f"cannot fetch {commit} of {source}: {last}"
-            raise UpdateError(message)
+        fetch(root, folder, "--vcs-ref", commit, "--exclude", "/src", "--exclude", "!/tests/kit")
         (folder / "src").symlink_to(root / "src")
     return folder
 
@@ -48,7 +38,7 @@ def fetch(root: Path) -> Path:
 def main(arguments: Sequence[str]) -> int:
     """Run pytest with these arguments; return its exit code, or 1 if there are no tests."""
     try:
-        folder = fetch(ROOT)
+        folder = fetch_tests(ROOT)
     except UpdateError as exc:
         print(f"kit-tests: {exc}", file=sys.stderr)
         return 1

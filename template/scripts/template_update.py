@@ -1,191 +1,115 @@
-"""Bring the newest release of the template, and prove that the service still holds.
+"""Fetch a release of the template and let it update this service; each release brings its updater.
 
-    make template-update               the newest release
-    make template-update TO=v1.2.3     a certain one
-
-The answers stay as they were; a new question gets its default. The update is left uncommitted for
-your review. It stops, and says where, at conflicts with what you have changed.
+make template-preview              what the newest release would change; nothing is touched
+make template-update               take it
+make template-update TO=v1.2.3     take a certain release
+make template-update ANSWERS="docs=false container=false"
+make template-update ABORT=1       bring back the state before an update
+make template-source URL=…         the template has moved
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import shlex
+import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.pins import read_layer
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["Checkout", "UpdateError", "main", "update"]
+__all__ = ["ANSWERS", "UpdateError", "answer", "fetch", "main", "set_source"]
 
 ROOT = Path(__file__).resolve().parent.parent
 ANSWERS = ".copier-answers.yml"
-MARKER = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 
 
 class UpdateError(Exception):
-    """The update cannot begin, or cannot be left as it is."""
+    """The template cannot be fetched; the message says why."""
 
 
-class Checkout:
-    """A service's git checkout."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def git(self, *arguments: str) -> str:
-        """Return what a git command prints.
-
-        Raises:
-            subprocess.CalledProcessError: git refused.
-        """
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.root,
-            check=True,
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-        return done.stdout
-
-    def paths(self, *arguments: str) -> list[str]:
-        """Return the paths that a git command lists."""
-        return [path for path in self.git(*arguments, "-z").split("\0") if path]
-
-    def refuse_unready(self) -> None:
-        """Refuse a checkout that an update could not be told apart in.
-
-        Raises:
-            UpdateError: there are no answers, no commits, or uncommitted changes.
-        """
-        if not (self.root / ANSWERS).exists():
-            message = f"there is no {ANSWERS} here, so nothing says which template to update from"
-            raise UpdateError(message)
-        try:
-            dirty = self.git("status", "--porcelain").splitlines()
-            self.git("rev-parse", "--verify", "--quiet", "HEAD")
-        except (OSError, subprocess.CalledProcessError) as exc:
-            message = "the service must be a git repository with at least one commit"
-            raise UpdateError(message) from exc
-        if dirty:
-            message = f"commit or stash what has changed first: {', '.join(dirty[:5]).strip()}"
-            raise UpdateError(message)
-
-    def answer(self, name: str) -> str:
-        """Return one of Copier's own entries in the answers file.
-
-        Raises:
-            UpdateError: the file has no such entry.
-        """
-        text = (self.root / ANSWERS).read_text(encoding="utf-8")
-        if match := re.search(rf"^{name}: ['\"]?(.*?)['\"]?$", text, re.MULTILINE):
-            return match[1]
-        message = f"{ANSWERS} has no {name}"
-        raise UpdateError(message)
-
-    def conflicts(self) -> list[str]:
-        """Return the files that the update left unmerged, or with conflict markers in them."""
-        unmerged = self.paths("diff", "--name-only", "--diff-filter=U")
-        changed = self.paths("ls-files", "--modified", "--others", "--exclude-standard")
-        marked = [path for path in changed if MARKER.search(self._text(path))]
-        rejects = [path for path in changed if path.endswith(".rej")]
-        return sorted({*unmerged, *marked, *rejects})
-
-    def _text(self, path: str) -> str:
-        file = self.root / path
-        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-
-    def removed(self) -> list[str]:
-        """Return the committed files that the update took away."""
-        return sorted(self.paths("diff", "--name-only", "--diff-filter=D", "HEAD"))
-
-    def edited(self, paths: Iterable[str], pristine: Path) -> list[str]:
-        """Return those of the paths whose committed text differs from the template's own."""
-        chosen = []
-        for path in paths:
-            original = pristine / path
-            text = original.read_text(encoding="utf-8") if original.is_file() else None
-            if self.git("show", f"HEAD:{path}") != text:
-                chosen.append(path)
-        return chosen
-
-
-def update(checkout: Checkout, *, to: str = "") -> None:
-    """Update a checkout and prove the result.
+def answer(root: Path, name: str) -> str:
+    """Return one of Copier's own entries in the answers file of a service.
 
     Raises:
-        UpdateError: the checkout is not ready, or there are conflicts to resolve.
-        subprocess.CalledProcessError: Copier, or a proof of the result, failed.
+        UpdateError: There is no such file, or no such entry in it.
     """
-    checkout.refuse_unready()
-    source, commit = checkout.answer("_src_path"), checkout.answer("_commit")
-    answers = (checkout.root / ANSWERS).read_text(encoding="utf-8")
-    # Full context, because three lines can place an edit in the wrong one of two look-alikes.
-    options = ["--defaults", "--conflict", "inline", "--context-lines", "9999"]
-    copier("update", *options, *(["--vcs-ref", to] if to else []), cwd=checkout.root)
-    if removed := checkout.removed():
-        with tempfile.TemporaryDirectory() as folder:
-            old, data = Path(folder, "old"), Path(folder, "answers.yml")
-            data.write_text(answers, encoding="utf-8")
-            asked = ["--defaults", "--quiet", "--data-file", str(data), "--vcs-ref", commit]
-            copier("copy", *asked, source, str(old), cwd=checkout.root)
-            for path in checkout.edited(removed, old):
-                print(f"removed by the template though you had edited it: {path}")
-                print(f"  to keep it: git checkout HEAD -- '{path}'")
-    if conflicts := checkout.conflicts():
-        listed = "\n  ".join(conflicts)
-        message = f"resolve the conflicts, then run `make lock check test`:\n  {listed}"
-        raise UpdateError(message)
-    if read_layer(checkout.root / "requirements", "app").wishes:
-        # With the environment as it is: the new pins may not install beside the old app.txt.
-        subprocess.run([sys.executable, "-m", "scripts.lock"], cwd=checkout.root, check=True)
-    make("check", cwd=checkout.root)
-    make("test", cwd=checkout.root)
-    print("Updated. Review `git diff HEAD`, and commit.")
+    file = root / ANSWERS
+    if not file.exists():
+        raise UpdateError(f"there is no {ANSWERS} here, so no template to update from is known")
+    if match := re.search(rf"^{name}: ['\"]?(.*?)['\"]?$", file.read_text("utf-8"), re.MULTILINE):
+        return match[1]
+    raise UpdateError(f"{ANSWERS} has no {name}")
 
 
-def copier(command: str, *arguments: str, cwd: Path) -> None:
-    """Run the pinned Copier, never with --trust: the template needs no code run for it.
+def fetch(root: Path, folder: Path, *options: str, source: str = "") -> None:
+    """Render the template with a service's answers to a folder, without running any of its code.
+
+    Args:
+        root: The service.
+        folder: Where to; what is there is overwritten.
+        options: Further options of `copier copy`. Without `--vcs-ref` it takes the newest release.
+        source: Address of the template, by default the one that the service came from.
 
     Raises:
-        subprocess.CalledProcessError: Copier failed.
+        UpdateError: The answers name no template, or Copier cannot render it.
     """
-    subprocess.run([sys.executable, "-m", "copier", command, *arguments], cwd=cwd, check=True)
+    source = source or answer(root, "_src_path")
+    command = [
+        *(sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--overwrite"),
+        *("--data-file", str(root / ANSWERS), *options, source, str(folder)),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
+    if done.returncode:
+        last = (done.stderr.strip() or "no output").splitlines()[-1]
+        chosen = options[options.index("--vcs-ref") + 1] if "--vcs-ref" in options else "a release"
+        moved = "if the template has moved: make template-source URL=…"
+        raise UpdateError(f"cannot fetch {chosen} of {source}: {last} ({moved})")
 
 
-def make(target: str, *, cwd: Path) -> None:
-    """Run a target of the updated Makefile, which sets up what the update needs.
-
-    Raises:
-        subprocess.CalledProcessError: the target failed.
-    """
-    subprocess.run(["make", target, "ARGS="], cwd=cwd, check=True)
+def set_source(root: Path, url: str) -> None:
+    """Record another address of the template in a service's answers."""
+    file = root / ANSWERS
+    line = f"_src_path: {url}"
+    text = re.sub(r"^_src_path: .*$", lambda _: line, file.read_text("utf-8"), flags=re.MULTILINE)
+    file.write_text(text, encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="make template-update", description="Bring the newest release of the template."
-    )
+    """Fetch the release and run its updater; return the exit code."""
+    parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
     parser.add_argument("--to", default="", metavar="TAG", help="a release, by default the newest")
+    parser.add_argument("--answers", default="", metavar="QUESTION=ANSWER…", help="new answers")
+    parser.add_argument("--preview", action="store_true", help="report only")
+    parser.add_argument("--abort", action="store_true", help="bring back the state before")
+    parser.add_argument("--no-proof", action="store_true", help="leave checks and tests to CI")
+    parser.add_argument("--set-source", default="", metavar="URL", help="the template has moved")
+    parser.add_argument("--service", type=Path, default=ROOT, help="the service's folder")
+    parser.add_argument("--source", default="", help="another address of the template")
     options = parser.parse_args(arguments)
+    root = options.service.resolve()
+    if options.set_source:
+        set_source(root, options.set_source)
+        return 0
+    release = root / ".cache/template-update/release"
     try:
-        update(Checkout(ROOT), to=options.to)
+        if not options.abort or not (release / "scripts/updating").exists():
+            shutil.rmtree(release, ignore_errors=True)
+            chosen = ["--vcs-ref", options.to] if options.to else []
+            given = [part for each in shlex.split(options.answers) for part in ("--data", each)]
+            updater = ("--exclude", "!/scripts/updating")
+            fetch(root, release, *updater, *chosen, *given, source=options.source)
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
         return 1
-    except subprocess.CalledProcessError as exc:
-        failed = " ".join(map(str, exc.cmd))
-        print(f"template-update: `{failed}` failed; what it says is above", file=sys.stderr)
-        return 1
-    return 0
+    what = "--abort" if options.abort else "--preview" if options.preview else "--apply"
+    proof = ["--no-proof"] if options.no_proof else []
+    command = [sys.executable, "-m", "scripts.updating", what, *proof, str(root)]
+    return subprocess.run(command, check=False, cwd=release).returncode
 
 
 if __name__ == "__main__":

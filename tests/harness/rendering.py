@@ -12,7 +12,7 @@ import copier
 from harness.answers import ROOT, Answers, questions
 from harness.commands import git, run
 
-TEMPLATE_PATHS: Final = ("copier.yml", "includes", "template")
+TEMPLATE_PATHS: Final = ("copier.yml", "includes", "template", "CHANGELOG.md", "moves.toml")
 BINARY_SUFFIXES: Final = frozenset({".pdf", ".docx", ".png", ".ico"})
 
 

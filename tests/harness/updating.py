@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+import shutil
+import sys
 from typing import TYPE_CHECKING, Final
 
 import copier
 from pathspec import GitIgnoreSpec
 
-from harness.commands import git
+from harness.answers import ROOT
+from harness.commands import git, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.answers import Answers
 
-__all__ = ["TEAMS_OWN", "assert_no_conflict", "differing", "update_with_api"]
+__all__ = ["TEAMS_OWN", "assert_no_conflict", "differing", "update_with_api", "update_with_command"]
 
 TEAMS_OWN: Final = GitIgnoreSpec.from_lines(
     [
@@ -29,6 +34,18 @@ TEAMS_OWN: Final = GitIgnoreSpec.from_lines(
 def update_with_api(service: Path, answers: Answers | None = None) -> None:
     """Update with the newest Copier, as an update bot would: no questions, no trust."""
     copier.run_update(service, data=dict(answers or {}), defaults=True, overwrite=True, quiet=True)
+
+
+def update_with_command(service: Path, answers: Answers | None = None) -> None:
+    """Update with the command that a service ships; its checks and tests are left to others."""
+    given = " ".join(
+        shlex.quote(f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+        for name, value in (answers or {}).items()
+    )
+    script = ROOT / "template/scripts/template_update.py"
+    flags = ("--service", service, "--no-proof", "--answers", given)
+    run(sys.executable, script, *flags, cwd=service)
+    shutil.rmtree(service / ".cache")
 
 
 def assert_no_conflict(service: Path) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ("", "has no _src_path"),
-        ("_src_path: gone\n", "has no _commit"),
+        ("", "has no _commit"),
+        ("_commit: v0.1.0\n", "has no _src_path"),
         ("_src_path: gone\n_commit: v0.1.0\n", "cannot fetch v0.1.0 of gone: "),
     ],
 )

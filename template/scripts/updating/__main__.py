@@ -1,0 +1,111 @@
+"""Preview, apply or take back the update of a service to the release that this folder holds.
+
+cd my-service/.cache/template-update/release
+python -m scripts.updating --preview|--apply|--abort my-service
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.template_update import UpdateError
+from scripts.updating.applying import abort, apply, refuse_unready
+from scripts.updating.merging import merge
+from scripts.updating.reporting import write_reports
+from scripts.updating.repository import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scripts.updating.merging import Merge
+
+__all__ = ["main"]
+
+RELEASE = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--preview", action="store_true", help="report, and prove in a scratch copy")
+    way.add_argument("--apply", action="store_true", help="write the result to the service")
+    way.add_argument("--abort", action="store_true", help="bring back the state before an update")
+    parser.add_argument("--no-proof", action="store_true", help="leave checks and tests to CI")
+    parser.add_argument("service", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        if options.abort:
+            print(f"As before the update to {abort(options.service)}.")
+            return 0
+        return update(options.service, preview=options.preview, proven=not options.no_proof)
+    except (UpdateError, GitError) as exc:
+        print(f"template-update: {exc}", file=sys.stderr)
+    except subprocess.CalledProcessError as exc:
+        failed = " ".join(map(str, exc.cmd))
+        print(f"template-update: `{failed}` failed; its output is above", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("template-update: interrupted; the service is as it was", file=sys.stderr)
+        return 130
+    return 1
+
+
+def update(service: Path, *, preview: bool, proven: bool = True) -> int:
+    """Merge, report, and prove the result: in a scratch copy, or in the service once it has it.
+
+    Raises:
+        UpdateError: The service is not ready, or something is in the way of the release's files.
+        GitError: Git failed.
+        subprocess.CalledProcessError: A proof of the result failed.
+    """
+    refuse_unready(service)
+    with tempfile.TemporaryDirectory(prefix="template-update-") as scratch:
+        merged = merge(service, RELEASE, Path(scratch))
+        if merged.result == merged.ours:
+            print(f"Nothing to do: the service is what {merged.new} makes of it.")
+            return 0
+        print(write_reports(merged, RELEASE))
+        if preview:
+            return _preview(merged, proven=proven)
+        apply(service, merged)
+    if merged.conflicts:
+        listed = "\n  ".join(merged.conflicts)
+        print(
+            f"Resolve the conflicts, then run `make reference lock check test`:\n  {listed}\n"
+            "`make template-update ABORT=1` brings back the state before.",
+            file=sys.stderr,
+        )
+        return 1
+    if proven:
+        prove(service)
+    print("Updated. Review `git diff HEAD`, and commit.")
+    return 0
+
+
+def _preview(merged: Merge, *, proven: bool) -> int:
+    if merged.conflicts:
+        print("Nothing was changed. The update would end with these conflicts.")
+        return 1
+    if proven:
+        prove(merged.scratch.folder)
+    print("Nothing was changed. `make template-update` does exactly this.")
+    return 0
+
+
+def prove(folder: Path) -> None:
+    """Run a service's own checks and tests.
+
+    Raises:
+        subprocess.CalledProcessError: One of them failed.
+    """
+    for target in ("check", "test"):
+        subprocess.run(["make", target, "ARGS="], cwd=folder, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Put a merge into a service's checkout in one step, and take it back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, TypedDict
+
+from scripts.template_update import ANSWERS, UpdateError
+from scripts.updating.repository import GitError, Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripts.updating.merging import Merge
+
+__all__ = ["State", "abort", "apply", "refuse_unready", "unfinished"]
+
+
+class State(TypedDict):
+    """An update that is not committed yet, as the git directory keeps it."""
+
+    release: str
+    head: str
+    tree: str
+    complete: bool
+
+
+def refuse_unready(service: Path) -> None:
+    """Refuse a checkout in which an update could not be taken back.
+
+    Raises:
+        UpdateError: There are no answers, no commits, or uncommitted changes.
+    """
+    if not (service / ANSWERS).exists():
+        raise UpdateError(f"there is no {ANSWERS} here, so no template to update from is known")
+    checkout = Repository(service)
+    try:
+        checkout.git("rev-parse", "--verify", "--quiet", "HEAD:./")
+        dirty = checkout.git("status", "--porcelain", "--", ".").splitlines()
+    except GitError as exc:
+        message = "the service must be committed to a git repository"
+        raise UpdateError(message) from exc
+    if dirty and (state := unfinished(service)):
+        how = "is not committed yet" if state["complete"] else "was interrupted"
+        message = (
+            f"the update to {state['release']} {how}: commit it, or bring back the state before "
+            "with `make template-update ABORT=1`"
+        )
+        raise UpdateError(message)
+    if dirty:
+        message = f"commit or stash what has changed first: {', '.join(dirty[:5]).strip()}"
+        raise UpdateError(message)
+
+
+def unfinished(service: Path) -> State | None:
+    """Return the update that the last commit does not have, if there is one."""
+    file = _state_file(service)
+    if not file.exists():
+        return None
+    state: State = json.loads(file.read_text("utf-8"))
+    head = Repository(service).git("rev-parse", "HEAD").strip()
+    return state if state["head"] == head else None
+
+
+def apply(service: Path, merged: Merge) -> None:
+    """Write the result of a merge to the service's files and index, all of it or nothing.
+
+    Raises:
+        UpdateError: A file that git does not track is in the way, or there is no space.
+        GitError: Git failed; the service is as it was.
+    """
+    checkout = Repository(service)
+    _refuse_blocked(service, merged)
+    commit = merged.scratch.commit(merged.tree, merged.new)
+    merged.scratch.git("update-ref", "refs/heads/result", commit)
+    checkout.git("fetch", "--quiet", "--no-tags", str(merged.scratch.folder), "refs/heads/result")
+    prefix = checkout.git("rev-parse", "--show-prefix").strip()
+    target = _whole_tree(checkout, prefix, merged.tree)
+    state = State(
+        release=merged.new,
+        head=checkout.git("rev-parse", "HEAD").strip(),
+        tree=merged.tree,
+        complete=False,
+    )
+    _save(service, state)
+    try:
+        checkout.git("read-tree", "-m", "-u", "HEAD", target)
+        if merged.stages:
+            lines = [line.split("\t", 1) for line in merged.stages.split("\0") if line]
+            removed = [f"0 {'0' * 40}\t{prefix}{path}" for path in merged.conflicts]
+            staged = [f"{about}\t{prefix}{path}" for about, path in lines]
+            given = "\n".join([*removed, *staged]) + "\n"
+            checkout.git("update-index", "--index-info", given=given)
+    except BaseException:
+        abort(service)
+        raise
+    _save(service, State(**{**state, "complete": True}))
+
+
+def abort(service: Path) -> str:
+    """Bring back the state before an update that is not committed; return its release.
+
+    Raises:
+        UpdateError: There is no such update.
+        GitError: Git failed.
+    """
+    state = unfinished(service)
+    if state is None:
+        message = "there is no update to take back: the last one is committed, or there was none"
+        raise UpdateError(message)
+    checkout = Repository(service)
+    if not state["complete"]:
+        # The git of an interrupted update is gone, and its lock with it.
+        lock = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "index.lock")
+        service.joinpath(lock.strip()).unlink(missing_ok=True)
+    before = set(checkout.paths("ls-tree", "-r", "--name-only", "HEAD"))
+    for path, (_, name) in checkout.entries(state["tree"]).items():
+        file = service / path
+        # Not in the index yet if the update was interrupted, so git does not remove it below.
+        written = path not in before and file.is_file() and not file.is_symlink()
+        if written and checkout.git("hash-object", "--", str(file)).strip() == name:
+            file.unlink()
+    checkout.git("reset", "--quiet", "--", ".")
+    checkout.git("checkout", "--quiet", "HEAD", "--", ".")
+    _state_file(service).unlink()
+    return state["release"]
+
+
+def _refuse_blocked(service: Path, merged: Merge) -> None:
+    checkout = Repository(service)
+    before = set(checkout.paths("ls-tree", "-r", "--name-only", "HEAD"))
+    new = [path for path in merged.result if path not in before]
+    if blocked := [path for path in new if (service / path).exists()]:
+        message = (
+            f"the release has files at paths where git does not track yours: {', '.join(blocked)}; "
+            "move them away first"
+        )
+        raise UpdateError(message)
+    changed = [path for path in merged.result if merged.result[path] != merged.ours.get(path)]
+    files = [merged.scratch.folder / path for path in changed]
+    needed = sum(file.stat().st_size for file in files if file.is_file()) + 10_000_000
+    if (free := shutil.disk_usage(service).free) < needed:
+        message = f"{needed:,} bytes are needed on the disk, and {free:,} are free"
+        raise UpdateError(message)
+
+
+def _whole_tree(checkout: Repository, prefix: str, tree: str) -> str:
+    """Return the tree of the whole repository with the service's part of it replaced."""
+    if not prefix:
+        return tree
+    top = Repository(checkout.folder)
+    index = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "groundwork-index")
+    env = {"GIT_INDEX_FILE": index.strip()}
+    try:
+        top.git("read-tree", "HEAD", env=env)
+        top.git("rm", "-r", "--quiet", "--cached", "--", ".", env=env)
+        top.git("read-tree", f"--prefix={prefix}", tree, env=env)
+        return top.git("write-tree", env=env).strip()
+    finally:
+        checkout.folder.joinpath(index.strip()).unlink(missing_ok=True)
+
+
+def _state_file(service: Path) -> Path:
+    path = Repository(service).git(
+        "rev-parse", "--path-format=absolute", "--git-path", "groundwork-update.json"
+    )
+    return service / path.strip()
+
+
+def _save(service: Path, state: State) -> None:
+    _state_file(service).write_text(json.dumps(state), encoding="utf-8")

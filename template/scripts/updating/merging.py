@@ -1,0 +1,206 @@
+"""Three-way merge of two renders and the team's commit, in a scratch repository.
+
+    base    the service's release with its answers, as it came
+    theirs  the new release with the same answers, or with changed ones
+    ours    the service's last commit
+
+Files that the template moved are moved in `base` and `ours` first, and a team that formats in its
+own way gets both renders in that format, so that neither makes conflicts. Git does the merge, and
+finds what the team renamed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.pins import read_layer
+from scripts.template_update import answer, fetch, set_source
+from scripts.updating.repository import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts.updating.repository import Entries
+
+__all__ = ["COPY_ONLY", "GENERATED", "SEEDS", "Merge", "merge"]
+
+SEEDS = ("src/app/ext/", "requirements/app.in", "requirements/app.txt", "gwkit-edits.toml")
+"""Written where they are missing, then the team's."""
+
+COPY_ONLY = ("data/samples/", "evals/golden.jsonl")
+"""Written by the first copy only."""
+
+GENERATED = (".env.example", "docs/configuration.md", "docs/standards.md", "requirements/app.txt")
+"""Written by `make reference` and `make lock`: a conflict in them needs no decision."""
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass
+class Merge:
+    """A merge in a scratch repository: its trees, and how git came to the result."""
+
+    scratch: Repository
+    old: str
+    new: str
+    base: Entries
+    ours: Entries
+    theirs: Entries
+    result: Entries = field(default_factory=dict)
+    tree: str = ""
+    moved: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+    stages: str = ""
+    seeds: list[str] = field(default_factory=list)
+
+    def text(self, entries: Entries, path: str) -> str:
+        """Return the text of a file in one of the trees, empty where it is missing."""
+        return self.scratch.git("cat-file", "blob", entries[path][1]) if path in entries else ""
+
+
+def merge(service: Path, release: Path, folder: Path) -> Merge:
+    """Merge a rendered release with a service's last commit; the service is not touched.
+
+    Args:
+        service: The service's folder, in a git checkout.
+        release: A render of the new release with the service's answers.
+        folder: An empty folder for the renders and the scratch repository.
+
+    Raises:
+        UpdateError: The service's own release cannot be rendered.
+        GitError: Git failed.
+    """
+    checkout = Repository(service)
+    base, theirs, scratch = folder / "base", folder / "theirs", Repository(folder / "merged")
+    old = answer(service, "_commit")
+    fetch(service, base, "--vcs-ref", old)
+    shutil.copytree(release, theirs, ignore=_not_of_a_service)
+    new = answer(theirs, "_commit")
+    # A release that was fetched from elsewhere does not change where the service updates from.
+    set_source(theirs, answer(service, "_src_path"))
+
+    scratch.folder.mkdir()
+    scratch.git("init", "--quiet")
+    objects = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "objects").strip()
+    (scratch.folder / ".git/objects/info/alternates").write_text(f"{objects}\n", "utf-8")
+    scratch.git("read-tree", checkout.git("rev-parse", "HEAD:./").strip())
+    ours = scratch.entries(scratch.git("write-tree").strip())
+
+    seeds = list(_settle_seeds(base, theirs, ours))
+    moved = _follow_moves(base, scratch, ours)
+    scratch.git("checkout-index", "--all", "--force")
+    _follow_format(base, theirs, scratch.folder)
+    start = scratch.commit(scratch.write_tree(base), old)
+    other = scratch.commit(scratch.write_tree(theirs), new, start)
+    team = scratch.commit(scratch.git("write-tree").strip(), "The service", start)
+    trees = [scratch.entries(commit) for commit in (start, team, other)]
+    merged = Merge(scratch, old, new, trees[0], trees[1], trees[2], moved=moved, seeds=seeds)
+    listed = scratch.paths("diff-tree", "-r", "-M", "--diff-filter=R", "--name-status", start, team)
+    merged.renamed = dict(zip(listed[1::3], listed[2::3], strict=True))
+    scratch.git("update-ref", "HEAD", team)
+    scratch.git("tag", "--no-sign", f"release-{new}", other)
+    scratch.git("merge", "--quiet", "--no-commit", "--no-ff", f"release-{new}", passing=1)
+    _settle_conflicts(merged)
+    if not merged.conflicts and read_layer(scratch.folder / "requirements", "app").wishes:
+        # With the environment as it is: the new pins may not install beside the old app.txt.
+        lock = [sys.executable, "-m", "scripts.lock"]
+        subprocess.run(lock, cwd=scratch.folder, check=True, stdout=subprocess.DEVNULL)
+    scratch.git("add", "--all", "--force")
+    merged.tree = scratch.git("write-tree").strip()
+    merged.result = scratch.entries(merged.tree)
+    return merged
+
+
+def _not_of_a_service(folder: str, names: list[str]) -> list[str]:
+    """Leave out this package and what running it has written."""
+    here = Path(folder)
+    return [name for name in names if name in {"__pycache__", ".cache"} or here / name == _PACKAGE]
+
+
+def _settle_seeds(base: Path, theirs: Path, ours: Entries) -> Iterator[str]:
+    """Make the renders agree on what is the team's; yield what the release has otherwise."""
+    for render in (base, theirs):
+        for path in list(_files(render)):
+            if path.startswith(COPY_ONLY):
+                (render / path).unlink()
+    for path in sorted({*_files(base), *_files(theirs)}):
+        if not path.startswith(SEEDS):
+            continue
+        before, after = base / path, theirs / path
+        if before.exists():
+            if not after.exists() or before.read_bytes() != after.read_bytes():
+                yield path
+            after.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(before, after)
+        elif path in ours:
+            after.unlink()
+
+
+def _files(folder: Path) -> Iterator[str]:
+    return (
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    )
+
+
+def _follow_moves(base: Path, scratch: Repository, ours: Entries) -> dict[str, str]:
+    """Move files in `base` and `ours` as the template's releases did; return which ones."""
+    moved: dict[str, str] = {}
+    for release in tomllib.loads((_PACKAGE / "moves.toml").read_text("utf-8")).values():
+        for old, new in release["moved"].items():
+            if not (base / old).exists() or (base / new).exists():
+                continue
+            (base / new).parent.mkdir(parents=True, exist_ok=True)
+            (base / old).rename(base / new)
+            if old in ours and new not in ours:
+                mode, name = ours.pop(old)
+                ours[new] = mode, name
+                scratch.git("update-index", "--force-remove", old)
+                scratch.git("update-index", "--add", "--cacheinfo", f"{mode},{name},{new}")
+                moved[old] = new
+    return moved
+
+
+def _follow_format(base: Path, theirs: Path, ours: Path) -> None:
+    """Format both renders as the team formats, if it does so in another way than the template."""
+    if _format(base) == _format(ours):
+        return
+    config = ours / "pyproject.toml"
+    for render in (base, theirs):
+        command = [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache", "."]
+        subprocess.run([*command, "--config", str(config)], cwd=render, check=False)
+
+
+def _format(folder: Path) -> object:
+    """Return how ruff is to format there."""
+    try:
+        ruff = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]
+    except (OSError, KeyError, ValueError):
+        return None
+    return [ruff.get(name) for name in ("line-length", "indent-width", "format")]
+
+
+def _settle_conflicts(merged: Merge) -> None:
+    """Decide what needs no person: deletions, which the report names, and generated files."""
+    scratch = merged.scratch
+    stages: dict[str, set[str]] = {}
+    for line in scratch.paths("ls-files", "--unmerged"):
+        about, path = line.split("\t", 1)
+        stages.setdefault(path, set()).add(about.split()[2])
+    for path, present in stages.items():
+        if present in ({"1", "2"}, {"1", "3"}):
+            scratch.git("rm", "--quiet", "--force", "--ignore-unmatch", "--", path)
+        elif path in GENERATED and "3" in present:
+            scratch.git("checkout", "--quiet", "--theirs", "--", path)
+            scratch.git("add", "--force", "--", path)
+    unmerged = scratch.git("ls-files", "--unmerged", "-z")
+    merged.stages = unmerged
+    merged.conflicts = sorted({line.split("\t", 1)[1] for line in unmerged.split("\0") if line})

@@ -1,0 +1,114 @@
+"""Git, run in a folder with nothing of a person's own configuration in the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Entries", "GitError", "Repository"]
+
+Entries = dict[str, tuple[str, str]]
+"""The files of a tree: path to mode and object id."""
+
+# Commits are made in a scratch repository: they need no identity, signature or hook of a person,
+# and nothing is converted on the way in or out.
+_OPTIONS = (
+    *("-c", "user.name=Groundwork", "-c", "user.email=template@localhost"),
+    *(
+        "-c",
+        "commit.gpgSign=false",
+        "-c",
+        f"core.hooksPath={os.devnull}",
+        "-c",
+        "core.autocrlf=false",
+    ),
+    *("-c", "core.safecrlf=false", "-c", "core.quotePath=false", "-c", "gc.auto=0"),
+    *("-c", "merge.renames=true", "-c", "merge.directoryRenames=false", "-c", "diff.renameLimit=0"),
+    *(
+        "-c",
+        "merge.renormalize=true",
+        "-c",
+        "merge.conflictStyle=merge",
+        "-c",
+        "rerere.enabled=false",
+    ),
+)
+
+
+class GitError(Exception):
+    """Git refused a command; the message is what it said."""
+
+
+class Repository:
+    """A git repository with its files in `folder`, which may be a part of a larger checkout."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def git(
+        self,
+        *arguments: str,
+        given: str | None = None,
+        env: Mapping[str, str] | None = None,
+        passing: int = 0,
+    ) -> str:
+        """Return what a git command prints.
+
+        Args:
+            arguments: The command.
+            given: What it reads from standard input.
+            env: Variables beside those of the process.
+            passing: The highest exit code that is no failure.
+
+        Raises:
+            GitError: Git is missing, or refused.
+        """
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        try:
+            done = subprocess.run(
+                ["git", *_OPTIONS, *arguments],
+                cwd=self.folder,
+                env={**kept, "LC_ALL": "C", **(env or {})},
+                input=given,
+                check=False,
+                capture_output=True,
+                text=True,
+                errors="surrogateescape",
+            )
+        except FileNotFoundError as exc:
+            raise GitError("git is not installed") from exc
+        if done.returncode > passing:
+            said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+            raise GitError(f"git {arguments[0]}: {said}")
+        return done.stdout
+
+    def paths(self, *arguments: str) -> list[str]:
+        """Return the paths that a git command lists."""
+        return [path for path in self.git(*arguments, "-z").split("\0") if path]
+
+    def entries(self, tree: str) -> Entries:
+        """Return the files of a tree."""
+        found: Entries = {}
+        for line in self.paths("ls-tree", "-r", "--full-tree", tree):
+            about, path = line.split("\t", 1)
+            mode, _, name = about.split()
+            found[path] = mode, name
+        return found
+
+    def write_tree(self, folder: Path) -> str:
+        """Return the tree that holds every file of a folder, also what git would ignore."""
+        index = self.folder / ".git/groundwork-index"
+        index.unlink(missing_ok=True)
+        env = {"GIT_INDEX_FILE": str(index)}
+        self.git(f"--work-tree={folder}", "add", "--all", "--force", ".", env=env)
+        return self.git("write-tree", env=env).strip()
+
+    def commit(self, tree: str, message: str, *parents: str) -> str:
+        """Return a new commit of a tree."""
+        chosen = [part for parent in parents for part in ("-p", parent)]
+        return self.git("commit-tree", tree, *chosen, "-m", message).strip()
