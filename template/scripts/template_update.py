@@ -80,24 +80,21 @@ def set_source(root: Path, url: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fetch the release and run its updater; return the exit code."""
+    """Fetch the release and run its updater with all other options; return the exit code."""
     parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
     parser.add_argument("--to", default="", metavar="TAG", help="a release, by default the newest")
     parser.add_argument("--answers", default="", metavar="QUESTION=ANSWER…", help="new answers")
-    parser.add_argument("--preview", action="store_true", help="report only")
-    parser.add_argument("--abort", action="store_true", help="bring back the state before")
-    parser.add_argument("--no-proof", action="store_true", help="leave checks and tests to CI")
     parser.add_argument("--set-source", default="", metavar="URL", help="the template has moved")
     parser.add_argument("--service", type=Path, default=ROOT, help="the service's folder")
     parser.add_argument("--source", default="", help="another address of the template")
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
     root = options.service.resolve()
-    if options.set_source:
-        set_source(root, options.set_source)
-        return 0
     release = root / ".cache/template-update/release"
     try:
-        if not options.abort or not (release / "scripts/updating").exists():
+        if options.set_source:
+            set_source(root, options.set_source)
+            return 0
+        if "--abort" not in others or not (release / "scripts/updating").exists():
             shutil.rmtree(release, ignore_errors=True)
             chosen = ["--vcs-ref", options.to] if options.to else []
             given = [part for each in shlex.split(options.answers) for part in ("--data", each)]
@@ -106,9 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
         return 1
-    what = "--abort" if options.abort else "--preview" if options.preview else "--apply"
-    proof = ["--no-proof"] if options.no_proof else []
-    command = [sys.executable, "-m", "scripts.updating", what, *proof, str(root)]
+    command = [sys.executable, "-m", "scripts.updating", *others, str(root)]
     return subprocess.run(command, check=False, cwd=release).returncode
 
 

@@ -31,6 +31,7 @@ FLAGS = (
     *("requests_per_minute", "temperature", "timeout_seconds"),
 )
 FLOOR = 90
+HIDING = ("mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", "src/ruff.toml", "src/app/ruff.toml")
 SETTINGS = ("Settings", "SettingsGroup")
 OWN = {"*", "app", "gwkit"}
 WEAKENING = ("allow_", "disable_error", "exclude", "follow_imports", "ignore_errors", "implicit_")
@@ -39,21 +40,19 @@ WEAKENING_OWN = (*WEAKENING, "ignore_missing_imports")
 
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
     """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
-    groups = (
-        node
-        for node in module.walk(ast.ClassDef)
-        if any(ast.unparse(base).endswith(SETTINGS) for base in node.bases)
-    )
-    for field in (field for group in groups for field in group.body):
-        text = ast.unparse(field)
-        if not isinstance(field, ast.AnnAssign) or "ClassVar" in text:
+    for group in module.walk(ast.ClassDef):
+        if not any(ast.unparse(base).endswith(SETTINGS) for base in group.bases):
             continue
-        name = ast.unparse(field.target)
-        if "description=" not in text:
-            yield field.lineno, f"the setting `{name}` has no description"
-        number = re.search(r"\b(int|float)\b", ast.unparse(field.annotation))
-        if number and not re.search(BOUND, text):
-            yield field.lineno, f"the number `{name}` has no range"
+        for field in group.body:
+            text = ast.unparse(field)
+            if not isinstance(field, ast.AnnAssign) or "ClassVar" in text:
+                continue
+            name = ast.unparse(field.target)
+            if "description=" not in text:
+                yield field.lineno, f"the setting `{name}` has no description"
+            number = re.search(r"\b(int|float)\b", ast.unparse(field.annotation))
+            if number and not re.search(BOUND, text):
+                yield field.lineno, f"the number `{name}` has no range"
 
 
 def python_version(project: Project) -> Iterator[tuple[str, int, str]]:
@@ -76,9 +75,6 @@ def flags_and_limits(project: Project) -> Iterator[tuple[str, int, str]]:
 def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
     """Leave mypy strict over src, scripts and tests; ignore a line with its code where you must."""
     table = project.pyproject.get("tool", {}).get("mypy", {})
-    for path in ("mypy.ini", ".mypy.ini"):
-        if project.text(path):
-            yield path, WHOLE, "this file hides the configuration in pyproject.toml"
     line = project.line_of("pyproject.toml", "[tool.mypy]")
     if table.get("strict") is not True:
         yield "pyproject.toml", line, "mypy is not strict"
@@ -106,14 +102,14 @@ def checked_modules(module: Module) -> Iterator[tuple[int, str]]:
 
 def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:
     """Leave the rules on that hold a practice; excuse one line with `# noqa: CODE` and a reason."""
-    for path in ("ruff.toml", ".ruff.toml", "src/ruff.toml", "src/app/ruff.toml"):
+    for path in HIDING:
         if project.text(path):
             yield path, WHOLE, "this file hides the configuration in pyproject.toml"
     table = project.pyproject.get("tool", {}).get("ruff", {}).get("lint", {})
     line = project.line_of("pyproject.toml", "[tool.ruff.lint]")
     if table.get("select") != ["ALL"]:
         yield "pyproject.toml", line, "ruff does not select ALL"
-    ignored = {**dict.fromkeys(table.get("ignore", ()), "everywhere")}
+    ignored = dict.fromkeys(table.get("ignore", ()), "everywhere")
     for pattern, codes in table.get("per-file-ignores", {}).items():
         if pattern.startswith(("src", "*")):
             ignored |= dict.fromkeys(codes, f"in {pattern}")
@@ -121,8 +117,7 @@ def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:
         held = [rule for entry in practice.by if entry.startswith("ruff") for rule in entry.split()]
         for code, where in ignored.items():
             if any(rule.startswith(code) or code.startswith(rule) for rule in held[1:]):
-                message = f"{code} is ignored {where}, and holds {practice.code}"
-                yield "pyproject.toml", line, message
+                yield "pyproject.toml", line, f"{code}, of {practice.code}, is ignored {where}"
 
 
 def coverage_floor(project: Project) -> Iterator[tuple[str, int, str]]:

@@ -40,14 +40,13 @@ def manifest(root: Path) -> str:
 def recorded_edits(project: Project) -> Iterator[tuple[str, int, str]]:
     """Leave the kit to the template, or give your reason for an edit in gwkit-edits.toml."""
     lines = [line.split(maxsplit=1) for line in project.text(MANIFEST).splitlines()]
-    released = {path: digest for digest, path in lines}
+    released = {path: digest for digest, path in lines if (project.root / path).parent.is_dir()}
     found = digests(project.root)
     facts = dict.fromkeys(found.keys() - released.keys(), "the file was added to the kit")
-    for path, digest in released.items():
-        if path in found and found[path] != digest:
+    facts |= dict.fromkeys(released.keys() - found.keys(), "the file of the kit was deleted")
+    for path in released.keys() & found.keys():
+        if found[path] != released[path]:
             facts[path] = "the file of the kit was edited"
-        elif path not in found and (project.root / path).parent.is_dir():
-            facts[path] = "the file of the kit was deleted"
     try:
         reasons = tomllib.loads(project.text(REASONS))
     except tomllib.TOMLDecodeError as exc:

@@ -32,9 +32,8 @@ RELEASE = Path(__file__).resolve().parents[2]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
-    way = parser.add_mutually_exclusive_group(required=True)
+    way = parser.add_mutually_exclusive_group()
     way.add_argument("--preview", action="store_true", help="report, and prove in a scratch copy")
-    way.add_argument("--apply", action="store_true", help="write the result to the service")
     way.add_argument("--abort", action="store_true", help="bring back the state before an update")
     parser.add_argument("--no-proof", action="store_true", help="leave checks and tests to CI")
     parser.add_argument("service", type=Path)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.audit import told
+from scripts.audit import findings
 from scripts.bill import ROOT, bill, main, problems
 from scripts.pins import Pin
 
 if TYPE_CHECKING:
-    from scripts.audit import Dependency
     from scripts.bill import Rules
 
 RULES: Rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["bill"]
@@ -69,14 +68,14 @@ def test_a_licence_that_is_not_allowed_is_named() -> None:
         (
             [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}],
             False,
-            "a 1: CVE-1, mended in 2",
+            "a 1: CVE-1, fixed in 2",
         ),
         ([], True, ""),
     ],
 )
 def test_an_audit_names_what_it_cannot_look_up(
-    found: list[Dependency], line: str, *, sound: bool
+    found: list[dict[str, object]], line: str, *, sound: bool
 ) -> None:
     """And goes on; only where it could look nothing up at all has it failed."""
-    lines, well = told(found)
+    lines, well = findings(found)
     assert ([line] if line else [], sound) == (lines, well)

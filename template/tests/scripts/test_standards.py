@@ -242,7 +242,7 @@ def test_configuration_that_keeps_the_practices_passes(
             "strict = true",
             'strict = true\ndisable_error_code = ["arg-type"]',
         ),
-        (configuration.strict_types, "mypy.ini", "", "[mypy]\n"),
+        (configuration.strict_linting, "mypy.ini", "", "[mypy]\n"),
         (configuration.strict_linting, "ruff.toml", "", "line-length = 200\n"),
         (configuration.strict_linting, "pyproject.toml", '"ALL"', '"E"'),
         (configuration.strict_linting, "pyproject.toml", '"COM812"', '"ANN401"'),

@@ -414,7 +414,7 @@ def test_a_preview_changes_nothing(
     facts = json.loads((trial.folder / "report.json").read_text("utf-8"))
     assert ("v1.0.0", "v1.1.0", ["apart.txt"]) == (facts["from"], facts["to"], facts["merged"])
 
-    assert 0 == command.main(["--apply", str(trial.service)])
+    assert 0 == command.main([str(trial.service)])
     assert [False, True] == [folder == trial.service for folder in proven]
     assert 0 == command.main(["--abort", str(trial.service)])
     assert before == trial.files()
@@ -430,7 +430,7 @@ def test_an_update_that_brings_nothing_says_so(
     (trial.service / "ours.txt").write_text("ours\n", encoding="utf-8")
     commit(trial.service)
 
-    assert 0 == command.main(["--apply", str(trial.service)])
+    assert 0 == command.main([str(trial.service)])
 
     assert capsys.readouterr().out.startswith("Nothing to do: ")
     assert 1 == command.main(["--abort", str(trial.service)])
