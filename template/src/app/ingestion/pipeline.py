@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,22 +13,22 @@ from app.exceptions import AppError, DocumentNotFoundError, IngestError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
 from app.ingestion.names import check_document_id, document_name, id_problem
-from app.ingestion.preparation import DocumentWriter, Preparer, uninterrupted
-from app.ingestion.run import AHEAD, Run, report_failure
+from app.ingestion.preparation import DocumentWriter, uninterrupted
+from app.ingestion.run import Run, report_failure
 from app.ingestion.summary import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from app.ingestion.loaders import DocumentLoader
-    from app.ingestion.run import Progress
+    from app.ingestion.run import Progress, Stop
     from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
     from gwkit.index.ports import IndexWriter
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "ingest_samples"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -64,21 +63,18 @@ class Pipeline:
         self._index = index
         self._metrics = metrics
         self._loaders = loaders or LoaderRegistry()
-        self._preparer = Preparer(
+        self._writer = DocumentWriter(
+            index,
+            embedder,
             self._loaders,
             metrics,
             chunk_tokens=chunk_tokens,
             chunk_overlap_tokens=chunk_overlap_tokens,
             max_document_bytes=max_document_bytes,
         )
-        self._writer = DocumentWriter(index, embedder, metrics, ahead=AHEAD)
 
     async def ingest(
-        self,
-        paths: Sequence[Path],
-        *,
-        progress: Progress | None = None,
-        stop: Callable[[], bool] | None = None,
+        self, paths: Sequence[Path], *, progress: Progress | None = None, stop: Stop | None = None
     ) -> Summary:
         """Bring the index in step with files and folders, and say what was done.
 
@@ -93,7 +89,8 @@ class Pipeline:
             RetrievalError: the index cannot be read.
         """
         found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
-        return await self._follow(found, progress, stop)
+        run = Run(found, self._index, self._writer, self._metrics)
+        return await run.ingest(progress, stop)
 
     async def is_empty(self) -> bool:
         """Return whether the index holds no document.
@@ -109,7 +106,7 @@ class Pipeline:
         source: Source,
         *,
         progress: Progress | None = None,
-        stop: Callable[[], bool] | None = None,
+        stop: Stop | None = None,
     ) -> Summary:
         """Bring the index in step with a source, as `ingest` does with a folder.
 
@@ -127,7 +124,8 @@ class Pipeline:
                 document_id = document_name(document.id)
                 files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
             found = Discovery(tuple(files), frozenset({origin}))
-            return await self._follow(found, progress, stop)
+            run = Run(found, self._index, self._writer, self._metrics)
+            return await run.ingest(progress, stop)
         finally:
             await asyncio.to_thread(folder.cleanup)
 
@@ -136,7 +134,7 @@ class Pipeline:
         documents: Sequence[str],
         *,
         progress: Progress | None = None,
-        stop: Callable[[], bool] | None = None,
+        stop: Stop | None = None,
     ) -> Summary:
         """Try documents again that have failed, also those that were given up; as `ingest` does.
 
@@ -153,28 +151,11 @@ class Pipeline:
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
         found = Discovery(tuple(files), frozenset())
-        return await self._follow(found, progress, stop, force=True)
-
-    async def _follow(
-        self,
-        found: Discovery,
-        progress: Progress | None,
-        stop: Callable[[], bool] | None,
-        *,
-        force: bool = False,
-    ) -> Summary:
-        run = Run(
-            found,
-            index=self._index,
-            preparer=self._preparer,
-            writer=self._writer,
-            metrics=self._metrics,
-            force=force,
-        )
+        run = Run(found, self._index, self._writer, self._metrics, force=True)
         return await run.ingest(progress, stop)
 
     async def ingest_upload(self, document_id: str, data: bytes) -> Outcome:
-        """Index bytes under an id, in place of what has this id; return what came of it.
+        """Index bytes under an id, in place of the document that has it; return the outcome.
 
         Raises:
             AppError: nothing has changed: `IngestError` where the id or the bytes cannot be taken,
@@ -184,9 +165,8 @@ class Pipeline:
         try:
             check_document_id(document_id)
             entry = await self._index.entry(document_id)
-            ready = await self._writer.prepare(
-                partial(self._preparer.prepare_upload, document_id, data, entry)
-            )
+            read = self._writer.read_upload
+            ready = await self._writer.prepare(read, document_id, data, entry)
             outcome = await self._writer.write(ready, entry)
         except AppError as exc:
             reason = exc.reason if isinstance(exc, IngestError) else str(exc)
@@ -211,3 +191,12 @@ class Pipeline:
         else:
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
+
+
+async def ingest_samples(pipeline: Pipeline, path: Path) -> None:
+    """Ingest the samples if the index is empty; a team may have removed the folder."""
+    if not await pipeline.is_empty():
+        return
+    summary = await pipeline.ingest([path])
+    if not summary.added:
+        _log.warning("no_samples", path=str(path))
