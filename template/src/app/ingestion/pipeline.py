@@ -150,8 +150,7 @@ class Pipeline:
         files = await asyncio.to_thread(
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
-        found = Discovery(tuple(files), frozenset())
-        run = Run(found, self._index, self._writer, self._metrics, force=True)
+        run = Run(Discovery(tuple(files)), self._index, self._writer, self._metrics, force=True)
         return await run.ingest(progress, stop)
 
     async def ingest_upload(self, document_id: str, data: bytes) -> Outcome:
