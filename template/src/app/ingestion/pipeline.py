@@ -13,17 +13,15 @@ from app.exceptions import AppError, DocumentNotFoundError, IngestError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
 from app.ingestion.loaders import LoaderRegistry
 from app.ingestion.names import check_document_id, document_name, id_problem
-from app.ingestion.preparation import DocumentWriter, uninterrupted
+from app.ingestion.preparation import DocumentWriter, Outcome, uninterrupted
 from app.ingestion.run import Run, report_failure
-from app.ingestion.summary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.ingestion.loaders import DocumentLoader
-    from app.ingestion.run import Progress, Stop
+    from app.ingestion.run import Progress, Stop, Summary
     from app.ingestion.sources import Source
-    from app.ingestion.summary import Summary
     from gwkit.index.ports import IndexWriter
     from gwkit.models.ports import Embedder
     from gwkit.telemetry.metrics import Metrics

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from time import perf_counter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -15,7 +16,6 @@ import structlog
 from app.exceptions import IngestError, ParseLimitError, SkippedError
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.discovery import is_owned_elsewhere, read_file
-from app.ingestion.summary import Outcome
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
 from gwkit.index.ports import UPLOAD
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from gwkit.models.ports import Embedder, Vectors
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["AHEAD", "DocumentWriter", "Ready", "Unchanged", "indexed_text", "uninterrupted"]
+__all__ = [
+    "AHEAD",
+    "DocumentWriter",
+    "Outcome",
+    "Ready",
+    "Unchanged",
+    "indexed_text",
+    "uninterrupted",
+]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -44,6 +52,15 @@ _MOST_ATTEMPTS = 3
 """Attempts at content that exceeds a limit of parsing: each costs all of that limit."""
 
 _Parsed = tuple[Document, Sequence[Chunk]]
+
+
+class Outcome(StrEnum):
+    """How the ingestion of one document ended."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

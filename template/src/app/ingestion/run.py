@@ -13,25 +13,68 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import AppError, RetrievalError, SkippedError
-from app.ingestion.preparation import AHEAD, Ready
-from app.ingestion.summary import Outcome, Summary, failure_of
-from gwkit.index.ports import FailureKind
+from app.exceptions import (
+    AppError,
+    IngestError,
+    ParseLimitError,
+    RetrievalError,
+    SkippedError,
+    TokenLimitError,
+)
+from app.ingestion.preparation import AHEAD, Outcome, Ready
+from gwkit.index.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from app.ingestion.discovery import Discovery, SourceFile
+    from app.ingestion.discovery import Discovery, SkippedFile, SourceFile
     from app.ingestion.preparation import DocumentWriter, Unchanged
-    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
+    from gwkit.index.ports import IndexWriter, LedgerEntry
     from gwkit.telemetry.metrics import Metrics
 
     Progress = Callable[[int, int, str], None]
     Stop = Callable[[], bool]
 
-__all__ = ["Progress", "Run", "Stop", "report_failure"]
+__all__ = ["Progress", "Run", "Stop", "Summary", "report_failure"]
 
 _log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Summary:
+    """The results of a run, in documents; they count up while the run goes on.
+
+    `removed` were indexed and are no longer in their folder; `skipped` counts the files in a folder
+    that were passed over, and `skipped_files` names them with the reasons; `chunks` were written in
+    this run, in `seconds`. `incomplete` names the parts of documents written in this run that could
+    not be read. `stopped` says why the index itself ended the run before its end; empty if it did
+    not.
+    A run is `complete` when another one, as things are, would do no more: not after an
+    interruption, after a failure that may pass, or if a path that was given could not be read.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+    incomplete: dict[str, str] = field(default_factory=dict)
+    skipped_files: tuple[SkippedFile, ...] = ()
+    stopped: str = ""
+    complete: bool = False
+
+    @property
+    def submitted(self) -> int:
+        """Documents that were found: each is added, changed, unchanged or failed."""
+        return self.added + self.changed + self.unchanged + self.failed
+
+    def count(self, outcome: Outcome) -> None:
+        """Count one more document."""
+        setattr(self, outcome, getattr(self, outcome) + 1)
 
 
 @dataclass(slots=True)
@@ -135,7 +178,7 @@ class Run:
 
     async def _fail(self, file: SourceFile, error: Exception) -> None:
         self._count(Outcome.FAILED)
-        failure = failure_of(file, error)
+        failure = _failure_of(file, error)
         self.summary.failures.append(failure)
         if isinstance(error, SkippedError):
             return  # what is recorded of it stays
@@ -170,6 +213,23 @@ class Run:
     def _count(self, outcome: Outcome) -> None:
         self.summary.count(outcome)
         self.metrics.count("ingest_documents_total", outcome=outcome)
+
+
+def _failure_of(file: SourceFile, error: Exception) -> Failure:
+    """Return how the error of a document is recorded; a defect is one as well."""
+    if isinstance(error, IngestError):
+        reason, passing = error.reason, error.passing
+    elif isinstance(error, AppError):
+        reason, passing = str(error), not isinstance(error, TokenLimitError)
+    else:
+        reason, passing = f"internal error, see the log: {type(error).__name__}: {error}", False
+    return Failure(
+        document=file.document,
+        reason=reason,
+        source=file.source,
+        kind=FailureKind.PASSING if passing else FailureKind.PERMANENT,
+        content_hash=error.content_hash if isinstance(error, ParseLimitError) else "",
+    )
 
 
 def report_failure(document: str, reason: str, error: Exception) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from lxml import etree
+
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import expect
-from app.ingestion.loaders.package import Package
+from app.ingestion.loaders.package import Package, number
 from app.ingestion.loaders.styles import Numbering, Style, Styles, symbol
 from app.ingestion.loaders.titles import own_title
 from gwkit.parsing.ports import Loaded
@@ -79,8 +81,8 @@ class _Reader(BlockBuilder):
         self._aside: deque[_Element] = deque()  # to be read after the paragraph
         self._asides: dict[tuple[str, str], _Element] = {}  # by what refers to them
         self._margins: dict[str, _Element] = {}  # by their text
-        self._styles = Styles(None)
-        self._numbering = Numbering(None)
+        self._styles = Styles(etree.Element("styles"))
+        self._numbering = Numbering(etree.Element("numbering"))
         for id_, (kind, part) in package.relations(main).items():
             if kind == "styles":
                 self._styles = Styles(package.read(part))
@@ -153,7 +155,7 @@ class _Reader(BlockBuilder):
             if row.find("trPr/del") is not None or row.find("trPr/hidden") is not None:
                 continue
             cells = []
-            column = _columns(row, "trPr/gridBefore", 0)
+            column = number(row, "trPr/gridBefore", 0)
             for cell in _inside(row, "tc"):
                 if cell.find("tcPr/cellDel") is not None:
                     continue
@@ -164,7 +166,7 @@ class _Reader(BlockBuilder):
                     text = text if len(text) <= _LABEL_LIMIT else ""
                 above[column] = text
                 cells.append(text)
-                column += _columns(cell, "tcPr/gridSpan", 1)
+                column += number(cell, "tcPr/gridSpan", 1)
             if any(cells):
                 yield " | ".join(cells)
 
@@ -220,9 +222,3 @@ def _inside(parent: _Element, *names: str) -> Iterator[_Element]:
             yield child
         else:
             yield from _inside(child, *names)
-
-
-def _columns(element: _Element, path: str, default: int) -> int:
-    found = element.find(path)
-    columns = found.get("val", "") if found is not None else ""
-    return int(columns[:4]) if columns.isdecimal() else default
