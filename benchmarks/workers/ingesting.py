@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
-from app.ingestion.loaders import LoaderRegistry
 from app.ingestion.preparation import AHEAD, DocumentWriter
 from gwkit.documents import Block, BlockKind, Chunk, Document
 from gwkit.index.ports import Manifest
@@ -53,10 +52,9 @@ async def write(index: str, chunks: int) -> Written:
     made = documents(chunks)
     async with await SqliteIndex.open(Path(index), manifest) as store:
         writer = DocumentWriter(
-            store,
-            embedder,
-            LoaderRegistry(),
-            Metrics(),
+            index=store,
+            embedder=embedder,
+            metrics=Metrics(),
             chunk_tokens=settings.chunk_tokens,
             chunk_overlap_tokens=settings.chunk_overlap_tokens,
             max_document_bytes=settings.max_document_bytes,

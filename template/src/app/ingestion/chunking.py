@@ -200,7 +200,9 @@ def _pieces(blocks: Sequence[Block], budget: int, overlap: int) -> Iterator[_Pie
         fence = _fence(block.text, budget) if is_code else ""
         opening, closing = (f"{fence}\n", f"\n{fence}") if fence else ("", "")
         room = budget - count_tokens(opening) - count_tokens(closing)
-        header = _header(block, budget) if count_tokens(block.text) > room else ""
+        header = table_header(block) if count_tokens(block.text) > room else ""
+        if count_tokens(header) * _HEADER_SHARE > budget:
+            header = ""
         is_prose = not is_code and not header
         room -= count_tokens(header)
         grain = min(room, max(1, overlap, budget // _FINEST_SHARE))
@@ -217,11 +219,6 @@ def _fence(code: str, budget: int) -> str:
     longest = max(map(len, _TICKS.findall(code)), default=0)
     fence = "`" * max(_SHORTEST_FENCE, longest + 1)
     return fence if 2 * count_tokens(f"{fence}\n") * _FENCE_SHARE <= budget else ""
-
-
-def _header(block: Block, budget: int) -> str:
-    header = table_header(block)
-    return header if count_tokens(header) * _HEADER_SHARE <= budget else ""
 
 
 def _tail(pieces: Sequence[_Piece], room: int) -> tuple[list[_Piece], int]:

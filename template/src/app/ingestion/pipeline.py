@@ -11,7 +11,6 @@ import structlog
 
 from app.exceptions import AppError, DocumentNotFoundError, IngestError
 from app.ingestion.discovery import Discovery, SourceFile, discover, revisit
-from app.ingestion.loaders import LoaderRegistry
 from app.ingestion.names import check_document_id, document_name, id_problem
 from app.ingestion.preparation import DocumentWriter, Outcome, uninterrupted
 from app.ingestion.run import Run, report_failure
@@ -19,57 +18,20 @@ from app.ingestion.run import Run, report_failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.ingestion.loaders import DocumentLoader
     from app.ingestion.run import Progress, Stop, Summary
     from app.ingestion.sources import Source
-    from gwkit.index.ports import IndexWriter
-    from gwkit.models.ports import Embedder
-    from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Pipeline", "ingest_samples"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
-class Pipeline:
+class Pipeline(DocumentWriter):
     """Brings documents into an index and keeps them in step with their files.
 
     Parsing, chunking and embedding run ahead of the writer, in threads; documents are written one
     at a time, in the order of their ids.
-
-    Args:
-        index: where documents are written.
-        embedder: makes the vectors of the chunks.
-        metrics: counts outcomes and times.
-        chunk_tokens: most tokens in a chunk.
-        chunk_overlap_tokens: most tokens that neighbouring chunks share.
-        max_document_bytes: largest document that is read.
-        loaders: what can be read; by default the built-in formats.
     """
-
-    def __init__(
-        self,
-        *,
-        index: IndexWriter,
-        embedder: Embedder,
-        metrics: Metrics,
-        chunk_tokens: int,
-        chunk_overlap_tokens: int,
-        max_document_bytes: int,
-        loaders: DocumentLoader | None = None,
-    ) -> None:
-        self._index = index
-        self._metrics = metrics
-        self._loaders = loaders or LoaderRegistry()
-        self._writer = DocumentWriter(
-            index,
-            embedder,
-            self._loaders,
-            metrics,
-            chunk_tokens=chunk_tokens,
-            chunk_overlap_tokens=chunk_overlap_tokens,
-            max_document_bytes=max_document_bytes,
-        )
 
     async def ingest(
         self, paths: Sequence[Path], *, progress: Progress | None = None, stop: Stop | None = None
@@ -86,9 +48,8 @@ class Pipeline:
         Raises:
             RetrievalError: the index cannot be read.
         """
-        found = await asyncio.to_thread(discover, paths, self._loaders.suffixes)
-        run = Run(found, self._index, self._writer, self._metrics)
-        return await run.ingest(progress, stop)
+        found = await asyncio.to_thread(discover, paths, self.loaders.suffixes)
+        return await Run(found, self).ingest(progress, stop)
 
     async def is_empty(self) -> bool:
         """Return whether the index holds no document.
@@ -96,7 +57,7 @@ class Pipeline:
         Raises:
             RetrievalError: the index cannot be read.
         """
-        return not await self._index.ledger()
+        return not await self.index.ledger()
 
     async def ingest_source(
         self,
@@ -122,8 +83,7 @@ class Pipeline:
                 document_id = document_name(document.id)
                 files.append(SourceFile(document_id, path, origin, id_problem(document_id)))
             found = Discovery(tuple(files), frozenset({origin}))
-            run = Run(found, self._index, self._writer, self._metrics)
-            return await run.ingest(progress, stop)
+            return await Run(found, self).ingest(progress, stop)
         finally:
             await asyncio.to_thread(folder.cleanup)
 
@@ -140,7 +100,7 @@ class Pipeline:
             IngestError: one of them has not failed.
             RetrievalError: the index cannot be read.
         """
-        failures = await self._index.failures()
+        failures = await self.index.failures()
         for document in documents:
             if document not in failures:
                 raise IngestError(document, "has not failed, or has been ingested since")
@@ -148,8 +108,7 @@ class Pipeline:
         files = await asyncio.to_thread(
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
-        run = Run(Discovery(tuple(files)), self._index, self._writer, self._metrics, force=True)
-        return await run.ingest(progress, stop)
+        return await Run(Discovery(tuple(files)), self, force=True).ingest(progress, stop)
 
     async def ingest_upload(self, document_id: str, data: bytes) -> Outcome:
         """Index bytes under an id, in place of the document that has it; return the outcome.
@@ -161,16 +120,15 @@ class Pipeline:
         document_id = document_name(document_id)
         try:
             check_document_id(document_id)
-            entry = await self._index.entry(document_id)
-            read = self._writer.read_upload
-            ready = await self._writer.prepare(read, document_id, data, entry)
-            outcome = await self._writer.write(ready, entry)
+            entry = await self.index.entry(document_id)
+            ready = await self.prepare(self.read_upload, document_id, data, entry)
+            outcome = await self.write(ready, entry)
         except AppError as exc:
             reason = exc.reason if isinstance(exc, IngestError) else str(exc)
             report_failure(document_id, reason, exc)
-            self._metrics.count("ingest_documents_total", outcome=Outcome.FAILED)
+            self.metrics.count("ingest_documents_total", outcome=Outcome.FAILED)
             raise
-        self._metrics.count("ingest_documents_total", outcome=outcome)
+        self.metrics.count("ingest_documents_total", outcome=outcome)
         return outcome
 
     async def remove(self, document_id: str) -> None:
@@ -183,7 +141,7 @@ class Pipeline:
         """
         # An index that was made by an earlier release may hold ids that are not in NFC.
         for name in dict.fromkeys((document_id, document_name(document_id))):
-            if await uninterrupted(self._index.remove(name)):
+            if await uninterrupted(self.index.remove(name)):
                 break
         else:
             raise DocumentNotFoundError(document_id)

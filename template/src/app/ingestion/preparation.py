@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ import structlog
 from app.exceptions import IngestError, ParseLimitError, SkippedError
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.discovery import is_owned_elsewhere, read_file
+from app.ingestion.loaders import LoaderRegistry
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
 from gwkit.index.ports import UPLOAD
@@ -86,32 +87,34 @@ class DocumentWriter:
     Args:
         index: where documents are written.
         embedder: makes the vectors of the chunks.
-        loaders: parse the documents.
-        metrics: times the documents and their steps.
+        metrics: counts outcomes and times.
         chunk_tokens: most tokens in a chunk.
         chunk_overlap_tokens: most tokens that neighbouring chunks share.
         max_document_bytes: largest document that is read.
+        loaders: what can be read; by default the built-in formats.
     """
 
     def __init__(
         self,
+        *,
         index: IndexWriter,
         embedder: Embedder,
-        loaders: DocumentLoader,
         metrics: Metrics,
-        *,
         chunk_tokens: int,
         chunk_overlap_tokens: int,
         max_document_bytes: int,
+        loaders: DocumentLoader | None = None,
     ) -> None:
+        self.index = index
+        self.metrics = metrics
+        self.loaders = loaders or LoaderRegistry()
         self._embedder = embedder
-        self._metrics = metrics
         self._chunk_tokens = chunk_tokens
         self._chunk_overlap_tokens = chunk_overlap_tokens
         self._max_document_bytes = max_document_bytes
         self._slots = asyncio.Semaphore(AHEAD)
         self._executor = BoundedExecutor(AHEAD, name="preparation")
-        self._load = _timed_step(metrics, "parse", loaders.load)
+        self._load = _timed_step(metrics, "parse", self.loaders.load)
         self._chunk = _timed_step(metrics, "chunk", chunk_blocks)
         self._embed = _timed_step(metrics, "embed", self._vectors)
         self._replace = _timed_step(metrics, "write", index.replace)
@@ -133,7 +136,7 @@ class DocumentWriter:
         if file.problem:
             raise IngestError(file.document, file.problem)
         data = read_file(file, self._check_size)
-        content_hash = _hash(data)
+        content_hash = sha256(data).hexdigest()
         if entry is not None:
             owned_elsewhere = is_owned_elsewhere(entry, file)
             if entry.content_hash == content_hash:
@@ -157,7 +160,7 @@ class DocumentWriter:
             IngestError: there are too many bytes, or they cannot be read.
         """
         self._check_size(document, len(data))
-        content_hash = _hash(data)
+        content_hash = sha256(data).hexdigest()
         if entry is not None and entry.content_hash == content_hash:
             return Unchanged(entry.source)
         return self._parse(document, data, content_hash, UPLOAD)
@@ -200,7 +203,7 @@ class DocumentWriter:
         document = ready.document
         await uninterrupted(self._replace(document, ready.chunks, ready.vectors))
         seconds = ready.seconds + perf_counter() - started
-        self._metrics.observe("ingest_document_seconds", seconds)
+        self.metrics.observe("ingest_document_seconds", seconds)
         _log.debug(
             "document_ingested",
             document=document.id,
@@ -247,10 +250,6 @@ def _timed_step(metrics: Metrics, step: str, function: Callable[_P, _T]) -> Call
         _log.debug("ingest_step_finished", step=step, latency_ms=round(milliseconds, 3))
 
     return timed(observe)(function)
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def indexed_text(chunk: Chunk) -> str:

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
     from app.ingestion.discovery import Discovery, SkippedFile, SourceFile
     from app.ingestion.preparation import DocumentWriter, Unchanged
-    from gwkit.index.ports import IndexWriter, LedgerEntry
-    from gwkit.telemetry.metrics import Metrics
+    from gwkit.index.ports import LedgerEntry
 
     Progress = Callable[[int, int, str], None]
     Stop = Callable[[], bool]
@@ -72,10 +71,6 @@ class Summary:
         """Documents that were found: each is added, changed, unchanged or failed."""
         return self.added + self.changed + self.unchanged + self.failed
 
-    def count(self, outcome: Outcome) -> None:
-        """Count one more document."""
-        setattr(self, outcome, getattr(self, outcome) + 1)
-
 
 @dataclass(slots=True)
 class Run:
@@ -83,16 +78,12 @@ class Run:
 
     Args:
         found: the files, and the folders that were read as a whole.
-        index: where documents are written.
         writer: prepares documents and writes them.
-        metrics: counts outcomes.
         force: also try the documents that were given up.
     """
 
     found: Discovery
-    index: IndexWriter
     writer: DocumentWriter
-    metrics: Metrics
     force: bool = False
     summary: Summary = field(init=False, default_factory=Summary)
     _ledger: Mapping[str, LedgerEntry] = field(init=False)  # from before the run, as the failures
@@ -107,7 +98,10 @@ class Run:
         started = perf_counter()
         summary, total = self.summary, len(self.found.files)
         summary.skipped, summary.skipped_files = len(self.found.skipped), self.found.skipped
-        self._ledger, self._failures = await self.index.ledger(), await self.index.failures()
+        self._ledger, self._failures = (
+            await self.writer.index.ledger(),
+            await self.writer.index.failures(),
+        )
         _log.info("ingest_started", documents=total, skipped=summary.skipped)
         try:
             await self._ingest_files(progress, stop)
@@ -115,7 +109,7 @@ class Run:
             if summary.submitted == total and all(
                 one.source and one.kind is FailureKind.PERMANENT for one in summary.failures
             ):
-                await self.index.publish()
+                await self.writer.index.publish()
                 summary.complete = True
         except RetrievalError as exc:
             summary.stopped = str(exc)
@@ -166,7 +160,7 @@ class Run:
                 if unread := ready.document.metadata.get("incomplete"):
                     self.summary.incomplete[file.document] = unread
             elif entry and (ready.source != entry.source or file.document in self._failures):
-                await self.index.adopt(file.document, ready.source)
+                await self.writer.index.adopt(file.document, ready.source)
         except RetrievalError as exc:
             with suppress(RetrievalError):
                 await self._fail(file, exc)
@@ -184,7 +178,7 @@ class Run:
             return  # what is recorded of it stays
         report_failure(file.document, failure.reason, error)
         if file.source:
-            await self.index.fail(
+            await self.writer.index.fail(
                 failure.document,
                 failure.reason,
                 source=failure.source,
@@ -201,18 +195,18 @@ class Run:
         present = {file.document for file in self.found.files}
         for document, entry in self._ledger.items():
             if entry.source in folders and document not in present:
-                current = await self.index.entry(document)
+                current = await self.writer.index.entry(document)
                 if current and current.source in folders:
-                    await self.index.remove(document)
+                    await self.writer.index.remove(document)
                     self.summary.removed += 1
                     _log.debug("document_removed", document=document)
         for document, failure in self._failures.items():
             if failure.source in folders and document not in present:
-                await self.index.forget(document)
+                await self.writer.index.forget(document)
 
     def _count(self, outcome: Outcome) -> None:
-        self.summary.count(outcome)
-        self.metrics.count("ingest_documents_total", outcome=outcome)
+        setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
+        self.writer.metrics.count("ingest_documents_total", outcome=outcome)
 
 
 def _failure_of(file: SourceFile, error: Exception) -> Failure:

@@ -63,14 +63,8 @@ _DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]{
 _CLOSING = re.compile(r"</([A-Za-z][\w.:-]*)")
 _TAG = re.compile(r"<([A-Za-z][\w.:-]*)(?:[^<>]*[^<>/])?(/?)>")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w.-]*(?: [\w.-]+)*>")
-# fmt: off
-_ELEMENTS = defs.tags | defs.empty_tags | {
-    "article", "aside", "audio", "bdi", "canvas", "data", "datalist", "details", "dialog", "embed",
-    "figcaption", "figure", "footer", "header", "hgroup", "main", "mark", "math", "meter", "nav",
-    "output", "picture", "progress", "rp", "rt", "ruby", "search", "section", "slot", "source",
-    "summary", "svg", "template", "time", "track", "video", "wbr",
-}
-# fmt: on
+_NEWER = {"bdi", "data", "dialog", "main", "picture", "search", "slot", "template"}
+_ELEMENTS = defs.tags | defs.empty_tags | _NEWER
 _INLINE_LIMIT = 20_000
 """Characters of one paragraph that are parsed for inline markup; a longer one stays as written,
 since the time of some constructions grows with the square of the length."""

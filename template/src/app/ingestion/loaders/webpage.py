@@ -39,9 +39,6 @@ _MARGIN_ROLES = frozenset({
 _LINES = _BLOCKS | {"dd", "dt", "hr", "li"}
 """Begin a line of their own within a heading, a cell or preformatted text."""
 
-_GROUPS = frozenset({"tbody", "tfoot", "thead"})
-_LAYOUT = ("pre", "table")
-"""Tables that hold these only place things on the page."""
 
 _SPACE = re.compile(r"\s+")
 _DIGITS = re.compile(r"\s*\d{1,5}")
@@ -173,7 +170,7 @@ class _Reader(BlockBuilder):
             self._break()
             self._numbers.append(_number(element, "start", 1) if tag == "ol" else 0)
         elif tag == "li":
-            self.marker(self._marker())
+            self.marker(self._bullet())
         elif tag in _BREAKS:
             self.new_line()
         elif _is_block(element):
@@ -185,7 +182,7 @@ class _Reader(BlockBuilder):
 
     def _leave(self, element: _Element) -> None:
         tag = element.tag
-        if self._grid and tag in _GROUPS:
+        if self._grid and tag in {"tbody", "tfoot", "thead"}:
             self._grid.end_group()
         elif self._grid and tag == "table":
             for line in self._grid.lines():
@@ -197,12 +194,12 @@ class _Reader(BlockBuilder):
         if tag in _LISTS or _is_block(element):
             self._break()
 
-    def _marker(self) -> str:
-        number = self._numbers[-1] if self._numbers else 0
-        if number:
-            self._numbers[-1] += 1
-        bullet = f"{number}." if number else "-"
-        return f"{'  ' * (len(self._numbers) - 1)}{bullet} "
+    def _bullet(self) -> str:
+        indent = "  " * (len(self._numbers) - 1)
+        if not self._numbers or not self._numbers[-1]:
+            return f"{indent}- "
+        self._numbers[-1] += 1
+        return f"{indent}{self._numbers[-1] - 1}. "
 
     @property
     def _in_group(self) -> bool:
@@ -235,8 +232,9 @@ def _text(whole: _Element) -> str:
 
 
 def _has_values(table: _Element) -> bool:
+    """Return whether a table does not only place things on the page, such as other tables."""
     is_layout = table.get("role") in {"none", "presentation"}
-    return not is_layout and next(table.iterdescendants(*_LAYOUT), None) is None
+    return not is_layout and next(table.iterdescendants("pre", "table"), None) is None
 
 
 def _is_head(row: _Element) -> bool:

@@ -193,16 +193,13 @@ class _Reader(BlockBuilder):
             elif name in {"txbxContent", "txBody"}:
                 self._aside.append(child)
             elif name != "r" or not self._styles.hides(child, style):
-                self._set_aside(child)
+                # Each is read once, or notes could refer to each other in a circle.
+                key = (name, child.get("dm") or child.get("id", ""))
+                if key in self._asides:
+                    self._aside.append(self._asides.pop(key))
                 if name in _OPERATORS and child.find(".//t") is not None:
                     yield _OPERATORS[name]
                 yield from self._inline(child, style)
-
-    def _set_aside(self, reference: _Element) -> None:
-        """Note what an element refers to; each is read once, or notes could refer in a circle."""
-        key = (reference.tag, reference.get("dm") or reference.get("id", ""))
-        if key in self._asides:
-            self._aside.append(self._asides.pop(key))
 
 
 def _children(parent: _Element) -> Iterator[_Element]:
