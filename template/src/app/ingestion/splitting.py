@@ -59,7 +59,7 @@ def split(block: Block, *, limit: int, grain: int) -> Iterator[Span]:
     # A row is no prose, whatever its cells hold.
     if block.kind is BlockKind.CODE or table_header(block):
         boundaries.remove(_SENTENCES)
-    yield from _split(block.text, (0, len(block.text)), boundaries, limit, grain)
+    yield from _split(block.text, _whole(block.text), boundaries, limit, grain)
 
 
 def table_header(block: Block) -> str:
@@ -80,10 +80,7 @@ def table_header(block: Block) -> str:
 
 def sentences(text: str) -> Sequence[Span]:
     """Return the sentences of a text, with the space after each."""
-    return [
-        Span(start, end, count_tokens(text[start:end]))
-        for start, end in _between(text, (0, len(text)), _SENTENCES)
-    ]
+    return list(_between(text, _whole(text), _SENTENCES))
 
 
 def first_words(text: str, limit: int) -> str:
@@ -94,38 +91,34 @@ def first_words(text: str, limit: int) -> str:
     return text[:end].rstrip() + "…"
 
 
+def _whole(text: str) -> Span:
+    return Span(0, len(text), count_tokens(text))
+
+
 def _split(
-    text: str,
-    part: tuple[int, int],
-    boundaries: Sequence[re.Pattern[str]],
-    limit: int,
-    grain: int,
+    text: str, span: Span, boundaries: Sequence[re.Pattern[str]], limit: int, grain: int
 ) -> Iterator[Span]:
-    start, end = part
-    tokens = count_tokens(text[start:end])
-    if tokens <= limit:
-        yield Span(start, end, tokens)
+    if span.tokens <= limit:
+        yield span
     elif boundaries:
-        for inner in _between(text, part, boundaries[0]):
-            yield from _split(text, inner, boundaries[1:], limit, grain)
+        for part in _between(text, span, boundaries[0]):
+            yield from _split(text, part, boundaries[1:], limit, grain)
     else:
-        while start < end:
-            stop = _fitting(text, start, end, grain)
+        start = span.start
+        while start < span.end:
+            stop = _fitting(text, start, span.end, grain)
             yield Span(start, stop, count_tokens(text[start:stop]))
             start = stop
 
 
-def _between(
-    text: str, part: tuple[int, int], boundary: re.Pattern[str]
-) -> Iterator[tuple[int, int]]:
-    start, end = part
-    for match in boundary.finditer(text, start, end):
-        within = text[match.start()] == "." and is_inner_stop(text, match.start() + 1)
-        if match.end() > start and not within:
-            yield start, match.end()
-            start = match.end()
-    if start < end:
-        yield start, end
+def _between(text: str, span: Span, boundary: re.Pattern[str]) -> Iterator[Span]:
+    start = span.start
+    stops = [match.span() for match in boundary.finditer(text, start, span.end)]
+    for at, stop in (*stops, (span.end, span.end)):
+        within = text[at : at + 1] == "." and is_inner_stop(text, at + 1)
+        if stop > start and (not within or stop == span.end):
+            yield Span(start, stop, count_tokens(text[start:stop]))
+            start = stop
 
 
 def _fitting(text: str, start: int, end: int, limit: int) -> int:

@@ -37,7 +37,7 @@ _TOML_LIMIT = 20_000
 
 _KEY = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[\w.$@/-]+(?:[ ][\w.-]+){0,2})[ \t]*:(?:[ \t]|$)""")
 _BELOW = ("#", " ", "\t", "-", "]", "}")
-"""How a line begins that is a comment, or goes on with the value above it."""
+"""First characters of a comment, or of a line that goes on with the value above it."""
 
 _SCALAR = re.compile(r"([A-Za-z_][\w.-]*):[ \t]+(?![|>&#*!\[{])(\S.*)$", re.MULTILINE)
 _SCALAR_LIMIT = 1_000

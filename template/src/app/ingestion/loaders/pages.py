@@ -28,7 +28,7 @@ _SHOWING = {b"Tj": b"n", b"TJ": b"n", b"'": b"T*", b'"': b"T*"}
 _FARTHEST = 1e6
 _FEWEST_ROWS = 3
 _LEAST_SHARE = 0.4
-"""How many rows begin in a column, of all on the page."""
+"""Share of all rows on the page that begin in a column."""
 
 _FEWEST_WORDS = 2.5
 """Words in a line of prose, on average."""

@@ -45,7 +45,7 @@ _FONTS = {
 
 
 class Style:
-    """How a paragraph is formatted; the first of the layers that says something counts.
+    """The format of a paragraph; the first of the layers that says something counts.
 
     Args:
         layers: the paragraph, its style and those that the style builds on.

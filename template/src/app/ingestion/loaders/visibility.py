@@ -1,4 +1,4 @@
-"""Which elements of a page no reader sees, as far as the page itself says so.
+"""Finds the elements of a page that no reader sees, as far as the page itself says so.
 
 Instructions are hidden from people and shown to programs in this way. What a style sheet or a
 script hides cannot be told without a browser.

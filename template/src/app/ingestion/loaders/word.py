@@ -33,11 +33,11 @@ _UNREAD = frozenset({"del", "moveFrom", "rt"})
 
 _TEXTS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _OPERATORS = {"den": "/", "sub": "_", "sup": "^"}
-"""How formulas are written on one line."""
+"""Signs that write a formula on one line."""
 
 _NOTES = {"footnotes": "footnoteReference", "endnotes": "endnoteReference"}
 _DRAWINGS = {"diagramData": "relIds", "chart": "chart"}
-"""What refers to parts of these kinds."""
+"""Elements that refer to parts of these kinds."""
 
 _LABEL_LIMIT = 200
 """Characters of a cell over several rows that are repeated in each of them."""
