@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
-from app.ingestion.preparation import DocumentWriter, Prepared
-from gwkit.documents import Block, BlockKind, Document
+from app.ingestion.preparation import AHEAD, DocumentWriter
+from gwkit.documents import Block, BlockKind, Chunk, Document
 from gwkit.index.ports import Manifest
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.logging.setup import configure_logging
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from benchmarks.synthetic import Synthetic
 
-_AHEAD: Final = 4  # as the pipeline has it
 _BATCH: Final = 100
 
 
@@ -53,14 +51,21 @@ async def write(index: str, chunks: int) -> Written:
     written, seconds = 0, 0.0
     made = documents(chunks)
     async with await SqliteIndex.open(Path(index), manifest) as store:
-        writer = DocumentWriter(store, embedder, Metrics(), ahead=_AHEAD)
+        writer = DocumentWriter(
+            index=store,
+            embedder=embedder,
+            metrics=Metrics(),
+            chunk_tokens=settings.chunk_tokens,
+            chunk_overlap_tokens=settings.chunk_overlap_tokens,
+            max_document_bytes=settings.max_document_bytes,
+        )
         while batch := [_parsed(each) for each in islice(made, _BATCH)]:
             started = perf_counter()
             window: deque[asyncio.Task[Ready | Unchanged]] = deque()
             for document in batch:
-                prepare = partial(_prepared, document, settings)
-                window.append(asyncio.create_task(writer.prepare(prepare)))
-                if len(window) == _AHEAD:
+                ready = writer.prepare(_chunked, document, settings)
+                window.append(asyncio.create_task(ready))
+                if len(window) == AHEAD:
                     await writer.write(await window.popleft(), None)
             for task in window:
                 await writer.write(await task, None)
@@ -79,11 +84,11 @@ def _parsed(document: Synthetic) -> Document:
     return Document(document.id, title, content_hash, tuple(blocks))
 
 
-def _prepared(document: Document, settings: Settings) -> Prepared:
+def _chunked(document: Document, settings: Settings) -> tuple[Document, list[Chunk]]:
     chunks = chunk_blocks(
         document.blocks, budget=settings.chunk_tokens, overlap=settings.chunk_overlap_tokens
     )
-    return Prepared(document, tuple(chunks))
+    return document, chunks
 
 
 def _peak_megabytes() -> float:

@@ -14,7 +14,7 @@ import pytest
 import structlog.testing
 
 import app.ext
-from app.ingestion.samples import ingest_samples
+from app.ingestion.pipeline import ingest_samples
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS, environment
 from fixtures.serving import serving

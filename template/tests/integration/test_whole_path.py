@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.config.settings import Settings
-    from app.ingestion.summary import Summary
+    from app.ingestion.run import Summary
     from app.services import Services
 
 pytestmark = pytest.mark.usefixtures("_lasting_parsers")

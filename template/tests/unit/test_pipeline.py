@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from app.ingestion import preparation
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
-from app.ingestion.summary import Summary
+from app.ingestion.run import Summary
 from fixtures.embedder import FakeEmbedder
 from fixtures.index import FakeIndexWriter
 from fixtures.ingesting import counts, make_pipeline, write_documents

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.ingestion.preparation import Outcome
 from app.ingestion.sources import SourceDocument
-from app.ingestion.summary import Outcome
 from fixtures.index import FakeIndexWriter
 from fixtures.ingesting import counts, make_pipeline, write_documents
 from gwkit.errors import (

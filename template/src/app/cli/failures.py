@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from app.ingestion.summary import Summary
+    from app.ingestion.run import Summary
     from app.services import Services
     from gwkit.index.ports import Failure
 

@@ -52,7 +52,7 @@ def serve(
     from uvicorn.loops.auto import auto_loop_factory
 
     from app.api.application import build_app
-    from app.ingestion.samples import ingest_samples
+    from app.ingestion.pipeline import ingest_samples
     from app.wiring import build_registry, open_services
     from gwkit.http import server
 

@@ -109,8 +109,7 @@ def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
         while path and path[-1][0] >= level:
             path.pop()
         parent = tuple(text for _, text in path)
-        is_short = count_tokens(block.text) <= _HEADING_TOKENS
-        short = block.text if is_short else first_words(block.text, _HEADING_TOKENS)
+        short = first_words(block.text, _HEADING_TOKENS)
         section = _Section(parent, short, level)
         if short != block.text:
             section.body.append(Block(BlockKind.TEXT, block.text))
@@ -121,44 +120,30 @@ def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
 
 def _grouped(sections: Iterable[_Section], budget: int) -> Iterator[_Section]:
     """Join runs of tiny sections of one level under one parent, as far as they fit a chunk."""
-    group: list[_Section] = []
-    used = 0
+    group: _Section | None = None
+    room = 0
     for section in sections:
         tokens = section.tokens
-        tiny = tokens * _TINY_SHARE <= budget
-        last = group[-1] if group else None
-        joins = (
-            tiny
-            and last is not None
-            and used + tokens <= budget
-            and (section.parent, section.level) == (last.parent, last.level)
-        )
-        if not joins:
-            if group:
-                yield _joined(group)
-                group.clear()
-            if not tiny:
-                yield section
-                continue
-            used = 0
-        group.append(section)
-        used += tokens
+        is_tiny = tokens * _TINY_SHARE <= budget
+        place = (section.parent, section.level)
+        if group and is_tiny and tokens <= room and place == (group.parent, group.level):
+            body = [*group.titled, *section.titled]
+            group = _Section(group.parent, level=group.level, body=body)
+            room -= tokens
+            continue
+        if group:
+            yield group
+        group = section
+        room = budget - tokens if is_tiny else 0
     if group:
-        yield _joined(group)
-
-
-def _joined(group: Sequence[_Section]) -> _Section:
-    if len(group) == 1:
-        return group[0]
-    body = [block for section in group for block in section.titled]
-    return _Section(group[0].parent, body=body)
+        yield group
 
 
 class _Piece(NamedTuple):
     """A part of a block that stays together; the pieces of a run follow without a gap.
 
-    `fence` goes before and after a run, which is code then; `header` goes before a run that does
-    not begin with it, which is a part of a table then.
+    `opening` and `closing` go around a run that begins with this piece: fences around code, and the
+    header before a part of a table. Only prose is taken apart for the overlap.
     """
 
     run: int
@@ -166,18 +151,21 @@ class _Piece(NamedTuple):
     start: int
     end: int
     tokens: int
-    fence: str
-    header: str = ""
+    opening: str = ""
+    closing: str = ""
+    is_prose: bool = True
 
-    @property
-    def repeated(self) -> str:
-        """The header with its line end, where a run that begins with this piece needs it."""
-        return f"{self.header}\n" if self.header and self.start else ""
+    def cost(self, neighbour: _Piece | None) -> int:
+        """Return the tokens that this piece adds beside another one."""
+        if neighbour and neighbour.run == self.run:
+            return self.tokens
+        gap = count_tokens(_SEPARATOR) if neighbour else 0
+        return self.tokens + self.around + gap
 
     @property
     def around(self) -> int:
         """The tokens of what goes around a run that begins with this piece."""
-        return _fence_tokens(self.fence) + count_tokens(self.repeated)
+        return count_tokens(self.opening) + count_tokens(self.closing)
 
 
 def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]:
@@ -194,11 +182,11 @@ def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str
     current: list[_Piece] = []
     used = 0
     for piece in _pieces(blocks, budget, overlap):
-        if current and used + _cost(piece, current[-1]) > budget:
+        if current and used + piece.cost(current[-1]) > budget:
             yield _render(current)
             room = budget - piece.tokens - count_tokens(_SEPARATOR) - piece.around
             current, used = _tail(current, min(overlap, room))
-        used += _cost(piece, current[-1] if current else None)
+        used += piece.cost(current[-1] if current else None)
         current.append(piece)
     if current:
         yield _render(current)
@@ -208,46 +196,29 @@ def _pieces(blocks: Sequence[Block], budget: int, overlap: int) -> Iterator[_Pie
     run = 0
     for block in blocks:
         run += 1
-        fence = _fence(block, budget)
-        room = budget - _fence_tokens(fence)
-        tokens = count_tokens(block.text)
-        if tokens <= room:
-            yield _Piece(run, block, 0, len(block.text), tokens, fence)
-            continue
-        header = _header(block, budget)
-        room -= count_tokens(f"{header}\n") if header else 0
+        is_code = block.kind is BlockKind.CODE
+        fence = _fence(block.text, budget) if is_code else ""
+        opening, closing = (f"{fence}\n", f"\n{fence}") if fence else ("", "")
+        room = budget - count_tokens(opening) - count_tokens(closing)
+        header = table_header(block) if count_tokens(block.text) > room else ""
+        if count_tokens(header) * _HEADER_SHARE > budget:
+            header = ""
+        is_prose = not is_code and not header
+        room -= count_tokens(header)
         grain = min(room, max(1, overlap, budget // _FINEST_SHARE))
         for span in split(block, limit=room, grain=grain):
             if block.text[span.start : span.end].isspace():
                 run += 1
             else:
-                yield _Piece(run, block, *span, fence, header)
+                before = opening or (header if span.start else "")
+                yield _Piece(run, block, *span, before, closing, is_prose)
 
 
-def _fence(block: Block, budget: int) -> str:
-    """Return a fence that the code itself does not have; nothing for prose."""
-    if block.kind is not BlockKind.CODE:
-        return ""
-    longest = max(map(len, _TICKS.findall(block.text)), default=0)
+def _fence(code: str, budget: int) -> str:
+    """Return a fence that the code itself does not have."""
+    longest = max(map(len, _TICKS.findall(code)), default=0)
     fence = "`" * max(_SHORTEST_FENCE, longest + 1)
-    return fence if _fence_tokens(fence) * _FENCE_SHARE <= budget else ""
-
-
-def _header(block: Block, budget: int) -> str:
-    header = table_header(block)
-    return header if count_tokens(f"{header}\n") * _HEADER_SHARE <= budget else ""
-
-
-def _fence_tokens(fence: str) -> int:
-    return 2 * count_tokens(f"{fence}\n") if fence else 0
-
-
-def _cost(piece: _Piece, neighbour: _Piece | None) -> int:
-    """Tokens that a piece adds beside another one."""
-    if neighbour is not None and neighbour.run == piece.run:
-        return piece.tokens
-    gap = count_tokens(_SEPARATOR) if neighbour else 0
-    return piece.tokens + gap + piece.around
+    return fence if 2 * count_tokens(f"{fence}\n") * _FENCE_SHARE <= budget else ""
 
 
 def _tail(pieces: Sequence[_Piece], room: int) -> tuple[list[_Piece], int]:
@@ -255,7 +226,7 @@ def _tail(pieces: Sequence[_Piece], room: int) -> tuple[list[_Piece], int]:
     tail: list[_Piece] = []
     used = 0
     for piece in _backwards(pieces):
-        cost = _cost(piece, tail[-1] if tail else None)
+        cost = piece.cost(tail[-1] if tail else None)
         if used + cost > room:
             break
         tail.append(piece)
@@ -266,12 +237,11 @@ def _tail(pieces: Sequence[_Piece], room: int) -> tuple[list[_Piece], int]:
 def _backwards(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
     """Yield the pieces from the last to the first, prose in sentences."""
     for piece in reversed(pieces):
-        if piece.block.kind is BlockKind.CODE or piece.header:
+        if not piece.is_prose:
             yield piece
             continue
-        for span in reversed(sentences(piece.block.text[piece.start : piece.end])):
-            start, end = piece.start + span.start, piece.start + span.end
-            yield _Piece(piece.run, piece.block, start, end, span.tokens, piece.fence)
+        for start, end, tokens in reversed(sentences(piece.block.text[piece.start : piece.end])):
+            yield _Piece(piece.run, piece.block, piece.start + start, piece.start + end, tokens)
 
 
 def _render(pieces: Sequence[_Piece]) -> str:
@@ -282,6 +252,6 @@ def _render(pieces: Sequence[_Piece]) -> str:
         text = first.block.text[first.start : run[-1].end]
         # The first line of code keeps its indentation.
         is_code = first.block.kind is BlockKind.CODE
-        text = text.strip("\n").rstrip() if is_code else first.repeated + text.strip()
-        parts.append(f"{first.fence}\n{text}\n{first.fence}" if first.fence else text)
+        text = text.strip("\n").rstrip() if is_code else text.strip()
+        parts.append(f"{first.opening}{text}{first.closing}")
     return _SEPARATOR.join(parts)

@@ -1,4 +1,4 @@
-"""Discovery: which documents the given files and folders hold, and under which ids."""
+"""Finds the documents that the given files and folders hold, and their ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.ingestion.names import document_name, locate
 from gwkit.index.ports import UPLOAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
     from gwkit.index.ports import LedgerEntry
@@ -61,13 +61,13 @@ class SkippedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found: the files by document id, and the folders that were read as a whole.
+    """Files that were found, by document id, and the folders that were read as a whole.
 
     `skipped` are the files in them that were passed over.
     """
 
     files: tuple[SourceFile, ...]
-    folders: frozenset[str]
+    folders: frozenset[str] = frozenset()
     skipped: tuple[SkippedFile, ...] = ()
 
 
@@ -80,11 +80,13 @@ def discover(paths: Iterable[Path], suffixes: AbstractSet[str]) -> Discovery:
     followed, for what is in them has its own place. A file that is missing, that cannot be listed,
     or whose id another file has as well, is returned with its problem.
     """
-    walk = _Walk(suffixes)
-    for path in paths:
-        walk.add(path)
-    files = sorted(_without_collisions(walk.files), key=lambda file: (file.document, file.path))
-    return Discovery(tuple(files), frozenset(walk.folders), tuple(sorted(walk.skipped)))
+    found = [_find(path, suffixes) for path in paths]
+    files = _without_collisions(file for one in found for file in one.files)
+    return Discovery(
+        tuple(sorted(files, key=lambda file: (file.document, file.path))),
+        frozenset().union(*(one.folders for one in found)),
+        tuple(sorted(skipped for one in found for skipped in one.skipped)),
+    )
 
 
 def revisit(document: str, source: str) -> SourceFile:
@@ -148,62 +150,54 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-class _Walk:
-    def __init__(self, suffixes: AbstractSet[str]) -> None:
-        self._suffixes = suffixes
-        self.files: list[SourceFile] = []
-        self.folders: set[str] = set()
-        self.skipped: list[SkippedFile] = []
+def _find(path: Path, suffixes: AbstractSet[str]) -> Discovery:
+    try:
+        mode = path.stat().st_mode
+    except OSError as exc:
+        return Discovery((_unreadable(path, exc),))
+    if stat.S_ISDIR(mode):
+        return _find_in(path.resolve(), suffixes)
+    file = _source_file(path.parent.resolve(), path.name)
+    if not stat.S_ISREG(mode):
+        file = replace(file, problem="is neither a file nor a folder")
+    return Discovery((file,))
 
-    def add(self, path: Path) -> None:
-        try:
-            mode = path.stat().st_mode
-        except OSError as exc:
-            self._add_unreadable(path, exc)
-            return
-        if stat.S_ISDIR(mode):
-            self._add_folder(path.resolve())
-        else:
-            file = _source_file(path.parent.resolve(), path.name)
-            problem = "" if stat.S_ISREG(mode) else "is neither a file nor a folder"
-            self.files.append(replace(file, problem=file.problem or problem))
 
-    def _add_folder(self, root: Path) -> None:
-        errors: list[OSError] = []
-        for folder, subfolders, names in os.walk(root, onerror=errors.append):
-            subfolders[:] = [name for name in subfolders if not name.startswith(_HIDDEN)]
-            for name in names:
-                self._add_found(Path(folder, name), root)
-        for error in errors:
-            self._add_unreadable(Path(os.fsdecode(error.filename)), error)
-        if not errors:
-            self.folders.add(_printable(str(root)))
+def _find_in(root: Path, suffixes: AbstractSet[str]) -> Discovery:
+    errors: list[OSError] = []
+    files, skipped = [], []
+    for folder, subfolders, names in os.walk(root, onerror=errors.append):
+        subfolders[:] = [name for name in subfolders if not name.startswith(_HIDDEN)]
+        for path in (Path(folder, name) for name in names):
+            relative = path.relative_to(root).as_posix()
+            if reason := _reason_to_skip(path, root, suffixes):
+                skipped.append(SkippedFile(_printable(relative), reason))
+                _log.debug("file_skipped", file=_printable(str(path)), reason=reason)
+            else:
+                files.append(_source_file(root, relative))
+    files += [_unreadable(Path(os.fsdecode(error.filename)), error) for error in errors]
+    folders = frozenset() if errors else frozenset({_printable(str(root))})
+    return Discovery(tuple(files), folders, tuple(skipped))
 
-    def _add_found(self, path: Path, root: Path) -> None:
-        if reason := self._reason_to_skip(path, root):
-            self.skipped.append(SkippedFile(_printable(path.relative_to(root).as_posix()), reason))
-            _log.debug("file_skipped", file=_printable(str(path)), reason=reason)
-        else:
-            self.files.append(_source_file(root, path.relative_to(root).as_posix()))
 
-    def _add_unreadable(self, path: Path, error: OSError) -> None:
-        problem = f"cannot be read: {error.strerror}"
-        self.files.append(SourceFile(_printable(str(path)), path, "", problem))
+def _unreadable(path: Path, error: OSError) -> SourceFile:
+    return SourceFile(_printable(str(path)), path, "", f"cannot be read: {error.strerror}")
 
-    def _reason_to_skip(self, path: Path, root: Path) -> str:
-        if path.name.startswith(_HIDDEN):
-            return "hidden"
-        if path.suffix.lower() not in self._suffixes:
-            return "unsupported type"
-        try:
-            target = Path(os.path.realpath(path, strict=True))
-            regular = target.is_file()
-        except OSError as exc:
-            # A broken link is no document; what is only unreadable still is one.
-            return "" if not path.is_symlink() else f"broken link: {exc.strerror}"
-        if not target.is_relative_to(root):
-            return "link out of the folder"
-        return "" if regular else "no regular file"
+
+def _reason_to_skip(path: Path, root: Path, suffixes: AbstractSet[str]) -> str:
+    if path.name.startswith(_HIDDEN):
+        return "hidden"
+    if path.suffix.lower() not in suffixes:
+        return "unsupported type"
+    try:
+        target = Path(os.path.realpath(path, strict=True))
+        regular = target.is_file()
+    except OSError as exc:
+        # A broken link is no document; what is only unreadable still is one.
+        return f"broken link: {exc.strerror}" if path.is_symlink() else ""
+    if not target.is_relative_to(root):
+        return "link out of the folder"
+    return "" if regular else "no regular file"
 
 
 def _source_file(root: Path, relative: str) -> SourceFile:
@@ -219,24 +213,16 @@ def _printable(name: str) -> str:
 
 def _without_collisions(files: Iterable[SourceFile]) -> Iterator[SourceFile]:
     """Yield each file once; files that are different ones of the same id get that as a problem."""
-    by_document: defaultdict[str, list[SourceFile]] = defaultdict(list)
+    by_document: defaultdict[str, dict[Path, SourceFile]] = defaultdict(dict)
     for file in files:
-        by_document[file.document].append(file)
-    for same in by_document.values():
         # One file may be given twice, or be found from two spellings of its folder.
-        distinct = list({_identity(file): file for file in reversed(same)}.values())[::-1]
-        yield from distinct if len(distinct) == 1 else _colliding(distinct)
-
-
-def _identity(file: SourceFile) -> Path:
-    return file.path.resolve() if file.source else file.path
-
-
-def _colliding(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
-    for file in files:
-        others = ", ".join(str(other.path) for other in files if other is not file)
-        problem = (
-            f"{_printable(str(file.path))} and {_printable(others)} have the same document id; "
-            "ingest the folder above both, or rename one"
-        )
-        yield replace(file, problem=problem)
+        path = file.path.resolve() if file.source else file.path
+        by_document[file.document].setdefault(path, file)
+    for same in by_document.values():
+        for file in same.values():
+            others = ", ".join(str(other.path) for other in same.values() if other is not file)
+            problem = (
+                f"{_printable(str(file.path))} and {_printable(others)} have the same document id; "
+                "ingest the folder above both, or rename one"
+            )
+            yield replace(file, problem=problem) if others else file

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -14,7 +16,7 @@ import structlog
 from app.exceptions import IngestError, ParseLimitError, SkippedError
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.discovery import is_owned_elsewhere, read_file
-from app.ingestion.summary import Outcome
+from app.ingestion.loaders import LoaderRegistry
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
 from gwkit.index.ports import UPLOAD
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = [
+    "AHEAD",
     "DocumentWriter",
-    "Prepared",
-    "Preparer",
+    "Outcome",
     "Ready",
     "Unchanged",
     "indexed_text",
@@ -44,8 +46,22 @@ _T = TypeVar("_T")
 
 _log = structlog.stdlib.get_logger(__name__)
 
+AHEAD = 4
+"""Documents that are prepared while an earlier one is written: this many are in memory."""
+
 _MOST_ATTEMPTS = 3
 """Attempts at content that exceeds a limit of parsing: each costs all of that limit."""
+
+_Parsed = tuple[Document, Sequence[Chunk]]
+
+
+class Outcome(StrEnum):
+    """How the ingestion of one document ended."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +72,57 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document that is to be embedded."""
-
-    document: Document
-    chunks: tuple[Chunk, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Ready:
-    """A document that can be written; `seconds` is what its preparation took."""
+    """A document that can be written; `seconds` is the time that its preparation took."""
 
     document: Document
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     vectors: Vectors
     seconds: float
 
 
-class Preparer:
-    """Reads, parses and chunks documents; everything here blocks, so threads run it.
+class DocumentWriter:
+    """Takes documents through parsing, embedding and writing.
 
     Args:
-        loaders: what can be read.
-        metrics: times parsing and chunking.
+        index: where documents are written.
+        embedder: makes the vectors of the chunks.
+        metrics: counts outcomes and times.
         chunk_tokens: most tokens in a chunk.
         chunk_overlap_tokens: most tokens that neighbouring chunks share.
         max_document_bytes: largest document that is read.
+        loaders: what can be read; by default the built-in formats.
     """
 
     def __init__(
         self,
-        loaders: DocumentLoader,
-        metrics: Metrics,
         *,
+        index: IndexWriter,
+        embedder: Embedder,
+        metrics: Metrics,
         chunk_tokens: int,
         chunk_overlap_tokens: int,
         max_document_bytes: int,
+        loaders: DocumentLoader | None = None,
     ) -> None:
-        self._load = _timed_step(metrics, "parse", loaders.load)
-        self._chunk = _timed_step(metrics, "chunk", chunk_blocks)
+        self.index = index
+        self.metrics = metrics
+        self.loaders = loaders or LoaderRegistry()
+        self._embedder = embedder
         self._chunk_tokens = chunk_tokens
         self._chunk_overlap_tokens = chunk_overlap_tokens
         self._max_document_bytes = max_document_bytes
+        self._slots = asyncio.Semaphore(AHEAD)
+        self._executor = BoundedExecutor(AHEAD, name="preparation")
+        self._load = _timed_step(metrics, "parse", self.loaders.load)
+        self._chunk = _timed_step(metrics, "chunk", chunk_blocks)
+        self._embed = _timed_step(metrics, "embed", self._vectors)
+        self._replace = _timed_step(metrics, "write", index.replace)
 
-    def prepare_file(
-        self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None = None
-    ) -> Prepared | Unchanged:
-        """Prepare a file, unless its bytes are what the index holds: then it is only hashed.
+    def read_file(
+        self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None
+    ) -> _Parsed | Unchanged:
+        """Parse a file, unless its bytes are what the index holds: then it is only hashed; blocks.
 
         Args:
             file: what was found.
@@ -116,7 +136,7 @@ class Preparer:
         if file.problem:
             raise IngestError(file.document, file.problem)
         data = read_file(file, self._check_size)
-        content_hash = _hash(data)
+        content_hash = sha256(data).hexdigest()
         if entry is not None:
             owned_elsewhere = is_owned_elsewhere(entry, file)
             if entry.content_hash == content_hash:
@@ -129,91 +149,61 @@ class Preparer:
             again = "it is tried again when it changes, or by `python -m app failed retry`"
             reason = f"{failure.reason}; given up after {failure.attempts} attempts, {again}"
             raise SkippedError(file.document, reason)
-        return self._prepare(file.document, data, content_hash, file.source)
+        return self._parse(file.document, data, content_hash, file.source)
 
-    def prepare_upload(
+    def read_upload(
         self, document: str, data: bytes, entry: LedgerEntry | None
-    ) -> Prepared | Unchanged:
-        """Prepare bytes that came with a document id; they replace what has this id.
+    ) -> _Parsed | Unchanged:
+        """Parse bytes that came with a document id; they replace what has this id; blocks.
 
         Raises:
             IngestError: there are too many bytes, or they cannot be read.
         """
         self._check_size(document, len(data))
-        content_hash = _hash(data)
+        content_hash = sha256(data).hexdigest()
         if entry is not None and entry.content_hash == content_hash:
             return Unchanged(entry.source)
-        return self._prepare(document, data, content_hash, UPLOAD)
+        return self._parse(document, data, content_hash, UPLOAD)
 
-    def _prepare(self, document: str, data: bytes, content_hash: str, source: str) -> Prepared:
+    def _parse(self, document: str, data: bytes, content_hash: str, source: str) -> _Parsed:
         try:
             loaded = self._load(document, data)
         except ParseLimitError as exc:
             raise ParseLimitError(document, exc.reason, content_hash=content_hash) from exc
-        chunks = self._chunk(
-            loaded.blocks, budget=self._chunk_tokens, overlap=self._chunk_overlap_tokens
-        )
-        whole = Document(
-            id=document,
-            title=loaded.title,
-            content_hash=content_hash,
-            blocks=loaded.blocks,
-            metadata=loaded.metadata,
-            source=source,
-        )
-        return Prepared(whole, tuple(chunks))
+        title, blocks, metadata = loaded.title, loaded.blocks, loaded.metadata
+        chunks = self._chunk(blocks, budget=self._chunk_tokens, overlap=self._chunk_overlap_tokens)
+        return Document(document, title, content_hash, blocks, metadata, source), chunks
 
     def _check_size(self, document: str, size: int) -> None:
         if size > self._max_document_bytes:
             limit = f"{self._max_document_bytes:,} are allowed (APP_MAX_DOCUMENT_BYTES)"
             raise IngestError(document, f"has {size:,} bytes and {limit}")
 
-
-class DocumentWriter:
-    """Takes documents through preparation, embedding and writing.
-
-    Args:
-        index: where documents are written.
-        embedder: makes the vectors of the chunks.
-        metrics: times the documents.
-        ahead: most documents that are prepared at a time.
-    """
-
-    def __init__(
-        self, index: IndexWriter, embedder: Embedder, metrics: Metrics, *, ahead: int
-    ) -> None:
-        self._index = index
-        self._embedder = embedder
-        self._metrics = metrics
-        self._slots = asyncio.Semaphore(ahead)
-        self._executor = BoundedExecutor(ahead, name="preparation")
-        self._embed = _timed_step(metrics, "embed", self._vectors)
-        self._replace = _timed_step(metrics, "write", self._replaced)
-
-    async def prepare(self, prepare: Callable[[], Prepared | Unchanged]) -> Ready | Unchanged:
-        """Prepare and embed a document, in its turn.
+    async def prepare(
+        self, read: Callable[_P, _Parsed | Unchanged], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Ready | Unchanged:
+        """Call what reads a document in a thread, in its turn, and embed its chunks.
 
         Raises:
             OverloadError: documents whose callers have gone still take all threads.
         """
         async with self._slots:
             started = perf_counter()
-            prepared = await self._executor.run(prepare)
-            if isinstance(prepared, Unchanged):
-                return prepared
-            vectors = await self._embed(prepared)
-            seconds = perf_counter() - started
-            return Ready(prepared.document, prepared.chunks, vectors, seconds)
+            found = await self._executor.run(read, *args, **kwargs)
+            if isinstance(found, Unchanged):
+                return found
+            vectors = await self._embed(*found)
+            return Ready(*found, vectors, perf_counter() - started)
 
     async def write(self, ready: Ready | Unchanged, entry: LedgerEntry | None) -> Outcome:
         """Write what has changed; the write is finished even if this is cancelled."""
         if isinstance(ready, Unchanged):
             return Outcome.UNCHANGED
         started = perf_counter()
-        await self._replace(ready)
-        seconds = ready.seconds + perf_counter() - started
-        self._metrics.observe("ingest_document_seconds", seconds)
         document = ready.document
+        await uninterrupted(self._replace(document, ready.chunks, ready.vectors))
+        seconds = ready.seconds + perf_counter() - started
+        self.metrics.observe("ingest_document_seconds", seconds)
         _log.debug(
             "document_ingested",
             document=document.id,
@@ -224,21 +214,16 @@ class DocumentWriter:
             _log.warning("document_incomplete", document=document.id, reason=unread)
         return Outcome.CHANGED if entry else Outcome.ADDED
 
-    async def _vectors(self, prepared: Prepared) -> Vectors:
-        document = prepared.document.id
-        expected = (len(prepared.chunks), self._embedder.dimension)
-        if not prepared.chunks:
-            _log.warning("document_empty", document=document)
+    async def _vectors(self, document: Document, chunks: Sequence[Chunk]) -> Vectors:
+        expected = (len(chunks), self._embedder.dimension)
+        if not chunks:
+            _log.warning("document_empty", document=document.id)
             return np.zeros(expected, dtype=np.float32)
-        texts = [indexed_text(chunk) for chunk in prepared.chunks]
-        vectors = await self._embedder.embed_documents(texts)
+        vectors = await self._embedder.embed_documents(list(map(indexed_text, chunks)))
         if vectors.shape != expected:
             reason = f"the embedder returned the shape {vectors.shape} instead of {expected}"
-            raise IngestError(document, reason, passing=True)
+            raise IngestError(document.id, reason, passing=True)
         return vectors
-
-    async def _replaced(self, ready: Ready) -> None:
-        await uninterrupted(self._index.replace(ready.document, ready.chunks, ready.vectors))
 
 
 async def uninterrupted(work: Awaitable[_T]) -> _T:
@@ -267,10 +252,6 @@ def _timed_step(metrics: Metrics, step: str, function: Callable[_P, _T]) -> Call
     return timed(observe)(function)
 
 
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def indexed_text(chunk: Chunk) -> str:
-    """Return what is embedded: the headings path, then the text."""
+    """Return the text that is embedded: the headings path, then the chunk's own."""
     return "\n".join((" > ".join(chunk.headings), chunk.text)) if chunk.headings else chunk.text

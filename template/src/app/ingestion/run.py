@@ -6,77 +6,102 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import AppError, RetrievalError, SkippedError
-from app.ingestion.preparation import Ready, Unchanged
-from app.ingestion.summary import Outcome, Summary, failure_of
-from gwkit.index.ports import FailureKind
+from app.exceptions import (
+    AppError,
+    IngestError,
+    ParseLimitError,
+    RetrievalError,
+    SkippedError,
+    TokenLimitError,
+)
+from app.ingestion.preparation import AHEAD, Outcome, Ready
+from gwkit.index.ports import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from app.ingestion.discovery import Discovery, SourceFile
-    from app.ingestion.preparation import DocumentWriter, Preparer
-    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
-    from gwkit.telemetry.metrics import Metrics
+    from app.ingestion.discovery import Discovery, SkippedFile, SourceFile
+    from app.ingestion.preparation import DocumentWriter, Unchanged
+    from gwkit.index.ports import LedgerEntry
 
     Progress = Callable[[int, int, str], None]
+    Stop = Callable[[], bool]
 
-__all__ = ["AHEAD", "Progress", "Run", "report_failure"]
+__all__ = ["Progress", "Run", "Stop", "Summary", "report_failure"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
-AHEAD = 4
-"""Documents that are prepared while an earlier one is written: this many are in memory."""
+
+@dataclass(slots=True)
+class Summary:
+    """The results of a run, in documents; they count up while the run goes on.
+
+    `removed` were indexed and are no longer in their folder; `skipped` counts the files in a folder
+    that were passed over, and `skipped_files` names them with the reasons; `chunks` were written in
+    this run, in `seconds`. `incomplete` names the parts of documents written in this run that could
+    not be read. `stopped` says why the index itself ended the run before its end; empty if it did
+    not.
+    A run is `complete` when another one, as things are, would do no more: not after an
+    interruption, after a failure that may pass, or if a path that was given could not be read.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+    incomplete: dict[str, str] = field(default_factory=dict)
+    skipped_files: tuple[SkippedFile, ...] = ()
+    stopped: str = ""
+    complete: bool = False
+
+    @property
+    def submitted(self) -> int:
+        """Documents that were found: each is added, changed, unchanged or failed."""
+        return self.added + self.changed + self.unchanged + self.failed
 
 
+@dataclass(slots=True)
 class Run:
     """Brings the index in step with the files that were found.
 
     Args:
         found: the files, and the folders that were read as a whole.
-        index: where documents are written.
-        preparer: reads, parses and chunks documents.
-        writer: embeds and writes them.
-        metrics: counts outcomes.
+        writer: prepares documents and writes them.
         force: also try the documents that were given up.
     """
 
-    def __init__(
-        self,
-        found: Discovery,
-        *,
-        index: IndexWriter,
-        preparer: Preparer,
-        writer: DocumentWriter,
-        metrics: Metrics,
-        force: bool = False,
-    ) -> None:
-        self._found = found
-        self._index = index
-        self._preparer = preparer
-        self._writer = writer
-        self._metrics = metrics
-        self._force = force
-        self._ledger: Mapping[str, LedgerEntry] = {}  # from before the run, like the failures
-        self._failures: Mapping[str, Failure] = {}
-        self._summary = Summary(skipped=len(found.skipped), skipped_files=found.skipped)
+    found: Discovery
+    writer: DocumentWriter
+    force: bool = False
+    summary: Summary = field(init=False, default_factory=Summary)
+    _ledger: Mapping[str, LedgerEntry] = field(init=False)  # from before the run, as the failures
+    _failures: Mapping[str, Failure] = field(init=False)
 
-    async def ingest(self, progress: Progress | None, stop: Callable[[], bool] | None) -> Summary:
+    async def ingest(self, progress: Progress | None, stop: Stop | None) -> Summary:
         """Ingest the files until `stop` says so, and return what was done.
 
         Raises:
             RetrievalError: the index cannot be read.
         """
         started = perf_counter()
-        summary, total = self._summary, len(self._found.files)
-        self._ledger, self._failures = await self._index.ledger(), await self._index.failures()
+        summary, total = self.summary, len(self.found.files)
+        summary.skipped, summary.skipped_files = len(self.found.skipped), self.found.skipped
+        self._ledger, self._failures = (
+            await self.writer.index.ledger(),
+            await self.writer.index.failures(),
+        )
         _log.info("ingest_started", documents=total, skipped=summary.skipped)
         try:
             await self._ingest_files(progress, stop)
@@ -84,7 +109,7 @@ class Run:
             if summary.submitted == total and all(
                 one.source and one.kind is FailureKind.PERMANENT for one in summary.failures
             ):
-                await self._index.publish()
+                await self.writer.index.publish()
                 summary.complete = True
         except RetrievalError as exc:
             summary.stopped = str(exc)
@@ -98,21 +123,19 @@ class Run:
         )
         return summary
 
-    async def _ingest_files(
-        self, progress: Progress | None, stop: Callable[[], bool] | None
-    ) -> None:
-        waiting = iter(self._found.files)
+    async def _ingest_files(self, progress: Progress | None, stop: Stop | None) -> None:
+        waiting = iter(self.found.files)
         window: deque[tuple[SourceFile, asyncio.Task[Ready | Unchanged]]] = deque()
         try:
             while not (stop and stop()):
                 for file in islice(waiting, AHEAD - len(window)):
-                    failure = None if self._force else self._failures.get(file.document)
+                    failure = None if self.force else self._failures.get(file.document)
                     entry = self._ledger.get(file.document)
-                    prepare = partial(self._preparer.prepare_file, file, entry, failure)
-                    window.append((file, asyncio.create_task(self._writer.prepare(prepare))))
+                    ready = self.writer.prepare(self.writer.read_file, file, entry, failure)
+                    window.append((file, asyncio.create_task(ready)))
                 if progress:
                     document = window[0][0].document if window else ""
-                    progress(self._summary.submitted, len(self._found.files), document)
+                    progress(self.summary.submitted, len(self.found.files), document)
                 if not window:
                     return
                 await self._settle(*window[0])
@@ -131,13 +154,13 @@ class Run:
         entry = self._ledger.get(file.document)
         try:
             ready = await task
-            outcome = await self._writer.write(ready, entry)
+            outcome = await self.writer.write(ready, entry)
             if isinstance(ready, Ready):
-                self._summary.chunks += len(ready.chunks)
+                self.summary.chunks += len(ready.chunks)
                 if unread := ready.document.metadata.get("incomplete"):
-                    self._summary.incomplete[file.document] = unread
+                    self.summary.incomplete[file.document] = unread
             elif entry and (ready.source != entry.source or file.document in self._failures):
-                await self._index.adopt(file.document, ready.source)
+                await self.writer.index.adopt(file.document, ready.source)
         except RetrievalError as exc:
             with suppress(RetrievalError):
                 await self._fail(file, exc)
@@ -149,13 +172,13 @@ class Run:
 
     async def _fail(self, file: SourceFile, error: Exception) -> None:
         self._count(Outcome.FAILED)
-        failure = failure_of(file, error)
-        self._summary.failures.append(failure)
+        failure = _failure_of(file, error)
+        self.summary.failures.append(failure)
         if isinstance(error, SkippedError):
             return  # what is recorded of it stays
         report_failure(file.document, failure.reason, error)
         if file.source:
-            await self._index.fail(
+            await self.writer.index.fail(
                 failure.document,
                 failure.reason,
                 source=failure.source,
@@ -168,22 +191,39 @@ class Run:
 
         Each is looked up again, since an upload may have taken its id meanwhile.
         """
-        folders = self._found.folders
-        present = {file.document for file in self._found.files}
+        folders = self.found.folders
+        present = {file.document for file in self.found.files}
         for document, entry in self._ledger.items():
             if entry.source in folders and document not in present:
-                current = await self._index.entry(document)
+                current = await self.writer.index.entry(document)
                 if current and current.source in folders:
-                    await self._index.remove(document)
-                    self._summary.removed += 1
+                    await self.writer.index.remove(document)
+                    self.summary.removed += 1
                     _log.debug("document_removed", document=document)
         for document, failure in self._failures.items():
             if failure.source in folders and document not in present:
-                await self._index.forget(document)
+                await self.writer.index.forget(document)
 
     def _count(self, outcome: Outcome) -> None:
-        self._summary.count(outcome)
-        self._metrics.count("ingest_documents_total", outcome=outcome)
+        setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
+        self.writer.metrics.count("ingest_documents_total", outcome=outcome)
+
+
+def _failure_of(file: SourceFile, error: Exception) -> Failure:
+    """Return how the error of a document is recorded; a defect is one as well."""
+    if isinstance(error, IngestError):
+        reason, passing = error.reason, error.passing
+    elif isinstance(error, AppError):
+        reason, passing = str(error), not isinstance(error, TokenLimitError)
+    else:
+        reason, passing = f"internal error, see the log: {type(error).__name__}: {error}", False
+    return Failure(
+        document=file.document,
+        reason=reason,
+        source=file.source,
+        kind=FailureKind.PASSING if passing else FailureKind.PERMANENT,
+        content_hash=error.content_hash if isinstance(error, ParseLimitError) else "",
+    )
 
 
 def report_failure(document: str, reason: str, error: Exception) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from gwkit.documents import BlockKind
 from gwkit.text.sentences import is_inner_stop
@@ -37,12 +37,6 @@ _VALUE = re.compile(r"(?<![^\W_])(?!(?:19|20)\d\d(?!\d))\d")
 _HEADER_WITHIN = 3
 """Lines in which the names of a table's columns stand: a caption may go before them."""
 
-_BOUNDARIES = {
-    BlockKind.TEXT: (_BLANK_LINES, _SENTENCES, _LINES),
-    BlockKind.HEADING: (_BLANK_LINES, _SENTENCES, _LINES),
-    BlockKind.CODE: (_BLANK_LINES, _LINES),
-}
-_Boundaries: TypeAlias = "tuple[re.Pattern[str], ...]"
 _WIDTH = 4
 """Characters to try for a token: right for ASCII, and shortened from there for anything else."""
 
@@ -61,14 +55,15 @@ def split(block: Block, *, limit: int, grain: int) -> Iterator[Span]:
     Where a single sentence or line exceeds the limit, it is cut into pieces of `grain` tokens:
     between words, or within a word that is longer than that.
     """
-    whole = (0, len(block.text))
+    boundaries = [_BLANK_LINES, _SENTENCES, _LINES]
     # A row is no prose, whatever its cells hold.
-    kind = BlockKind.CODE if table_header(block) else block.kind
-    yield from _split(block.text, whole, _BOUNDARIES[kind], limit, grain)
+    if block.kind is BlockKind.CODE or table_header(block):
+        boundaries.remove(_SENTENCES)
+    yield from _split(block.text, _whole(block.text), boundaries, limit, grain)
 
 
 def table_header(block: Block) -> str:
-    """Return the lines of a table up to the one that names its columns; nothing for another block.
+    """Return the lines of a table to the end of the one that names its columns, if it has one.
 
     A row of values names nothing: half of its cells or more hold numbers.
     """
@@ -79,16 +74,13 @@ def table_header(block: Block) -> str:
         if _BAR.search(line) and _BAR.search(below):
             cells = line.split("|")
             values = [cell for cell in cells if _VALUE.search(cell)]
-            return "\n".join(lines[:number]) if 2 * len(values) < len(cells) else ""
+            return "\n".join((*lines[:number], "")) if 2 * len(values) < len(cells) else ""
     return ""
 
 
 def sentences(text: str) -> Sequence[Span]:
     """Return the sentences of a text, with the space after each."""
-    return [
-        Span(start, end, count_tokens(text[start:end]))
-        for start, end in _between(text, (0, len(text)), _SENTENCES)
-    ]
+    return list(_between(text, _whole(text), _SENTENCES))
 
 
 def first_words(text: str, limit: int) -> str:
@@ -99,39 +91,34 @@ def first_words(text: str, limit: int) -> str:
     return text[:end].rstrip() + "…"
 
 
+def _whole(text: str) -> Span:
+    return Span(0, len(text), count_tokens(text))
+
+
 def _split(
-    text: str, part: tuple[int, int], boundaries: _Boundaries, limit: int, grain: int
+    text: str, span: Span, boundaries: Sequence[re.Pattern[str]], limit: int, grain: int
 ) -> Iterator[Span]:
-    if not boundaries:
-        yield from _cut(text, part, grain)
-        return
-    for start, end in _between(text, part, boundaries[0]):
-        tokens = count_tokens(text[start:end])
-        if tokens <= limit:
-            yield Span(start, end, tokens)
-        else:
-            yield from _split(text, (start, end), boundaries[1:], limit, grain)
+    if span.tokens <= limit:
+        yield span
+    elif boundaries:
+        for part in _between(text, span, boundaries[0]):
+            yield from _split(text, part, boundaries[1:], limit, grain)
+    else:
+        start = span.start
+        while start < span.end:
+            stop = _fitting(text, start, span.end, grain)
+            yield Span(start, stop, count_tokens(text[start:stop]))
+            start = stop
 
 
-def _between(
-    text: str, part: tuple[int, int], boundary: re.Pattern[str]
-) -> Iterator[tuple[int, int]]:
-    start, end = part
-    for match in boundary.finditer(text, start, end):
-        within = text[match.start()] == "." and is_inner_stop(text, match.start() + 1)
-        if match.end() > start and not within:
-            yield start, match.end()
-            start = match.end()
-    if start < end:
-        yield start, end
-
-
-def _cut(text: str, part: tuple[int, int], grain: int) -> Iterator[Span]:
-    start, end = part
-    while start < end:
-        stop = _fitting(text, start, end, grain)
-        yield Span(start, stop, count_tokens(text[start:stop]))
-        start = stop
+def _between(text: str, span: Span, boundary: re.Pattern[str]) -> Iterator[Span]:
+    start = span.start
+    stops = [match.span() for match in boundary.finditer(text, start, span.end)]
+    for at, stop in (*stops, (span.end, span.end)):
+        within = text[at : at + 1] == "." and is_inner_stop(text, at + 1)
+        if stop > start and (not within or stop == span.end):
+            yield Span(start, stop, count_tokens(text[start:stop]))
+            start = stop
 
 
 def _fitting(text: str, start: int, end: int, limit: int) -> int:

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from app.graph import answering
-from app.ingestion.preparation import Preparer
+from app.ingestion.preparation import DocumentWriter
 from app.wiring import create_app
 from fixtures.asgi import open_client
 from fixtures.configuration import REGISTRY
@@ -37,7 +37,7 @@ LONG: Final = ("/v1/search", {"json": {"query": "parcel " * 1_000}})
 @pytest.mark.parametrize(
     ("where", "name", "request_"),
     [
-        (Preparer, "prepare_upload", UPLOAD),
+        (DocumentWriter, "read_upload", UPLOAD),
         (hashing, "_embed", UPLOAD),
         (hashing, "_embed", LONG),
         (answering, "check_evidence", ASK),

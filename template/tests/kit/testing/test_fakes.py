@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from app.graph.state import Answer, Question
-from app.ingestion.summary import Outcome
+from app.ingestion.preparation import Outcome
 from fixtures.asgi import Call, Event, events
 from fixtures.embedder import FakeEmbedder
 from fixtures.services import ANSWER, HIT, FakeAnswerer, FakeIndex, FakePipeline, FakeRetriever

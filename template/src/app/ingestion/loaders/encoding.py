@@ -1,4 +1,4 @@
-"""What the bytes of a file are: their type by the first of them, and strictly decoded text.
+"""Checks the type of a file by its first bytes, and decodes text strictly.
 
 A wrong guess would put nonsense into the index.
 """
@@ -56,8 +56,8 @@ def expect(document: str, data: bytes, signature: bytes, name: str, *, within: i
     if not data:
         raise IngestError(document, f"is empty, and no {name.removeprefix('a ')}")
     if signature not in data[: max(within, len(signature))]:
-        page = "an HTML page" if _start(data).lower().startswith(_PAGES) else ""
-        found = _kind(data) or page
+        is_page = data[:_LOOKED_AT].lstrip().lower().startswith(_PAGES)
+        found = _kind(data) or ("an HTML page" if is_page else "")
         is_really = f" but {found}" if found else ""
         raise IngestError(document, f"is not {name}{is_really}; check the file's type")
 
@@ -107,10 +107,6 @@ def declared_encoding(page: bytes) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-def _start(data: bytes) -> bytes:
-    return data[:_LOOKED_AT].lstrip()
-
-
 def _kind(data: bytes) -> str:
-    start = _start(data)
+    start = data[:_LOOKED_AT].lstrip()
     return next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), "")

@@ -37,7 +37,7 @@ _TOML_LIMIT = 20_000
 
 _KEY = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[\w.$@/-]+(?:[ ][\w.-]+){0,2})[ \t]*:(?:[ \t]|$)""")
 _BELOW = ("#", " ", "\t", "-", "]", "}")
-"""How a line begins that is a comment, or goes on with the value above it."""
+"""First characters of a comment, or of a line that goes on with the value above it."""
 
 _SCALAR = re.compile(r"([A-Za-z_][\w.-]*):[ \t]+(?![|>&#*!\[{])(\S.*)$", re.MULTILINE)
 _SCALAR_LIMIT = 1_000
@@ -63,14 +63,8 @@ _DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=]{
 _CLOSING = re.compile(r"</([A-Za-z][\w.:-]*)")
 _TAG = re.compile(r"<([A-Za-z][\w.:-]*)(?:[^<>]*[^<>/])?(/?)>")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w.-]*(?: [\w.-]+)*>")
-# fmt: off
-_ELEMENTS = defs.tags | defs.empty_tags | {
-    "article", "aside", "audio", "bdi", "canvas", "data", "datalist", "details", "dialog", "embed",
-    "figcaption", "figure", "footer", "header", "hgroup", "main", "mark", "math", "meter", "nav",
-    "output", "picture", "progress", "rp", "rt", "ruby", "search", "section", "slot", "source",
-    "summary", "svg", "template", "time", "track", "video", "wbr",
-}
-# fmt: on
+_NEWER = {"bdi", "data", "dialog", "main", "picture", "search", "slot", "template"}
+_ELEMENTS = defs.tags | defs.empty_tags | _NEWER
 _INLINE_LIMIT = 20_000
 """Characters of one paragraph that are parsed for inline markup; a longer one stays as written,
 since the time of some constructions grows with the square of the length."""

@@ -18,7 +18,7 @@ from app.exceptions import IngestError
 if TYPE_CHECKING:
     from lxml.etree import _Element  # allow DEP5: its documented name
 
-__all__ = ["Package", "value"]
+__all__ = ["Package", "number", "value"]
 
 _MAX_UNPACKED_BYTES = 250_000_000
 _MAX_PARTS = 10_000
@@ -88,9 +88,15 @@ class Package:
 
 
 def value(element: _Element | None, path: str) -> str:
-    """Return what the first element at a path says as its `val`, or an empty text."""
+    """Return the `val` of the first element at a path, or an empty text."""
     found = element.find(path) if element is not None else None
     return found.get("val", "") if found is not None else ""
+
+
+def number(element: _Element, path: str, default: int) -> int:
+    """Return the number that the first element at a path has as its `val`, or the default."""
+    found = value(element, path)
+    return int(found[:4]) if found.isdecimal() else default
 
 
 def _local(name: str) -> str:

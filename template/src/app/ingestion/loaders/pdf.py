@@ -10,9 +10,8 @@ from pypdf.errors import DependencyError
 from pypdf.generic import ArrayObject, DictionaryObject
 
 from app.exceptions import IngestError
-from app.ingestion.loaders.columns import read_page
 from app.ingestion.loaders.encoding import expect
-from app.ingestion.loaders.pages import join_pages
+from app.ingestion.loaders.pages import join_pages, read_page
 from app.ingestion.loaders.titles import own_title
 from gwkit.documents import Block, BlockKind
 from gwkit.parsing.ports import Loaded

@@ -1,10 +1,10 @@
-"""Which loader reads which file, and what every loaded document has in common."""
+"""Finds the loader of a file, and finishes every loaded document in the same way."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Self
 
 from app.exceptions import IngestError, UnsupportedTypeError
@@ -46,6 +46,9 @@ _MODULES = {
 }
 """The built-in loaders, imported at their first document: the parsers take long to import."""
 
+_REASON_LIMIT = 500
+"""Characters of a parser's message that are kept."""
+
 _RISKY = {"markdown": 10_000, "pdf": 0, "plaintext": 100_000, "webpage": 0, "word": 0}
 """Bytes up to which each of them takes no more than a second or so, whatever the bytes are."""
 
@@ -63,7 +66,7 @@ class LoaderRegistry:
     @classmethod
     def imported(cls, extensions: Mapping[str, str]) -> Self:
         """Return the loaders of a parser process, from the names that `isolated` returned."""
-        return cls({suffix: LoaderPart(_import(name)) for suffix, name in extensions.items()})
+        return cls({suffix: LoaderPart(resolve_name(name)) for suffix, name in extensions.items()})
 
     @property
     def isolated(self) -> dict[str, str]:
@@ -84,12 +87,10 @@ class LoaderRegistry:
 
         An extension's loader says so itself.
         """
-        suffix = PurePosixPath(document).suffix.lower()
-        if (part := self._extensions.get(suffix)) is not None:
-            return part.isolated
-        if suffix not in _MODULES:
-            return False
-        return size > _RISKY[_MODULES[suffix]]
+        suffix = _suffix(document)
+        if suffix in self._extensions:
+            return self._extensions[suffix].isolated
+        return suffix in _MODULES and size > _RISKY[_MODULES[suffix]]
 
     def load(self, document: str, data: bytes) -> Loaded:
         """Parse and clean a document; takes as long as its parser, so call it from a thread.
@@ -111,25 +112,14 @@ class LoaderRegistry:
         return _finished(document, loaded)
 
     def _find(self, document: str) -> Loader:
-        suffix = PurePosixPath(document).suffix.lower()
+        suffix = _suffix(document)
         if suffix in self._extensions:
             return self._extensions[suffix].load
         if suffix in _MODULES:
-            module = importlib.import_module(f"app.ingestion.loaders.{_MODULES[suffix]}")
-            loader: Loader = module.load
+            loader: Loader = resolve_name(f"app.ingestion.loaders.{_MODULES[suffix]}:load")
             return loader
         supported = ", ".join(sorted(self.suffixes))
         raise UnsupportedTypeError(document, f"is of no supported type; these are: {supported}")
-
-
-_REASON_LIMIT = 500
-"""Characters of a parser's message that are kept."""
-
-
-def _import(name: str) -> Loader:
-    module, _, function = name.partition(":")
-    loader: Loader = getattr(importlib.import_module(module), function)
-    return loader
 
 
 def _finished(document: str, loaded: Loaded) -> Loaded:
@@ -142,5 +132,9 @@ def _finished(document: str, loaded: Loaded) -> Loaded:
         blocks = (Block(BlockKind.HEADING, title, 1), *blocks)
     if not title:
         title = headings[0].text if headings else PurePosixPath(document).stem
-    suffix = PurePosixPath(document).suffix.lower().removeprefix(".")
-    return Loaded(title, blocks, {"type": suffix} | loaded.metadata | {"title": title})
+    type_ = _suffix(document).removeprefix(".")
+    return Loaded(title, blocks, {"type": type_} | loaded.metadata | {"title": title})
+
+
+def _suffix(document: str) -> str:
+    return PurePosixPath(document).suffix.lower()

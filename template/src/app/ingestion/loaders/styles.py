@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from app.ingestion.loaders.package import value
+from app.ingestion.loaders.package import number, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,19 +35,17 @@ _PRIVATE = 0xF000
 """Added to a position in a symbol font, so that it is in the private area of Unicode."""
 
 _FONTS = {
-    "symbol": dict(
-        zip(
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz£¥®°±³´¹»",
-            "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖαβχδεφγηιϕκλμνοπθρστυϖωξψζ≤∞→°±≥×≠≈",
-            strict=True,
-        )
+    "symbol": (
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz£¥®°±³´¹»",
+        "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖαβχδεφγηιϕκλμνοπθρστυϖωξψζ≤∞→°±≥×≠≈",
     ),
-    "wingdings": dict(zip("o¨àûüýþ", "□□→✗✓☒☑", strict=True)),
+    "wingdings": ("o¨àûüýþ", "□□→✗✓☒☑"),
 }
+"""Characters at some positions in symbol fonts, and what they look like there."""
 
 
 class Style:
-    """How a paragraph is formatted; the first of the layers that says something counts.
+    """The format of a paragraph; the first of the layers that says something counts.
 
     Args:
         layers: the paragraph, its style and those that the style builds on.
@@ -77,7 +75,7 @@ class Style:
         for layer in self.layers:
             if layer.find("pPr/numPr") is not None:
                 id_ = value(layer, "pPr/numPr/numId")
-                return None if id_ == "0" else (id_, _number(layer, "pPr/numPr/ilvl", 0))
+                return None if id_ == "0" else (id_, number(layer, "pPr/numPr/ilvl", 0))
         return ("", 0) if any(name.startswith("list") for name in self._names) else None
 
 
@@ -85,39 +83,27 @@ class Styles:
     """The styles of a file, by id.
 
     Args:
-        root: the part that holds them, if there is one.
+        root: the part that holds them.
     """
 
-    def __init__(self, root: _Element | None) -> None:
-        styles = [] if root is None else root.findall("style")
-        self._styles = {style.get("styleId", ""): style for style in styles}
-        self._default = next(
-            (
-                style.get("styleId", "")
-                for style in styles
-                if style.get("type") == "paragraph" and style.get("default") in {"1", "true", "on"}
-            ),
-            "",
-        )
-        self._chains: dict[str, tuple[_Element, ...]] = {}
+    def __init__(self, root: _Element) -> None:
+        self._styles: dict[str, _Element] = {}
+        self._default = ""
+        for style in root.iterfind("style"):
+            self._styles[style.get("styleId", "")] = style
+            if style.get("type") == "paragraph" and style.get("default") in {"1", "true", "on"}:
+                self._default = style.get("styleId", "")
 
     def of_paragraph(self, paragraph: _Element) -> Style:
         """Return the style of a paragraph."""
-        style = value(paragraph, "pPr/pStyle") or self._default
-        return Style((paragraph, *self._chain(style)))
+        return Style((paragraph, *self._layers(value(paragraph, "pPr/pStyle") or self._default)))
 
     def hides(self, run: _Element, paragraph: Style) -> bool:
         """Return whether a run in a paragraph is not shown."""
-        chain = self._chain(value(run, "rPr/rStyle"))
-        for layer in (run, *chain, *paragraph.layers):
+        for layer in (run, *self._layers(value(run, "rPr/rStyle")), *paragraph.layers):
             if layer.find("rPr/vanish") is not None:
                 return value(layer, "rPr/vanish") not in {"0", "false", "off"}
         return False
-
-    def _chain(self, style: str) -> tuple[_Element, ...]:
-        if style not in self._chains:
-            self._chains[style] = tuple(self._layers(style))
-        return self._chains[style]
 
     def _layers(self, style: str) -> Iterator[_Element]:
         for _ in range(_MOST_LAYERS):
@@ -131,20 +117,19 @@ class Numbering:
     """Counts the paragraphs of each list: Word shows their numbers and does not write them down.
 
     Args:
-        root: the part that defines the lists, if there is one.
+        root: the part that defines the lists.
     """
 
-    def __init__(self, root: _Element | None) -> None:
-        self._lists: dict[str, _Element] = {}
-        self._levels: dict[str, dict[int, _Element]] = {}  # by definition
+    def __init__(self, root: _Element) -> None:
+        self._lists = {one.get("numId", ""): one for one in root.iterfind("num")}
+        self._levels = {
+            one.get("abstractNumId", ""): {
+                int(level.get("ilvl") or 0): level for level in one.iterfind("lvl")
+            }
+            for one in root.iterfind("abstractNum")
+        }
         self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._restarted: set[tuple[str, int]] = set()
-        for one in root if root is not None else ():
-            if one.tag == "abstractNum":
-                levels = {int(level.get("ilvl") or 0): level for level in one.iterfind("lvl")}
-                self._levels[one.get("abstractNumId", "")] = levels
-            elif one.tag == "num":
-                self._lists[one.get("numId", "")] = one
 
     def label(self, id_: str, depth: int) -> str:
         """Count a paragraph, and return its number as Word shows it; bullets have none."""
@@ -155,20 +140,21 @@ class Numbering:
             return ""
         # Lists of one definition go on with its count, unless they say where they begin.
         counts = self._counts[definition]
-        counts[depth] = counts.get(depth, _number(levels[depth], "start", 1) - 1) + 1
         override = f"lvlOverride[@ilvl='{depth}']/startOverride"
         if (id_, depth) not in self._restarted and one.find(override) is not None:
             self._restarted.add((id_, depth))
-            counts[depth] = _number(one, override, 1)
+            counts[depth] = number(one, override, 1)
+        else:
+            counts[depth] = counts.get(depth, number(levels[depth], "start", 1) - 1) + 1
         for deeper in [other for other in counts if other > depth]:
             del counts[deeper]
+        if value(levels[depth], "numFmt") in {"bullet", "none"}:
+            return ""
 
         def shown(match: re.Match[str]) -> str:
             above = int(match[1]) - 1
             return _written(value(levels.get(above), "numFmt"), counts.get(above, 1))
 
-        if value(levels[depth], "numFmt") in {"bullet", "none"}:
-            return ""
         return _PLACE.sub(shown, value(levels[depth], "lvlText")[:_LONGEST_PATTERN]).strip()
 
 
@@ -181,10 +167,10 @@ def symbol(font: str, code: str) -> str:
         position = int(code, 16)
     except ValueError:
         return ""
-    known = _FONTS.get(font.lower(), {})
-    if 0 <= position < _PRIVATE and not known:
+    characters, looks = _FONTS.get(font.lower(), ("", ""))
+    if 0 <= position < _PRIVATE and not looks:
         return chr(position)
-    return known.get(chr(position & 0xFF), "")
+    return dict(zip(characters, looks, strict=True)).get(chr(position & 0xFF), "")
 
 
 def _written(style: str, count: int) -> str:
@@ -194,8 +180,3 @@ def _written(style: str, count: int) -> str:
     elif style.endswith("Roman") and 0 < count <= _MOST_ROMAN:
         text = "x" * (count // 10) + _ONES[count % 10]
     return text.upper() if style.startswith("upper") else text
-
-
-def _number(element: _Element, path: str, default: int) -> int:
-    found = value(element, path)
-    return int(found[:4]) if found.isdecimal() else default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice, product, zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,9 +12,7 @@ __all__ = ["Grid"]
 
 _SEPARATOR = " | "
 _MOST_COLUMNS = 1_000
-"""What a cell spans at most (HTML standard, section 4.9.11)."""
-
-_TO_THE_END = 1 << 16
+"""Columns that a cell spans at most (HTML standard, section 4.9.11)."""
 
 
 class Grid:
@@ -28,68 +27,51 @@ class Grid:
         self._room = room
         self._rows: list[list[str]] = []
         self._heads = 0  # of the rows, those that name the columns
-        self._spanning: dict[int, tuple[int, str]] = {}  # rows to go and text, by column
+        self._group: list[list[tuple[str, int, int]]] = []  # text, rows and columns of the cells
 
     def start_row(self, *, is_head: bool = False) -> None:
-        """Close the open row and begin the next."""
-        self._end_row()
-        if is_head and self._heads == len(self._rows):
+        """Begin the next row."""
+        if is_head and self._heads == len(self._rows) + len(self._group):
             self._heads += 1
-        self._rows.append([])
-
-    def end_group(self) -> None:
-        """End what spans rows: nothing reaches from the head of a table into its body."""
-        self._end_row()
-        self._spanning.clear()
+        self._group.append([])
 
     def add(self, text: str, *, rows: int = 1, columns: int = 1) -> None:
         """Add a cell to the open row; `rows` is 0 if it reaches to the end of the group."""
-        if not self._rows:
+        if not self._group:
             self.start_row()
-        row = self._rows[-1]
-        self._fill(row)
-        for number in range(min(columns, _MOST_COLUMNS)):
-            if number and not self._takes(text):
-                break
-            if rows != 1:
-                self._spanning[len(row)] = ((rows or _TO_THE_END) - 1, text)
-            row.append(text)
+        self._group[-1].append((text, rows, min(columns, _MOST_COLUMNS)))
+
+    def end_group(self) -> None:
+        """End what spans rows: nothing reaches from the head of a table into its body."""
+        lines: list[dict[int, str]] = [{} for _ in self._group]
+        for number, cells in enumerate(self._group):
+            column = 0
+            for text, rows, columns in cells:
+                while column in lines[number]:
+                    column += 1
+                lines[number][column] = text
+                below = lines[number : number + rows if rows else None]
+                places = product(below, range(column, column + columns))
+                for line, place in islice(places, 1, None):
+                    # With the empty places before it.
+                    self._room -= len(text) + len(_SEPARATOR) * max(1, place + 1 - len(line))
+                    if self._room < 0:
+                        break
+                    line[place] = text
+        for line in lines:
+            self._rows.append([line.get(place, "") for place in range(max(line, default=-1) + 1)])
+        self._group.clear()
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each row, of which the first names the columns if the table does."""
-        self._end_row()
+        self.end_group()
         rows, heads = self._rows, self._heads
         # A title above the names or values is a line of its own.
         while len(rows) > 1 and len(rows[0]) > 1 and len(set(rows[0])) == 1:
             yield rows[0][0]
             rows, heads = rows[1:], max(0, heads - 1)
         if 1 < heads < len(rows):
-            width = max(map(len, rows[:heads]))
-            columns = [[row[at] for row in rows[:heads] if at < len(row)] for at in range(width)]
+            columns = zip_longest(*rows[:heads], fillvalue="")
             names = [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
             rows = [names, *rows[heads:]]
         yield from (_SEPARATOR.join(row) for row in rows if any(row))
-
-    def _takes(self, text: str) -> bool:
-        self._room -= len(text) + len(_SEPARATOR)
-        return self._room >= 0
-
-    def _fill(self, row: list[str]) -> None:
-        while len(row) in self._spanning:
-            rows, text = self._spanning.pop(len(row))
-            if not self._takes(text):
-                self._spanning.clear()
-                return
-            if rows > 1:
-                self._spanning[len(row)] = (rows - 1, text)
-            row.append(text)
-
-    def _end_row(self) -> None:
-        row = self._rows[-1] if self._rows else []
-        self._fill(row)
-        while len(row) <= max(self._spanning, default=-1):
-            if not self._takes(""):
-                self._spanning.clear()
-                return
-            row.append("")
-            self._fill(row)

@@ -1,4 +1,4 @@
-"""Whether the title in a file's metadata is one: programs and printers leave names of their own."""
+"""Tells the title that an author gave a file from the names that programs and printers leave."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import declared_encoding, decode
 from app.ingestion.loaders.tables import Grid
-from app.ingestion.loaders.visibility import UNSEEN, is_unseen
+from app.ingestion.loaders.visibility import is_unseen
 from gwkit.parsing.ports import Loaded
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ _BREAKS = frozenset({"br", "dd", "dt", "hr"})
 _BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "button", "caption", "center", "details",
     "dialog", "div", "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup",
-    "html", "legend", "main", "nav", "p", "search", "section", "summary",
+    "html", "legend", "main", "nav", "p", "search", "section", "summary", "table", "tbody", "td",
+    "tfoot", "th", "thead", "tr",
 })
 _MARGINS = frozenset({"a", "aside", "dialog", "footer", "header"})
 _MARGIN_ROLES = frozenset({
     "alertdialog", "banner", "contentinfo", "dialog", "progressbar", "status",
 })
 # fmt: on
-_TABLES = frozenset({"table", "tbody", "td", "tfoot", "th", "thead", "tr"})
-_CAPTURED_BLOCKS = frozenset({"dd", "dt", "hr", "li", "tr"})
-_LAYOUT = ("pre", "table")
-"""What the cells of a table hold that is there for the looks of a page, besides text."""
+_LINES = _BLOCKS | {"dd", "dt", "hr", "li"}
+"""Begin a line of their own within a heading, a cell or preformatted text."""
+
 
 _SPACE = re.compile(r"\s+")
 _DIGITS = re.compile(r"\s*\d{1,5}")
@@ -59,30 +59,28 @@ def load(document: str, data: bytes, /) -> Loaded:
     if markup.lstrip().startswith("<?xml"):
         # In XHTML an empty element may end at once; in HTML the rest of the page would be in it.
         markup = _EMPTY.sub(r"<\1\2></\1>", markup)
-    root = _parse(markup)
-    if root is None:
-        return Loaded("", (), {"type": "html"})
-    walk = _Walk(root, len(markup))
-    if not walk.shows and walk.hides:
-        # A page that is faded in by a script, or lies behind a dialog.
-        walk = _Walk(root, len(markup), fades_in=True)
-        if not walk.shows and walk.hides:
-            raise IngestError(document, "hides all of its text; save it as a browser shows it")
-    title = " ".join((root.findtext(".//head/title") or "").split())
-    return Loaded(title, walk.blocks, {"type": "html"})
+    # A page without other text is one that a script fades in, or that lies behind a dialog.
+    for fades_in in (False, True):
+        root = _parse(markup)
+        title = " ".join((root.findtext(".//head/title") or "").split())
+        hides = _clear_unseen(root, fades_in=fades_in)
+        if not hides or _shows(root):
+            return Loaded(title, _Reader(len(markup)).read(root), {"type": "html"})
+    raise IngestError(document, "hides all of its text; save it as a browser shows it")
 
 
 def read_markup(markup: str) -> tuple[Block, ...]:
-    """Return what some markup shows.
+    """Return the blocks that some markup shows.
 
     Raises:
         ValueError: it is nested deeper than any parser goes.
     """
     root = _parse(markup)
-    return () if root is None else _Walk(root, len(markup)).blocks
+    _clear_unseen(root, fades_in=False)
+    return _Reader(len(markup)).read(root)
 
 
-def _parse(markup: str) -> _Element | None:
+def _parse(markup: str) -> _Element:
     parser = etree.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
     )
@@ -90,184 +88,170 @@ def _parse(markup: str) -> _Element | None:
     # The parser leaves out what is beyond its limits, and goes on.
     if beyond := parser.error_log.filter_types([etree.ErrorTypes.ERR_RESOURCE_LIMIT]):
         raise ValueError(beyond[0].message)
-    return root
+    return etree.Element("html") if root is None else root
 
 
-class _Walk:
-    """One pass through a tree, without recursion, since pages nest arbitrarily deep.
+def _clear_unseen(root: _Element, *, fades_in: bool) -> bool:
+    """Empty what no reader sees, and return whether that may have been text of the page proper."""
+    unseen = []
+    walk = etree.iterwalk(root, events=("start",))
+    for _, element in walk:
+        if is_unseen(element, fades_in=fades_in):
+            unseen.append(element)
+            walk.skip_subtree()
+    hides = any(map(_holds_text, unseen))
+    for element in unseen:
+        element.clear(keep_tail=True)
+        element.tag = "div" if element.tag in _BLOCKS else "span"
+    return hides
 
-    Afterwards `shows` says whether there is text in the page proper, and `hides` whether some of it
-    is hidden.
-    """
 
-    def __init__(self, root: _Element, size: int, *, fades_in: bool = False) -> None:
-        self.shows = False
-        self.hides = False
-        self._builder = BlockBuilder()
-        self._size = size
-        self._margins = 0  # open links, headers, footers and dialogs
+def _holds_text(element: _Element) -> bool:
+    if element.tag not in _BLOCKS or element.tag in {"button", "nav"}:
+        return False
+    return any(text.strip() for text in element.itertext())
+
+
+def _shows(root: _Element) -> bool:
+    """Return whether there is text in the page proper: outside links, headers and dialogs."""
+    walk = etree.iterwalk(root, events=("start",))
+    for _, element in walk:
+        texts = [element.tail]
+        if element.tag in _MARGINS or element.get("role") in _MARGIN_ROLES:
+            walk.skip_subtree()
+        else:
+            texts += [element.text, element.get("alt")]
+        if any(text and not text.isspace() for text in texts):
+            return True
+    return False
+
+
+class _Reader(BlockBuilder):
+    """Reads a tree in one pass, without recursion, since pages nest arbitrarily deep."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._room = max(_REPEATED, size)
         self._numbers: list[int] = []  # next number of the open lists, which stay in one block
-        self._grids: list[Grid | None] = []  # of the open tables; none for one that is layout
-        self._captured: list[str] = []  # the text of a heading, a cell or of preformatted text
-        self._capturing: _Element | None = None
+        self._grid: Grid | None = None  # of the open table, unless it only places things
+
+    def read(self, root: _Element) -> tuple[Block, ...]:
+        """Return the blocks of a tree."""
         walk = etree.iterwalk(root, events=("start", "end"))
-        skipped: _Element | None = None
         for event, element in walk:
-            if event == "start":
-                may_hide = element.attrib or element.tag in UNSEEN or element.tag == "button"
-                if may_hide and is_unseen(element, fades_in=fades_in):
-                    self.hides = self.hides or _holds_text(element)
-                    if element.tag in _BLOCKS:
-                        self._break()
-                    skipped = element
-                    walk.skip_subtree()
-                else:
-                    self._enter(element)
-                    self._write(element.text)
-            else:
-                if element is not skipped:
-                    self._leave(element)
+            if event == "end":
+                self._leave(element)
                 self._write(element.tail)
-        self.blocks = self._builder.finish()
+            elif self._read_whole(element):
+                walk.skip_subtree()
+            else:
+                self._enter(element)
+                self._write(element.get("alt") if element.tag == "img" else element.text)
+        return self.finish()
+
+    def _read_whole(self, element: _Element) -> bool:
+        """Read a heading, a cell or preformatted text, and return whether it was one."""
+        level = 0 if self._in_group else _level(element)
+        if element.tag == "pre":
+            self.code(_text(element))
+        elif level:
+            self.heading(_text(element).rstrip(" ¶"), level)
+        elif self._grid and element.tag in {"td", "th"}:
+            rows, columns = _number(element, "rowspan", 1), _number(element, "colspan", 1)
+            text = " ".join(_text(element).split())
+            self._grid.add(text, rows=rows, columns=max(1, columns))
+        else:
+            return False
+        return True
 
     def _enter(self, element: _Element) -> None:
         tag = element.tag
-        self._margins += _is_margin(element)
-        if self._capturing is not None:
-            self._break_captured(tag)
-            self._captured.append({"br": "\n", "li": "- "}.get(tag, ""))
-        elif tag == "pre" or (_level(element) and not self._in_group):
-            self._builder.end_text()
-            self._capturing = element
-        elif tag in _TABLES:
-            self._enter_table(element)
-        elif tag in _LISTS:
+        if tag in _LISTS:
             self._break()
             self._numbers.append(_number(element, "start", 1) if tag == "ol" else 0)
         elif tag == "li":
-            self._builder.marker(self._marker())
+            self.marker(self._bullet())
         elif tag in _BREAKS:
-            self._builder.new_line()
-        elif tag in _BLOCKS or _level(element):
+            self.new_line()
+        elif _is_block(element):
             self._break()
-        if tag == "img":
-            self._write(element.get("alt"))
-
-    def _marker(self) -> str:
-        number = self._numbers[-1] if self._numbers else 0
-        if number:
-            self._numbers[-1] += 1
-        bullet = f"{number}." if number else "-"
-        return f"{'  ' * (len(self._numbers) - 1)}{bullet} "
+        if tag == "table" and _has_values(element):
+            self._grid = Grid(self._room)
+        elif tag == "tr" and self._grid:
+            self._grid.start_row(is_head=_is_head(element))
 
     def _leave(self, element: _Element) -> None:
         tag = element.tag
-        self._margins -= _is_margin(element)
-        if self._capturing is not None:
-            if element is self._capturing:
-                self._end_capture(element)
-            else:
-                self._break_captured(tag)
-        elif tag in _TABLES:
-            self._leave_table(tag)
-        elif tag in _LISTS:
+        if self._grid and tag in {"tbody", "tfoot", "thead"}:
+            self._grid.end_group()
+        elif self._grid and tag == "table":
+            for line in self._grid.lines():
+                self.new_line()
+                self.write(line)
+            self._grid = None
+        if tag in _LISTS:
             self._numbers.pop()
-            self._break()
-        elif tag in _BLOCKS or _level(element):
-            self._break()
-
-    def _enter_table(self, element: _Element) -> None:
-        grid = self._grids[-1] if self._grids else None
-        if element.tag == "table":
-            self._break()
-            is_layout = element.get("role") in {"none", "presentation"}
-            if is_layout or next(element.iterdescendants(*_LAYOUT), None) is not None:
-                self._grids.append(None)
-            else:
-                self._grids.append(Grid(max(_REPEATED, self._size)))
-        elif grid is None:
-            self._break()
-        elif element.tag == "tr":
-            grid.start_row(is_head=_is_head(element))
-        elif element.tag in {"td", "th"}:
-            self._capturing = element
-
-    def _leave_table(self, tag: str) -> None:
-        grid = self._grids[-1] if self._grids else None
-        if tag == "table" and self._grids:
-            self._grids.pop()
-            if grid:
-                for line in grid.lines():
-                    self._builder.new_line()
-                    self._builder.write(line)
-        elif grid and tag not in {"td", "th", "tr"}:
-            grid.end_group()
-        if tag == "table" or grid is None:
+        if tag in _LISTS or _is_block(element):
             self._break()
 
-    def _end_capture(self, element: _Element) -> None:
-        text = "".join(self._captured)
-        self._captured.clear()
-        self._capturing = None
-        if element.tag == "pre":
-            self._builder.code(text)
-        elif element.tag in {"td", "th"} and (grid := self._grids[-1]):
-            rows, columns = _number(element, "rowspan", 1), _number(element, "colspan", 1)
-            grid.add(" ".join(text.split()), rows=rows, columns=max(1, columns))
-        else:
-            self._builder.heading(text.rstrip(" ¶"), _level(element))
-
-    def _break_captured(self, tag: str) -> None:
-        """Begin a new line at a block, unless one has just begun; `br` begins one in any case."""
-        is_block = tag in _BLOCKS or tag in _CAPTURED_BLOCKS
-        if is_block and not "".join(self._captured[-2:]).endswith("\n"):
-            self._captured.append("\n")
+    def _bullet(self) -> str:
+        indent = "  " * (len(self._numbers) - 1)
+        if not self._numbers or not self._numbers[-1]:
+            return f"{indent}- "
+        self._numbers[-1] += 1
+        return f"{indent}{self._numbers[-1] - 1}. "
 
     @property
     def _in_group(self) -> bool:
         """Whether a list or a table is open, whose parts stay in one block."""
-        return bool(self._numbers) or any(self._grids)
+        return bool(self._numbers or self._grid)
 
     def _break(self) -> None:
         if self._in_group:
-            self._builder.new_line()
+            self.new_line()
         else:
-            self._builder.end_text()
+            self.end_text()
 
     def _write(self, text: str | None) -> None:
-        if not text:
-            return
-        self.shows = self.shows or (not self._margins and not text.isspace())
-        if self._capturing is not None:
-            self._captured.append(text)
+        self.write(_SPACE.sub(" ", text or ""))
+
+
+def _text(whole: _Element) -> str:
+    """Return all text of an element, with its blocks on lines of their own."""
+    parts: list[str] = []
+    for event, element in etree.iterwalk(whole, events=("start", "end")):
+        if element is not whole and element.tag in _LINES and not parts[-1].endswith("\n"):
+            parts.append("\n")
+        if event == "end":
+            found = element.tail if element is not whole else ""
         else:
-            self._builder.write(_SPACE.sub(" ", text))
+            start = {"br": "\n", "li": "- ", "img": element.get("alt") or ""}.get(element.tag, "")
+            found = start + (element.text or "")
+        parts += [found] if found or not parts else []
+    return "".join(parts)
+
+
+def _has_values(table: _Element) -> bool:
+    """Return whether a table does not only place things on the page, such as other tables."""
+    is_layout = table.get("role") in {"none", "presentation"}
+    return not is_layout and next(table.iterdescendants("pre", "table"), None) is None
 
 
 def _is_head(row: _Element) -> bool:
     parent = row.getparent()
     in_head = parent is not None and parent.tag == "thead"
-    return in_head or (len(row) > 0 and all(cell.tag == "th" for cell in row))
+    return in_head or (row.find("th") is not None and row.find("td") is None)
 
 
-def _is_margin(element: _Element) -> bool:
-    """Say whether an element is beside the page proper."""
-    return element.tag in _MARGINS or element.get("role") in _MARGIN_ROLES
-
-
-def _holds_text(element: _Element) -> bool:
-    """Say whether an element that is hidden could have been a part of the page proper."""
-    if element.tag not in _BLOCKS or element.tag in {"button", "nav"}:
-        return False
-    return any(text.strip() for text in element.itertext())
+def _is_block(element: _Element) -> bool:
+    return element.tag in _BLOCKS or _level(element) > 0
 
 
 def _level(element: _Element) -> int:
     """Return the level of a heading, and 0 for anything else."""
     if element.get("role") != "heading":
         return _HEADINGS.get(element.tag, 0)
-    level = element.get("aria-level") or ""
-    return min(6, max(1, int(level))) if _DIGITS.fullmatch(level) else 2
+    return min(6, max(1, _number(element, "aria-level", 2)))
 
 
 def _number(element: _Element, name: str, default: int) -> int:

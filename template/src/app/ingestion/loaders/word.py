@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from lxml import etree
+
 from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import expect
-from app.ingestion.loaders.package import Package
+from app.ingestion.loaders.package import Package, number
 from app.ingestion.loaders.styles import Numbering, Style, Styles, symbol
 from app.ingestion.loaders.titles import own_title
 from gwkit.parsing.ports import Loaded
@@ -31,11 +33,11 @@ _UNREAD = frozenset({"del", "moveFrom", "rt"})
 
 _TEXTS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _OPERATORS = {"den": "/", "sub": "_", "sup": "^"}
-"""How formulas are written on one line."""
+"""Signs that write a formula on one line."""
 
 _NOTES = {"footnotes": "footnoteReference", "endnotes": "endnoteReference"}
 _DRAWINGS = {"diagramData": "relIds", "chart": "chart"}
-"""What refers to parts of these kinds."""
+"""Elements that refer to parts of these kinds."""
 
 _LABEL_LIMIT = 200
 """Characters of a cell over several rows that are repeated in each of them."""
@@ -79,8 +81,8 @@ class _Reader(BlockBuilder):
         self._aside: deque[_Element] = deque()  # to be read after the paragraph
         self._asides: dict[tuple[str, str], _Element] = {}  # by what refers to them
         self._margins: dict[str, _Element] = {}  # by their text
-        self._styles = Styles(None)
-        self._numbering = Numbering(None)
+        self._styles = Styles(etree.Element("styles"))
+        self._numbering = Numbering(etree.Element("numbering"))
         for id_, (kind, part) in package.relations(main).items():
             if kind == "styles":
                 self._styles = Styles(package.read(part))
@@ -153,7 +155,7 @@ class _Reader(BlockBuilder):
             if row.find("trPr/del") is not None or row.find("trPr/hidden") is not None:
                 continue
             cells = []
-            column = _columns(row, "trPr/gridBefore", 0)
+            column = number(row, "trPr/gridBefore", 0)
             for cell in _inside(row, "tc"):
                 if cell.find("tcPr/cellDel") is not None:
                     continue
@@ -164,7 +166,7 @@ class _Reader(BlockBuilder):
                     text = text if len(text) <= _LABEL_LIMIT else ""
                 above[column] = text
                 cells.append(text)
-                column += _columns(cell, "tcPr/gridSpan", 1)
+                column += number(cell, "tcPr/gridSpan", 1)
             if any(cells):
                 yield " | ".join(cells)
 
@@ -191,16 +193,13 @@ class _Reader(BlockBuilder):
             elif name in {"txbxContent", "txBody"}:
                 self._aside.append(child)
             elif name != "r" or not self._styles.hides(child, style):
-                self._set_aside(child)
+                # Each is read once, or notes could refer to each other in a circle.
+                key = (name, child.get("dm") or child.get("id", ""))
+                if key in self._asides:
+                    self._aside.append(self._asides.pop(key))
                 if name in _OPERATORS and child.find(".//t") is not None:
                     yield _OPERATORS[name]
                 yield from self._inline(child, style)
-
-    def _set_aside(self, reference: _Element) -> None:
-        """Note what an element refers to; each is read once, or notes could refer in a circle."""
-        key = (reference.tag, reference.get("dm") or reference.get("id", ""))
-        if key in self._asides:
-            self._aside.append(self._asides.pop(key))
 
 
 def _children(parent: _Element) -> Iterator[_Element]:
@@ -220,9 +219,3 @@ def _inside(parent: _Element, *names: str) -> Iterator[_Element]:
             yield child
         else:
             yield from _inside(child, *names)
-
-
-def _columns(element: _Element, path: str, default: int) -> int:
-    found = element.find(path)
-    columns = found.get("val", "") if found is not None else ""
-    return int(columns[:4]) if columns.isdecimal() else default
