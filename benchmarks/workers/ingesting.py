@@ -15,8 +15,8 @@ from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
 from app.ingestion.preparation import DocumentWriter, Prepared
 from gwkit.documents import Block, BlockKind, Document
-from gwkit.index.ports import Manifest
 from gwkit.index.sqlite import SqliteIndex
+from gwkit.index.store import Manifest
 from gwkit.logging.setup import configure_logging
 from gwkit.offline.hashing import HashingEmbedder
 from gwkit.telemetry.metrics import Metrics

@@ -35,7 +35,7 @@ class Document:
     `id` is the path relative to the ingested root, with `/`; `content_hash` is the SHA-256 of the
     file's bytes in hexadecimal; `metadata` is what filters can ask for, and
     under `incomplete` says what could not be read; `source` is where the id is
-    relative to, as in `gwkit.index.ports.LedgerEntry`.
+    relative to, as in `gwkit.index.store.LedgerEntry`.
     """
 
     id: str

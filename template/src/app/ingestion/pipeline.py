@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from app.ingestion.run import Progress
     from app.ingestion.sources import Source
     from app.ingestion.summary import Summary
-    from gwkit.index.ports import IndexWriter
-    from gwkit.models.ports import Embedder
+    from gwkit.index.store import IndexWriter
+    from gwkit.models.protocols import Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Pipeline"]

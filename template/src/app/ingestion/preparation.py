@@ -17,7 +17,7 @@ from app.ingestion.discovery import is_owned_elsewhere, read_file
 from app.ingestion.summary import Outcome
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
-from gwkit.index.ports import UPLOAD
+from gwkit.index.store import UPLOAD
 from gwkit.telemetry.timing import timed
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
-    from gwkit.models.ports import Embedder, Vectors
+    from gwkit.index.store import Failure, IndexWriter, LedgerEntry
+    from gwkit.models.protocols import Embedder, Vectors
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = [

@@ -16,14 +16,14 @@ import structlog
 from app.exceptions import AppError, RetrievalError, SkippedError
 from app.ingestion.preparation import Ready, Unchanged
 from app.ingestion.summary import Outcome, Summary, failure_of
-from gwkit.index.ports import FailureKind
+from gwkit.index.store import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.ingestion.discovery import Discovery, SourceFile
     from app.ingestion.preparation import DocumentWriter, Preparer
-    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
+    from gwkit.index.store import Failure, IndexWriter, LedgerEntry
     from gwkit.telemetry.metrics import Metrics
 
     Progress = Callable[[int, int, str], None]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from app.exceptions import AppError, IngestError, ParseLimitError, TokenLimitError
-from gwkit.index.ports import Failure, FailureKind
+from gwkit.index.store import Failure, FailureKind
 
 if TYPE_CHECKING:
     from app.ingestion.discovery import SkippedFile, SourceFile

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from gwkit.models.messages import ChatRequest, Delta
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["CallRecord", "CallRecorder", "ObservedChatModel", "free"]

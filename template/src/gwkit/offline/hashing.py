@@ -22,7 +22,7 @@ from gwkit.text.normalization import normalize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = ["DIMENSION", "HashingEmbedder"]
 

@@ -17,7 +17,7 @@ from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 from gwkit.parsing.worker import READY
 
 if TYPE_CHECKING:
-    from gwkit.parsing.ports import Loaded, SortingLoader
+    from gwkit.parsing.loader import Loaded, SortingLoader
 
 __all__ = ["ParserPool"]
 

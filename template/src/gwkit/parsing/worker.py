@@ -19,7 +19,7 @@ from gwkit.parsing.transport import Refusal, encode_reply, read_frame, write_fra
 if TYPE_CHECKING:
     from typing import IO
 
-    from gwkit.parsing.ports import DocumentLoader, Loaded
+    from gwkit.parsing.loader import DocumentLoader, Loaded
 
 try:
     import resource

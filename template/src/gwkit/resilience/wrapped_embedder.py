@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gwkit.models.ports import Embedder
+    from gwkit.models.protocols import Embedder
 
 __all__ = ["WrappedEmbedder"]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gwkit.index.ports import Manifest
+from gwkit.index.store import Manifest
 
 MADE = Manifest(embedder="offline:hashing", dimension=512, chunker="blocks-v1/256/32")
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.ports import Manifest, SearchMode
 from gwkit.index.sqlite import SqliteIndex, connections
+from gwkit.index.store import Manifest, SearchMode
 from kit.fixtures.sqlite_index import MANIFEST, found, search, write
 
 if TYPE_CHECKING:

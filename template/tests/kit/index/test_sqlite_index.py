@@ -13,12 +13,12 @@ from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import Filters, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex, searching
+from gwkit.index.store import Filters, SearchMode, SearchQuery
 from kit.fixtures.sqlite_index import EMBEDDER, found, search, write
 
 if TYPE_CHECKING:
-    from gwkit.index.ports import Index
+    from gwkit.index.store import Index
 
 
 ALL_MODES = pytest.mark.parametrize("mode", list(SearchMode))

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwkit.errors import IngestError, RetrievalError
-from gwkit.index.ports import Failure, FailureKind, Filters, LedgerEntry, SearchMode
 from gwkit.index.sqlite import SqliteIndex, connections, schema
+from gwkit.index.store import Failure, FailureKind, Filters, LedgerEntry, SearchMode
 from kit.fixtures.sqlite_index import MANIFEST, found, search, write
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ import numpy as np
 from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
-from gwkit.index.ports import Manifest
+from gwkit.index.store import Manifest
 from gwkit.index.sqlite import SqliteIndex
 
 async def main(path, name):

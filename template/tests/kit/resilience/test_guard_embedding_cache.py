@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 SERVER = ProviderError("server", status=500, passing=True)
 

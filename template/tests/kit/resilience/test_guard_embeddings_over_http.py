@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
-    from gwkit.models.ports import Embedder
+    from gwkit.models.protocols import Embedder
 
 MODEL = "openai:text-embedding-3-small"
 TEXTS = [f"text number {number}" for number in range(5)]

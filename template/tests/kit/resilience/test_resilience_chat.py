@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fixtures.clock import ControlledLoop
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
 # A service has the providers that it was made with.

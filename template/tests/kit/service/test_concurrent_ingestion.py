@@ -17,8 +17,8 @@ from app.retrieval.ranking import HybridRanking
 from fixtures.command_line import command, environment
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import UPLOAD, Manifest, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex, connections, rebuilding
+from gwkit.index.store import UPLOAD, Manifest, SearchMode, SearchQuery
 from gwkit.telemetry.metrics import Metrics
 from kit.fixtures.contents import contents
 

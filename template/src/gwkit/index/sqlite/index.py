@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from gwkit.errors import IngestError, RetrievalError
-from gwkit.index.ports import Failure, FailureKind, SearchMode
 from gwkit.index.sqlite import records
 from gwkit.index.sqlite.connections import Connections
 from gwkit.index.sqlite.rebuilding import Rebuild
 from gwkit.index.sqlite.schema import check, check_whole, open_file
 from gwkit.index.sqlite.searching import Searcher
+from gwkit.index.store import Failure, FailureKind, SearchMode
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gwkit.documents import Chunk, Document
-    from gwkit.index.ports import Hit, LedgerEntry, Manifest, SearchQuery
-    from gwkit.models.ports import Vectors
+    from gwkit.index.store import Hit, LedgerEntry, Manifest, SearchQuery
+    from gwkit.models.protocols import Vectors
 
     Result = TypeVar("Result")
 
@@ -38,7 +38,7 @@ _MOST_VECTOR_BYTES = 900_000_000
 
 
 class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
-    """An `gwkit.index.ports.Index` in one file; several processes may share it.
+    """An `gwkit.index.store.Index` in one file; several processes may share it.
 
     Made by `open`; an async context manager that closes itself. Every search reads one snapshot
     of the file. The vectors are kept in memory as well, in step with the snapshot. A file that

@@ -12,7 +12,6 @@ import structlog
 
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import UPLOAD
 from gwkit.index.sqlite import records
 from gwkit.index.sqlite.connections import connect, explained
 from gwkit.index.sqlite.schema import (
@@ -23,12 +22,13 @@ from gwkit.index.sqlite.schema import (
     log_ahead,
     read_manifest,
 )
+from gwkit.index.store import UPLOAD
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gwkit.index.ports import Manifest
-    from gwkit.models.ports import Vectors
+    from gwkit.index.store import Manifest
+    from gwkit.models.protocols import Vectors
 
 __all__ = ["Rebuild"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gwkit.index.ports import Failure, FailureKind, LedgerEntry
+from gwkit.index.store import Failure, FailureKind, LedgerEntry
 from gwkit.text.normalization import normalize
 from gwkit.text.words import search_pieces
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gwkit.documents import Chunk, Document
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 __all__ = [
     "CHANGED",

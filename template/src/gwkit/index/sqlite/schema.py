@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.ports import Manifest
 from gwkit.index.sqlite import connections
 from gwkit.index.sqlite.connections import Access, Connections, error_code, is_refusal
+from gwkit.index.store import Manifest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
-from gwkit.index.ports import Hit, SearchMode
+from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
 
-    from gwkit.index.ports import Filters, SearchQuery
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.index.store import Filters, SearchQuery
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = ["Ids", "Matrix", "Searcher", "match_expression"]
 

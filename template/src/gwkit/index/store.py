@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gwkit.documents import Chunk, Document
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = [
     "UPLOAD",
