@@ -65,7 +65,7 @@ async def write(index: str, chunks: int) -> Written:
             for task in window:
                 await writer.write(await task, None)
             seconds += perf_counter() - started
-        written = await store.chunk_count()
+        written = sum(entry.chunks for entry in await store.documents())
     return Written(chunks=written, seconds=seconds, peak_megabytes=_peak_megabytes())
 
 

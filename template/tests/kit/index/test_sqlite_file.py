@@ -16,7 +16,7 @@ import pytest
 from gwkit.errors import IndexMismatchError, RetrievalError
 from gwkit.index.sqlite import SqliteIndex, connections
 from gwkit.index.store import Manifest, SearchMode
-from kit.fixtures.sqlite_index import MANIFEST, found, search, write
+from kit.fixtures.sqlite_index import MANIFEST, chunk_count, found, search, write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,7 +72,7 @@ async def test_a_rebuilt_index_is_seen_when_it_is_published(path: Path, manifest
         assert ({}, {}, 0) == (
             await index.ledger(),
             await index.failures(),
-            await index.chunk_count(),
+            await chunk_count(index),
         )
         async with await SqliteIndex.open(path, MANIFEST) as old:
             assert {"a.md"} == set(await old.ledger())

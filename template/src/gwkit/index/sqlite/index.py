@@ -124,10 +124,6 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         """Return a number that grows with every write."""
         return (await self._connections.read(self._state))[1]
 
-    async def chunk_count(self) -> int:
-        """Return the number of chunks."""
-        return sum(entry.chunks for entry in await self.documents())
-
     async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
         """Return the indexed documents whose id starts so, sorted by id."""
         return await self._read(partial(records.entries, prefix=prefix))
@@ -161,20 +157,16 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         if vectors.nbytes > _MOST_VECTOR_BYTES:
             raise IngestError(document.id, f"has {len(chunks):,} chunks, too many for the index")
         await self._write(
-            lambda connection, version: records.replace(
-                connection, version, document, chunks, vectors
-            )
+            partial(records.replace, document=document, chunks=chunks, vectors=vectors)
         )
 
     async def adopt(self, document: str, source: str) -> None:
         """Record that an indexed document comes from `source`; forget its failure."""
-        await self._write(lambda connection, _: records.adopt(connection, document, source))
+        await self._write(partial(records.adopt, path=document, source=source))
 
     async def remove(self, document: str) -> bool:
         """Remove a document and its failure; say whether there was either."""
-        return await self._write(
-            lambda connection, version: records.remove(connection, version, document)
-        )
+        return await self._write(partial(records.remove, path=document))
 
     async def fail(
         self,
@@ -187,11 +179,11 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
     ) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
         failure = Failure(document, reason, source=source, kind=kind, content_hash=content_hash)
-        await self._write(lambda connection, _: records.fail(connection, failure))
+        await self._write(partial(records.fail, failure=failure))
 
     async def forget(self, document: str) -> bool:
         """Forget a document's failure, and nothing else of it; say whether there was one."""
-        return await self._write(lambda connection, _: records.forget(connection, document))
+        return await self._write(partial(records.forget, path=document))
 
     async def publish(self) -> None:
         """Put a rebuilt index in the place of the older one, and work on that from now on.
@@ -216,11 +208,11 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
 
         return await self._connections.read(checked)
 
-    async def _write(self, job: Callable[[sqlite3.Connection, int], Result]) -> Result:
+    async def _write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         def checked(connection: sqlite3.Connection) -> Result:
-            with records.transaction(connection) as version:
+            with records.transaction(connection):
                 self._state(connection)
-                return job(connection, version)
+                return job(connection)
 
         return await self._connections.write(checked)
 

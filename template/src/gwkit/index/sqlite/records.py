@@ -48,17 +48,15 @@ _ROWS_OF_A_STATEMENT = 50
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[int]:
-    """Write all or nothing, and yield the version that the index has afterwards.
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all or nothing, as the next version of the index.
 
     Begins as a writer, so that a wait for another process comes before the first read.
     """
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute(
-            "UPDATE state SET version = version + 1 RETURNING version"
-        ).fetchone()
-        yield version
+        connection.execute("UPDATE state SET version = version + 1")
+        yield
 
 
 def entries(connection: sqlite3.Connection, prefix: str = "") -> list[LedgerEntry]:
@@ -91,11 +89,7 @@ def failures(connection: sqlite3.Connection) -> list[Failure]:
 
 
 def replace(
-    connection: sqlite3.Connection,
-    version: int,
-    document: Document,
-    chunks: Sequence[Chunk],
-    vectors: Vectors,
+    connection: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], vectors: Vectors
 ) -> None:
     """Write a document in place of its older version and its failure."""
     known = _row(connection, document.id)
@@ -124,7 +118,7 @@ def replace(
         (row, first, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
     )
     forget(connection, document.id)
-    _note_change(connection, version, row)
+    _note_change(connection, row)
 
 
 def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
@@ -134,14 +128,14 @@ def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
         forget(connection, path)
 
 
-def remove(connection: sqlite3.Connection, version: int, path: str) -> bool:
+def remove(connection: sqlite3.Connection, path: str) -> bool:
     """Remove a document and its failure; say whether there was either."""
     failed = forget(connection, path)
     row = _row(connection, path)
     if row is not None:
         _drop_content(connection, row)
         connection.execute("DELETE FROM documents WHERE id = ?", (row,))
-        _note_change(connection, version, row)
+        _note_change(connection, row)
     return failed or row is not None
 
 
@@ -198,8 +192,8 @@ def _drop_content(connection: sqlite3.Connection, document: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE document = ?", (document,))  # noqa: S608 - a table of ours
 
 
-def _note_change(connection: sqlite3.Connection, version: int, document: int) -> None:
-    connection.execute("REPLACE INTO changes VALUES (?, ?)", (document, version))
+def _note_change(connection: sqlite3.Connection, document: int) -> None:
+    connection.execute("REPLACE INTO changes SELECT ?, version FROM state", (document,))
 
 
 def _now() -> str:
