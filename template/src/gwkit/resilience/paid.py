@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from gwkit.errors import LLMError
-from gwkit.telemetry.context import carry_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -249,7 +249,7 @@ class PaidStore:
         """
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, carry_context(job))
+            return await loop.run_in_executor(self._thread, copy_context().run, job)
         except (sqlite3.Error, OSError) as exc:
             raise LLMError(f"{self._path} (APP_PAID_PATH) cannot be used: {exc}") from exc
 

@@ -9,7 +9,6 @@ import logging
 import re
 import sys
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,10 @@ import structlog
 import uvicorn
 from structlog.contextvars import bound_contextvars
 
+from gwkit.executor import BoundedExecutor
 from gwkit.logging.formatting import EventFormatter, render_json
 from gwkit.logging.redaction import Redactor
 from gwkit.logging.setup import configure_logging
-from gwkit.telemetry.context import carry_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -318,25 +317,25 @@ async def test_concurrent_requests_keep_their_ids_on_every_line(
 ) -> None:
     """In tasks and threads, from our loggers and libraries'; outside a request there is none."""
     configure_logging(make_settings(log_format="json"))
-    loop = asyncio.get_running_loop()
+    executor = BoundedExecutor(3, name="test")
 
     def work(request: str) -> None:
         logging.getLogger("library").info("working", extra={"expected": request})
 
-    async def serve(request: str, pool: ThreadPoolExecutor) -> None:
+    async def serve(request: str) -> None:
         with bound_contextvars(request_id=request):
             log.info("began", expected=request)
             await asyncio.sleep(0)
             await asyncio.to_thread(work, request)
-            await loop.run_in_executor(pool, carry_context(work), request)
+            await executor.run(work, request)
             await asyncio.create_task(step(request))
 
     async def step(request: str) -> None:
         await asyncio.sleep(0)
         log.info("stepped", expected=request)
 
-    with ThreadPoolExecutor(3) as pool:
-        await asyncio.gather(*(serve(f"r{number}", pool) for number in range(10)))
+    await asyncio.gather(*(serve(f"r{number}") for number in range(10)))
+    executor.close()
     log.info("outside")
     *inside, outside = events(capsys.readouterr().err)
     assert 40 == len(inside)
