@@ -56,12 +56,8 @@ class CallRecord:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Return a context manager in which this is the current call; no `yield` within."""
-        with self.call.entered():
-            if self.span.is_recording():
-                with current(self.span):
-                    yield
-            else:
-                yield
+        with self.call.entered(), current(self.span):
+            yield
 
     def add_reply(self, reply: ChatReply) -> None:
         """Add the whole reply."""
