@@ -40,6 +40,16 @@ _TYPES: Final = {
     "string": "text",
 }
 _FORMATS: Final = {"password": "secret text", "path": "path"}
+_BOUNDS: Final = {
+    "exclusiveMinimum": "above {:,}",
+    "minimum": "at least {:,}",
+    "maximum": "at most {:,}",
+    "exclusiveMaximum": "below {:,}",
+    "minLength": "at least {:,} characters",
+    "maxLength": "at most {:,} characters",
+    "pattern": "matching `{}`",
+}
+_BOTH_ENDS = re.compile(r"at least (\S+)(?: characters)?, at most ")
 _NOTHING: Final = (None, "{}")
 _Schema: TypeAlias = Mapping[str, Any]
 """A JSON Schema, as pydantic makes it."""
@@ -158,24 +168,8 @@ def _type(schema: _Schema) -> str:
 
 
 def _range(schema: _Schema) -> str:
-    parts: list[str] = []
-    if "exclusiveMinimum" in schema:
-        parts.append(f"above {schema['exclusiveMinimum']:,}")
-    if "minimum" in schema and "maximum" in schema:
-        parts.append(f"{schema['minimum']:,} to {schema['maximum']:,}")
-    elif "minimum" in schema:
-        parts.append(f"at least {schema['minimum']:,}")
-    elif "maximum" in schema:
-        parts.append(f"at most {schema['maximum']:,}")
-    if "exclusiveMaximum" in schema:
-        parts.append(f"below {schema['exclusiveMaximum']:,}")
-    if "maxLength" in schema:
-        parts.append(f"{schema.get('minLength', 0):,} to {schema['maxLength']:,} characters")
-    elif "minLength" in schema:
-        parts.append(f"at least {schema['minLength']:,} characters")
-    if "pattern" in schema:
-        parts.append(f"matching `{schema['pattern']}`")
-    return ", ".join(parts)
+    bounds = (form.format(schema[name]) for name, form in _BOUNDS.items() if name in schema)
+    return _BOTH_ENDS.sub(r"\1 to ", ", ".join(bounds))
 
 
 def env_example(
