@@ -18,7 +18,7 @@ from app.ingestion.summary import Outcome
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
 from gwkit.index.store import UPLOAD
-from gwkit.telemetry.timing import timed
+from gwkit.telemetry.profiling import timed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from gwkit.telemetry.memory import MemoryProfile, measure
+from gwkit.telemetry.profiling import MemoryProfile, measure
 
 MEGABYTE = 1_000_000
 
