@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_RETRY_SECONDS: Final = "1"
 _POLICY_VIOLATION: Final = 1008
 _MINUTE: Final = 60.0
 _CLIENT_PREFIX: Final = 64
@@ -143,7 +142,7 @@ class RequestLimits:
             return
         if self._running >= self._settings.max_concurrent_requests:
             detail = "the service has as many requests as it can answer"
-            raise HTTPException(503, detail, {"Retry-After": _RETRY_SECONDS})
+            raise HTTPException(503, detail, {"Retry-After": "1"})
         user = scope.get("user")
         self._count(user.display_name if user else client_address(scope))
         limit = self._body_limits.get(path, self._settings.max_body_bytes)

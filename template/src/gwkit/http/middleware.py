@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -58,24 +59,18 @@ async def open_services(request: Request) -> object:
     return lifecycle.services
 
 
+@dataclass(frozen=True, slots=True)
 class RequestLog:
     """Names each request, answers its errors, and leaves one log line and two metrics."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        lifecycle: Lifecycle,
-        rules: Sequence[ProblemRule] = PROBLEM_RULES,
-    ) -> None:
-        self._app = app
-        self._rules = rules
-        self._lifecycle = lifecycle
+    app: ASGIApp
+    lifecycle: Lifecycle
+    rules: Sequence[ProblemRule] = PROBLEM_RULES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an HTTP request on; what is no HTTP request goes by."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get(_REQUEST_ID, "")
         request_id = given if _WELL_FORMED.fullmatch(given) else uuid4().hex
@@ -83,20 +78,18 @@ class RequestLog:
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, answer.send)
+                await self.app(scope, receive, answer.send)
             except ClientDisconnect:
                 answer.status = _CLIENT_CLOSED_REQUEST
             except Exception as exc:  # noqa: BLE001 - the outermost handler; each is logged and answered
-                problem, headers = problem_of(exc, self._rules)
+                problem, headers = problem_of(exc, self.rules)
                 _log_error(exc, problem)
                 await _answer_problem(problem, headers, answer, scope, receive)
             finally:
                 self._record(scope, answer, (time.perf_counter() - started) * 1000)
 
     def _record(self, scope: Scope, answer: _Answer, latency_ms: float) -> None:
-        matched = _route_of(scope)
-        route = getattr(matched, "path_format", "unmatched")
-        method = scope["method"]
+        route, method = _route_of(scope), scope["method"]
         user = scope.get("user")
         # Without a status the server has cut the request off, which only happens as it stops.
         status = answer.status or _CLIENT_CLOSED_REQUEST
@@ -112,10 +105,9 @@ class RequestLog:
             **({"client": user.display_name} if user else {}),
             **({"code": scope["problem"]} if "problem" in scope else {}),
         )
-        if (services := self._lifecycle.services) is not None:
+        if (services := self.lifecycle.services) is not None:
             # Paths and methods are the caller's text: as labels they would have no bound.
-            known = getattr(matched, "methods", None) or _METHODS
-            label = method if method in known else "OTHER"
+            label = method if method in _METHODS else "OTHER"
             metrics = services.metrics
             metrics.count("http_requests_total", method=label, route=route, status=str(status))
             metrics.observe("http_request_seconds", latency_ms / 1000, method=label, route=route)
@@ -171,10 +163,10 @@ def _log_error(error: Exception, problem: Problem) -> None:
         _log.error("request_failed", code=problem.code, expected=known, exc_info=error)
 
 
-def _route_of(scope: Scope) -> BaseRoute | None:
-    """Return the route that the path has, also of a request that was refused before it."""
+def _route_of(scope: Scope) -> str:
+    """Return the template of the path, also of a request that was refused before it had a route."""
     route: BaseRoute | None = scope.get("route")
     if route is None and "app" in scope:
         routes: list[BaseRoute] = scope["app"].router.routes
         route = next((each for each in routes if each.matches(scope)[0] is not Match.NONE), None)
-    return route
+    return getattr(route, "path_format", "unmatched")
