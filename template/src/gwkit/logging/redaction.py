@@ -164,12 +164,7 @@ class Redactor:
         plain: dict[str, Plain] = {}
         for name, value in fields.items():
             shown, secret = self._name(name)
-            if secret and value is not None:
-                plain[shown] = MASK
-            elif type(value) is str and len(value) <= _SHORT:
-                plain[shown] = self._seen_before(value)
-            else:
-                plain[shown] = self.value(value, depth)
+            plain[shown] = MASK if secret and value is not None else self.value(value, depth)
         return plain
 
     def value(self, value: object, depth: int = 0) -> Plain:

@@ -97,6 +97,7 @@ class CallRecord:
         }
 
 
+@dataclass(frozen=True)
 class CallRecorder:
     """Records the calls of one model.
 
@@ -105,30 +106,19 @@ class CallRecorder:
     that broke off, the tokens are estimates of what went out and came in; a call that brought
     nothing counts none.
 
-    Args:
-        operation: what the model is asked for.
-        model: its name.
-        metrics: counts the calls.
-        charge: takes what a call used, once for each call, and returns what that cost in US
-            dollars, `None` if the price is not known.
+    `charge` takes what a call used, once for each call, and returns what that cost in US dollars,
+    `None` if the price is not known.
     """
 
-    def __init__(
-        self,
-        operation: Operation,
-        model: str,
-        metrics: Metrics,
-        charge: Callable[[Usage], float | None],
-    ) -> None:
-        self._operation = operation
-        self._model = model
-        self._metrics = metrics
-        self._charge = charge
+    operation: Operation
+    model: str
+    metrics: Metrics
+    charge: Callable[[Usage], float | None]
 
     @contextmanager
     def recording(self, sent: int) -> Iterator[CallRecord]:
         """Return a context manager that records one call at its end."""
-        fields: dict[str, object] = {"operation": self._operation.value}
+        fields: dict[str, object] = {"operation": self.operation.value}
         record = CallRecord(Call.begin(), self._start_span(), sent, perf_counter(), fields, {})
         error: BaseException | None = None
         try:
@@ -141,7 +131,7 @@ class CallRecorder:
 
     @cached_property
     def _start_span(self) -> Callable[[], Span]:
-        return span_starter(self._operation, self._model)
+        return span_starter(self.operation, self.model)
 
     def _report(self, record: CallRecord, error: BaseException | None, seconds: float) -> None:
         abandoned = isinstance(error, GeneratorExit | asyncio.CancelledError)
@@ -151,14 +141,14 @@ class CallRecorder:
         outcome = "abandoned" if abandoned else "failed" if error else "succeeded"
         name = type(error).__name__ if error else None
         usage = record.total_usage(error)
-        cost_usd = self._charge(usage)
+        cost_usd = self.charge(usage)
         # A model without retries around it counts none: it was asked once.
         attempts = record.call.attempts or 1
         first_seconds = record.first_seconds
         level = {"abandoned": _log.warning, "failed": _log.error, "succeeded": _log.info}[outcome]
         level(
             "llm_call",
-            model=self._model,
+            model=self.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
@@ -171,7 +161,7 @@ class CallRecorder:
             status=getattr(error, "status", None),
             **record.fields,
         )
-        count, observe, model = self._metrics.count, self._metrics.observe, self._model
+        count, observe, model = self.metrics.count, self.metrics.observe, self.model
         count("llm_calls_total", model=model, outcome=outcome)
         count("llm_attempts_total", attempts, model=model)
         count("llm_tokens_total", usage.prompt_tokens, model=model, kind="prompt")
