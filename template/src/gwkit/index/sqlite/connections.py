@@ -72,8 +72,11 @@ class Connections:
     def __init__(self, path: Path, *, frozen: bool = False) -> None:
         self.path = path
         self._frozen = frozen
-        self._writer = BoundedExecutor(1, name="index-writer")
-        self._readers = BoundedExecutor(READERS, name="index-reader")
+        # By whether they read only.
+        self._executors = {
+            True: BoundedExecutor(READERS, name="index-reader"),
+            False: BoundedExecutor(1, name="index-writer"),
+        }
         self._idle: dict[bool, list[sqlite3.Connection]] = {True: [], False: []}
         self._file: os.stat_result | None = None
         self._damaged = False
@@ -88,7 +91,7 @@ class Connections:
             OverloadError: too many searches wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        return await self._run(self._readers, job, read_only=True)
+        return await self._run(job, read_only=True)
 
     async def write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job that begins and ends its own transactions.
@@ -99,7 +102,7 @@ class Connections:
             OverloadError: too many jobs wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        return await self._run(self._writer, job, read_only=False)
+        return await self._run(job, read_only=False)
 
     def check(self) -> None:
         """Look through the whole file, if a job has found it damaged: it may have been mended.
@@ -119,22 +122,16 @@ class Connections:
     async def close(self) -> None:
         """Let running jobs end, then close every connection; may be called again."""
         self._closed = True
-        for executor in (self._readers, self._writer):
+        for executor in self._executors.values():
             await asyncio.to_thread(executor.close)
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
 
-    async def _run(
-        self,
-        executor: BoundedExecutor,
-        job: Callable[[sqlite3.Connection], Result],
-        *,
-        read_only: bool,
-    ) -> Result:
+    async def _run(self, job: Callable[[sqlite3.Connection], Result], *, read_only: bool) -> Result:
         if self._closed:
             raise RetrievalError("the index is closed")
-        return await executor.run(self._do, job, read_only=read_only)
+        return await self._executors[read_only].run(self._do, job, read_only=read_only)
 
     def _do(self, job: Callable[[sqlite3.Connection], Result], *, read_only: bool) -> Result:
         with explained(self.path), self._lent(read_only=read_only) as connection:

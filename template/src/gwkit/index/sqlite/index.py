@@ -1,4 +1,4 @@
-"""The embedded index behind the port: one SQLite file, BM25 and exact vector search."""
+"""The embedded store: one SQLite file, BM25 and exact vector search."""
 
 from __future__ import annotations
 
@@ -98,13 +98,9 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         Raises:
             RetrievalError: the index is closed or damaged, or the vector has the wrong length.
         """
-        if query.mode is not SearchMode.LEXICAL and query.vector.shape != (
-            self._manifest.dimension,
-        ):
-            raise RetrievalError(
-                f"the query's vector has shape {query.vector.shape}, "
-                f"the index's dimension is {self._manifest.dimension}"
-            )
+        shape, dimension = query.vector.shape, self._manifest.dimension
+        if query.mode is not SearchMode.LEXICAL and shape != (dimension,):
+            raise RetrievalError(f"a vector of shape {shape}; the index's dimension is {dimension}")
         return await self._connections.read(partial(self._searcher.search, query=query))
 
     async def check(self) -> None:

@@ -92,7 +92,6 @@ def replace(
     connection: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], vectors: Vectors
 ) -> None:
     """Write a document in place of its older version and its failure."""
-    known = _row(connection, document.id)
     (row,) = connection.execute(
         """INSERT INTO documents (path, title, content_hash, source, chunks, indexed_at)
         VALUES (?, ?, ?, ?, ?, ?)
@@ -102,8 +101,7 @@ def replace(
         RETURNING id""",
         [document.id, document.title, document.content_hash, document.source, len(chunks), _now()],
     ).fetchone()
-    if known is not None:
-        _drop_content(connection, row)
+    _drop_content(connection, row)
     _insert(connection, "metadata", [(row, key, value) for key, value in document.metadata.items()])
     (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()
     placed, texts = [], []
@@ -131,12 +129,12 @@ def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
 def remove(connection: sqlite3.Connection, path: str) -> bool:
     """Remove a document and its failure; say whether there was either."""
     failed = forget(connection, path)
-    row = _row(connection, path)
-    if row is not None:
-        _drop_content(connection, row)
-        connection.execute("DELETE FROM documents WHERE id = ?", (row,))
-        _note_change(connection, row)
-    return failed or row is not None
+    found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+    if found is not None:
+        _drop_content(connection, *found)
+        connection.execute("DELETE FROM documents WHERE id = ?", found)
+        _note_change(connection, *found)
+    return failed or found is not None
 
 
 def fail(connection: sqlite3.Connection, failure: Failure) -> None:
@@ -161,11 +159,6 @@ def _headings(document: Document, chunk: Chunk) -> str:
     """Return the headings to search, with what is in no other column as words."""
     pieces = search_pieces((document.title, *chunk.headings, chunk.text))
     return "\n".join((*chunk.headings, pieces) if pieces else chunk.headings)
-
-
-def _row(connection: sqlite3.Connection, path: str) -> int | None:
-    found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
-    return int(found[0]) if found else None
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
