@@ -1,4 +1,4 @@
-"""What ingestion works on: a document's blocks, and the chunks cut from them."""
+"""Documents with their blocks, and the chunks cut from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Block", "BlockKind", "Chunk", "Document"]
 
 
 class BlockKind(StrEnum):
-    """What a block of text is, as far as chunking cares."""
+    """Kinds of blocks, as chunking tells them apart."""
 
     HEADING = "heading"
     TEXT = "text"

@@ -50,7 +50,7 @@ _MOST_DIGITS: Final = 18
 
 
 class HostSettings(Protocol):
-    """What the settings say of where the service is, and for whom."""
+    """Settings of the address, and of whether callers need a key."""
 
     @property
     def host(self) -> str:
@@ -62,7 +62,7 @@ class HostSettings(Protocol):
 
 
 class LimitSettings(HostSettings, Protocol):
-    """What the settings say of requests: who may send them, and how much of them."""
+    """Settings that limit requests: hosts, rate, number, time and size."""
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class FieldError(Strict):
 
 
 class Problem(Strict):
-    """What went wrong, for a person (`detail`) and for a program (`status`, `code`)."""
+    """An error for a person (`detail`) and for a program (`status`, `code`)."""
 
     type: str = "about:blank"
     title: str

@@ -38,7 +38,7 @@ _MOST_CONNECTIONS: Final = 10_000
 
 
 class ServerSettings(HostSettings, Protocol):
-    """What the settings say of serving: where, behind whom, and how long a stop may take."""
+    """Settings of the server: address, trusted proxies, and the time that a stop may take."""
 
     @property
     def port(self) -> int:

@@ -20,10 +20,10 @@ from pydantic import SecretBytes, SecretStr
 __all__ = ["MASK", "Plain", "Redactor", "in_base64", "secret_values"]
 
 MASK: Final = "**********"
-"""What stands in the place of a secret; the same that `SecretStr` shows."""
+"""Replaces a secret; the same text that `SecretStr` shows."""
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
-"""What JSON can say."""
+"""A value that JSON can hold."""
 
 # A shorter literal would be found in innocent text everywhere.
 _SHORTEST_SECRET = 4

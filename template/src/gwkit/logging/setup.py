@@ -47,7 +47,7 @@ _REQUEST_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai", "uvicorn.acces
 
 
 class LogSettings(Protocol):
-    """What the settings say of logging; secrets among all of them are taken out of the log."""
+    """Settings of logging; secrets among all settings are taken out of the log."""
 
     @property
     def service_name(self) -> str:

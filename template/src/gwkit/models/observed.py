@@ -40,7 +40,7 @@ def free(_: Usage) -> float | None:
 
 @dataclass(slots=True)
 class CallRecord:
-    """What is known of a call so far; `received` counts the estimated tokens of its pieces."""
+    """A call so far; `received` counts the estimated tokens of its pieces."""
 
     call: Call
     span: Span

@@ -29,14 +29,14 @@ except ImportError:  # not on every system; the owner's clock is
 __all__ = ["READY", "main", "serve"]
 
 READY = b"ready"
-"""What the process says once it can be given documents."""
+"""The reply of a process that is ready for documents."""
 
 _OUT_OF_MEMORY = Refusal(
     "takes more memory to parse than is allowed (APP_PARSE_MEMORY_BYTES)", is_limit=True
 )
 
 _XML_NO_MEMORY = 2
-"""What lxml's syntax errors have as their code then (libxml2's XML_ERR_NO_MEMORY)."""
+"""The code of lxml's syntax errors then (libxml2's XML_ERR_NO_MEMORY)."""
 
 
 def main(

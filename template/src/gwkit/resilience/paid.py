@@ -1,4 +1,4 @@
-"""What was paid for, kept in a SQLite file of its own: embeddings, and what each day has cost.
+"""Keeps paid embeddings, and the cost of each day, in a SQLite file of their own.
 
 The file stands beside the index and not in it, for it outlives a rebuild: the same text is not
 embedded twice by the same model, however it is chunked and whatever the index is made with. It
@@ -53,7 +53,7 @@ _SCHEMA = (
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was spent: tokens, and US dollars where the price was known."""
+    """Tokens that were spent, and US dollars if the price was known."""
 
     tokens: int = 0
     cost_usd: float = 0.0

@@ -1,4 +1,4 @@
-"""What every wrapper of an embedder passes on."""
+"""The attributes that every wrapper of an embedder passes on."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ class WrappedEmbedder:
 
     @property
     def rank_weight(self) -> float:
-        """What a rank by these vectors counts."""
+        """The weight of a rank by these vectors."""
         return self._embedder.rank_weight

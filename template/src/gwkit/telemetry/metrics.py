@@ -176,7 +176,7 @@ class Metrics:
 
 
 class _Timing:
-    """What the summary of one series is made from."""
+    """Collects the observations of one series for its summary."""
 
     def __init__(self) -> None:
         self._latest: deque[float] = deque(maxlen=_WINDOW)

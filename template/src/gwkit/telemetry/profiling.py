@@ -67,7 +67,7 @@ def timed(sink: TimingSink) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
 
 @dataclass(slots=True)
 class MemoryProfile:
-    """What a block allocated, in bytes, counted from the block's start.
+    """The memory that a block allocated, in bytes, counted from the block's start.
 
     `current_bytes` is what was still held at the end (negative where more was released than
     taken); `peak_bytes` is the most that was held at any moment. Both are there when the block has

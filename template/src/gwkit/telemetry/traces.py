@@ -27,7 +27,7 @@ _SCOPE = "app.llm"
 
 
 class Operation(StrEnum):
-    """What is asked of a model: values of `gen_ai.operation.name`."""
+    """Kinds of calls: values of `gen_ai.operation.name`."""
 
     CHAT = "chat"
     EMBEDDINGS = "embeddings"

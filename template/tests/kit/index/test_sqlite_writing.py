@@ -1,4 +1,4 @@
-"""What writes to the embedded index leaves it whole, from threads and processes alike."""
+"""Writes leave the embedded index whole, from threads and processes alike."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ async def test_a_document_of_many_chunks_is_written_whole(index: SqliteIndex) ->
 
 
 async def test_every_write_raises_the_version(index: SqliteIndex) -> None:
-    """What was read before a write can be told from what is read after it."""
+    """A result from before a write can be told from one after it."""
     writes: list[Callable[[], Coroutine[object, object, object]]] = [
         lambda: write(index, "a.md", ["text"]),
         lambda: index.fail("b.md", "reason", source="/x"),
@@ -224,7 +224,7 @@ async def test_a_reader_sees_one_version_of_a_document(
 async def test_the_vectors_follow_another_connections_writes(
     path: Path, index: SqliteIndex
 ) -> None:
-    """What another process writes, replaces or removes is seen by the next search."""
+    """The next search sees what another process writes, replaces or removes."""
     await write(index, "a.md", ["needle one"])
     await search(index, "needle")
     async with await SqliteIndex.open(path, MANIFEST) as other:
@@ -347,7 +347,7 @@ def test_an_index_that_is_made_meanwhile_is_not_taken_for_a_foreign_file(tmp_pat
 def test_a_connection_that_cannot_be_used_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What SQLite refuses at the first statement leaves nothing open behind."""
+    """A file that SQLite refuses at the first statement leaves nothing open behind."""
     path = tmp_path / "index.sqlite"
     path.write_bytes(b"no database" * 100)
     opened: list[sqlite3.Connection] = []

@@ -148,7 +148,7 @@ def test_uvicorns_records_take_the_same_form(
 def test_warnings_are_logged(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """What Python warns of is a record like any other."""
+    """A warning of Python is a record like any other."""
     configure_logging(make_settings(log_format="json"))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -243,7 +243,7 @@ def test_a_stack_holds_no_secret() -> None:
 def test_a_field_cannot_pass_for_the_formatters_own(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """What the formatter says of a record is true."""
+    """The formatter's own fields of a record are true."""
     configure_logging(make_settings(log_format="json", service_name="real"))
     log.info("real", service="forged", level="forged", logger="forged", timestamp="forged")
     logging.getLogger("library").info("real", extra={"event": "forged", "service": "forged"})
@@ -346,7 +346,7 @@ async def test_concurrent_requests_keep_their_ids_on_every_line(
 def test_an_exception_may_be_logged_from_the_loop(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """What logging reads and writes counts as no blocked loop."""
+    """Reading and writing by logging counts as no blocked loop."""
     configure_logging(make_settings(log_format="json", log_file=tmp_path / "service.log"))
 
     async def serve() -> None:

@@ -320,7 +320,7 @@ async def test_an_answer_of_its_own_kind_is_not_tried_again(
 async def test_a_reply_that_was_of_no_use_is_paid_for(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """What is asked for again counts twice, in the log and so in the budget."""
+    """A call that is made again counts twice, in the log and so in the budget."""
     provider.follow(Step(text='{"grounded": 1, "reasons": 2}'), "ok")
     request = REQUEST.model_copy(update={"reply_type": Verdict})
     async with opened(make_settings, provider, name) as bench:

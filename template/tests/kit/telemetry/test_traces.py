@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
-    """Who was asked for what, within which request, and what came of it."""
+    """A span has the provider, the operation, the request id and the result."""
     with bound_contextvars(request_id="abc"):
         span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
         end_span(span, {Attribute.INPUT_TOKENS: 7, Attribute.COST_USD: None}, None)
