@@ -40,7 +40,11 @@ def free(_: Usage) -> float | None:
 
 @dataclass(slots=True)
 class CallRecord:
-    """A call so far; `received` counts the estimated tokens of its pieces."""
+    """A call so far.
+
+    `received` counts the estimated tokens of its pieces; `messages` is the prompt if the event and
+    the span are to have prompt and reply.
+    """
 
     call: Call
     span: Span
@@ -52,6 +56,7 @@ class CallRecord:
     received: int = 0
     first_seconds: float | None = None
     text: str = ""
+    messages: Sequence[Message] = ()
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -86,13 +91,13 @@ class CallRecord:
         sent = self.sent if was_read else 0
         return Usage(prompt_tokens=sent, completion_tokens=self.received)
 
-    def record_content(self, messages: Sequence[Message]) -> None:
+    def add_content(self) -> None:
         """Add prompt and reply to the event and to the span."""
         reply = [Message(role="assistant", content=self.text)] if self.text else []
-        self.fields["prompt"] = [message.model_dump() for message in messages]
+        self.fields["prompt"] = [message.model_dump() for message in self.messages]
         self.fields["reply"] = self.text
         self.attributes |= {
-            Attribute.INPUT_MESSAGES: _as_json(messages),
+            Attribute.INPUT_MESSAGES: _as_json(self.messages),
             Attribute.OUTPUT_MESSAGES: _as_json(reply),
         }
 
@@ -145,6 +150,8 @@ class CallRecorder:
         # A model without retries around it counts none: it was asked once.
         attempts = record.call.attempts or 1
         first_seconds = record.first_seconds
+        if record.messages:
+            record.add_content()
         level = {"abandoned": _log.warning, "failed": _log.error, "succeeded": _log.info}[outcome]
         level(
             "llm_call",
@@ -247,11 +254,8 @@ class ObservedChatModel:
                 Attribute.STREAM: stream,
                 Attribute.PROMPT_HASH: prompt_hash,
             }
-            try:
-                yield record
-            finally:
-                if self._log_content:
-                    record.record_content(request.messages)
+            record.messages = request.messages if self._log_content else ()
+            yield record
 
 
 def _as_json(messages: Sequence[Message]) -> str:

@@ -186,7 +186,7 @@ def env_example(
         "# uncomment it; a variable of the environment goes before the same one in `.env`. An",
         "# unknown name that starts with APP_ stops the start.",
     ]
-    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
+    for group, settings in _groups(settings_type, only):
         lines += ["", "", f"# --- {group} ---"]
         for setting in settings:
             about = f"{_sentence(setting.allowed)} Default: {setting.default_in_words}."
@@ -205,7 +205,7 @@ def configuration_markdown(
         only: the groups to show; by default all.
     """
     lines: list[str] = []
-    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
+    for group, settings in _groups(settings_type, only):
         lines += [f"## {group}", "", "| Variable | Type and range | Default | Meaning |"]
         lines.append("|---|---|---|---|")
         for setting in settings:
@@ -221,13 +221,12 @@ def configuration_markdown(
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _described(
+def _groups(
     settings_type: type[BaseSettings], only: Sequence[type[BaseSettings]]
-) -> Iterator[SettingInfo]:
-    names = {name for group in only for name in group.model_fields}
-    for setting in describe_settings(settings_type):
-        if not only or setting.name in names:
-            yield setting
+) -> Iterator[tuple[str, Iterator[SettingInfo]]]:
+    names = {name for group in only or (settings_type,) for name in group.model_fields}
+    shown = (each for each in describe_settings(settings_type) if each.name in names)
+    return groupby(shown, attrgetter("group"))
 
 
 def masked_settings(settings: BaseSettings) -> dict[str, str | int | float | bool | None]:
