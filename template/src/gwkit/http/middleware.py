@@ -27,7 +27,7 @@ from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -83,13 +83,22 @@ class RequestLog:
                 answer.status = _CLIENT_CLOSED_REQUEST
             except Exception as exc:  # noqa: BLE001 - the outermost handler; each is logged and answered
                 problem, headers = problem_of(exc, self.rules)
+                scope["problem"] = problem.code
                 _log_error(exc, problem)
-                await _answer_problem(problem, headers, answer, scope, receive)
+                # Once an answer has begun, only an event stream can say so; on any other the
+                # server closes the connection.
+                if not answer.status:
+                    response = ProblemResponse(problem, headers=headers)
+                    await response(scope, receive, answer.send)
+                elif answer.is_event_stream:
+                    body = event("error", problem)
+                    await answer.send({"type": "http.response.body", "body": body})
             finally:
                 self._record(scope, answer, (time.perf_counter() - started) * 1000)
 
     def _record(self, scope: Scope, answer: _Answer, latency_ms: float) -> None:
-        route, method = _route_of(scope), scope["method"]
+        matched = _route_of(scope)
+        route, method = getattr(matched, "path_format", "unmatched"), scope["method"]
         user = scope.get("user")
         # Without a status the server has cut the request off, which only happens as it stops.
         status = answer.status or _CLIENT_CLOSED_REQUEST
@@ -107,7 +116,8 @@ class RequestLog:
         )
         if (services := self.lifecycle.services) is not None:
             # Paths and methods are the caller's text: as labels they would have no bound.
-            label = method if method in _METHODS else "OTHER"
+            known = getattr(matched, "methods", None) or _METHODS
+            label = method if method in known else "OTHER"
             metrics = services.metrics
             metrics.count("http_requests_total", method=label, route=route, status=str(status))
             metrics.observe("http_request_seconds", latency_ms / 1000, method=label, route=route)
@@ -135,22 +145,6 @@ class _Answer:
         await self._send(message)
 
 
-async def _answer_problem(
-    problem: Problem, headers: Mapping[str, str], answer: _Answer, scope: Scope, receive: Receive
-) -> None:
-    """Answer with a problem in the form that is still possible.
-
-    Before the first byte that is a problem response, in an event stream an `error` event, and
-    else the server closes the connection on an answer that has no end.
-    """
-    scope["problem"] = problem.code
-    if not answer.status:
-        await ProblemResponse(problem, headers=headers)(scope, receive, answer.send)
-    elif answer.is_event_stream:
-        body = event("error", problem)
-        await answer.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
 def _log_error(error: Exception, problem: Problem) -> None:
     # Whoever is told to come back is turned away on purpose, and under load that is most of them.
     on_purpose = isinstance(error, HTTPException) and "Retry-After" in (error.headers or ())
@@ -163,10 +157,10 @@ def _log_error(error: Exception, problem: Problem) -> None:
         _log.error("request_failed", code=problem.code, expected=known, exc_info=error)
 
 
-def _route_of(scope: Scope) -> str:
-    """Return the template of the path, also of a request that was refused before it had a route."""
+def _route_of(scope: Scope) -> BaseRoute | None:
+    """Return the route that the path has, also of a request that was refused before it."""
     route: BaseRoute | None = scope.get("route")
     if route is None and "app" in scope:
         routes: list[BaseRoute] = scope["app"].router.routes
         route = next((each for each in routes if each.matches(scope)[0] is not Match.NONE), None)
-    return getattr(route, "path_format", "unmatched")
+    return route

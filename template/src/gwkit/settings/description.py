@@ -189,7 +189,8 @@ def env_example(
     for group, settings in _groups(settings_type, only):
         lines += ["", "", f"# --- {group} ---"]
         for setting in settings:
-            about = f"{_sentence(setting.allowed)} Default: {setting.default_in_words}."
+            allowed = f"{setting.allowed[:1].upper()}{setting.allowed[1:]}"
+            about = f"{allowed}. Default: {setting.default_in_words}."
             lines += ["", *_comment(setting.description), *_comment(about)]
             lines.append(f"# {setting.variable}={_placeholder(setting)}")
     return "\n".join(lines) + "\n"
@@ -255,10 +256,6 @@ def _placeholder(setting: SettingInfo) -> str:
     if _BARE.fullmatch(value):
         return value
     return dumps(value, ensure_ascii=False) if "'" in value else f"'{value}'"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _comment(text: str) -> list[str]:
