@@ -25,10 +25,10 @@ __all__ = [
     "BUSY_SECONDS",
     "READERS",
     "Connections",
+    "advice",
     "connect",
     "error_code",
     "explained",
-    "failed",
     "is_refusal",
 ]
 
@@ -116,7 +116,7 @@ class Connections:
             with closing(connect(self.path, frozen=self._frozen)) as fresh:
                 (found,) = fresh.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
-                raise failed(self.path, sqlite3.SQLITE_CORRUPT, found)
+                raise RetrievalError(advice(self.path, sqlite3.SQLITE_CORRUPT, found))
             self._damaged = False
 
     async def close(self) -> None:
@@ -226,17 +226,17 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise failed(path, error_code(exc), str(exc)) from exc
+        raise RetrievalError(advice(path, error_code(exc), str(exc))) from exc
     except OSError as exc:
         raise RetrievalError(f"the index {path} cannot be made ({exc})") from exc
     except UnicodeEncodeError as exc:
         raise RetrievalError("a text for the index is no valid Unicode") from exc
 
 
-def failed(path: Path, code: int, detail: str) -> RetrievalError:
-    """Return the error that says what to do about a primary result code of SQLite."""
-    advice = next((advice for codes, advice in _ADVICE if code in codes), "could not do it")
-    return RetrievalError(f"the index {path} {advice} ({detail})")
+def advice(path: Path, code: int, detail: str) -> str:
+    """Return what has failed, and what to do, by a primary result code of SQLite."""
+    known = (text for codes, text in _ADVICE if code in codes)
+    return f"the index {path} {next(known, 'could not do it')} ({detail})"
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
 from gwkit.index.sqlite import records
-from gwkit.index.sqlite.connections import connect, explained, failed
+from gwkit.index.sqlite.connections import advice, connect, explained
 from gwkit.index.sqlite.schema import (
     LAYOUT,
     check,
@@ -145,7 +145,7 @@ class Rebuild:
 
         def compare(status: int, _remaining: int, _pages: int) -> None:
             if status == sqlite3.SQLITE_BUSY:
-                raise failed(self.target, status, "database is locked")
+                raise RetrievalError(advice(self.target, status, "database is locked"))
             if status == sqlite3.SQLITE_OK and _state(old)[1] != seen:
                 raise _OvertakenError
 

@@ -19,7 +19,7 @@ import structlog
 
 from gwkit.errors import IndexMismatchError, RetrievalError
 from gwkit.index.sqlite import connections
-from gwkit.index.sqlite.connections import Connections, error_code, failed, is_refusal
+from gwkit.index.sqlite.connections import Connections, advice, error_code, is_refusal
 from gwkit.index.store import Manifest
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
     (size,) = connection.execute("PRAGMA page_size").fetchone()
     # What is in the log need not be in the file yet.
     if not _has_log(path) and path.stat().st_size < pages * size:
-        raise failed(path, sqlite3.SQLITE_CORRUPT, "its end is missing")
+        raise RetrievalError(advice(path, sqlite3.SQLITE_CORRUPT, "its end is missing"))
 
 
 def make(connection: sqlite3.Connection) -> None:
