@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import structlog
 from gwkit.errors import InvalidResponseError, RefusalError
 from gwkit.models.calls import Call
 from gwkit.models.messages import ChatReply, Message, Usage
-from gwkit.telemetry.traces import Attribute, Operation, current, end_span, span_starter
+from gwkit.telemetry.traces import Attribute, Operation, current, end_span, start_span
 from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
@@ -49,9 +48,9 @@ class CallRecord:
     call: Call
     span: Span
     sent: int
-    started: float
-    fields: dict[str, object]
-    attributes: dict[Attribute, AttributeValue | None]
+    started: float = field(default_factory=perf_counter)
+    fields: dict[str, object] = field(default_factory=dict)
+    attributes: dict[Attribute, AttributeValue | None] = field(default_factory=dict)
     usage: Usage | None = None
     received: int = 0
     first_seconds: float | None = None
@@ -123,8 +122,7 @@ class CallRecorder:
     @contextmanager
     def recording(self, sent: int) -> Iterator[CallRecord]:
         """Return a context manager that records one call at its end."""
-        fields: dict[str, object] = {"operation": self.operation.value}
-        record = CallRecord(Call.begin(), self._start_span(), sent, perf_counter(), fields, {})
+        record = CallRecord(Call.begin(), start_span(self.operation, self.model), sent)
         error: BaseException | None = None
         try:
             yield record
@@ -133,10 +131,6 @@ class CallRecorder:
             raise
         finally:
             self._report(record, error, perf_counter() - record.started)
-
-    @cached_property
-    def _start_span(self) -> Callable[[], Span]:
-        return span_starter(self.operation, self.model)
 
     def _report(self, record: CallRecord, error: BaseException | None, seconds: float) -> None:
         abandoned = isinstance(error, GeneratorExit | asyncio.CancelledError)
@@ -155,6 +149,7 @@ class CallRecorder:
         level = {"abandoned": _log.warning, "failed": _log.error, "succeeded": _log.info}[outcome]
         level(
             "llm_call",
+            operation=self.operation.value,
             model=self.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,

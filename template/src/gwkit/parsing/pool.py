@@ -74,6 +74,7 @@ class ParserPool:
         memory_bytes: int,
         max_text_bytes: int,
     ) -> None:
+        self.suffixes = loaders.suffixes
         self._loaders = loaders
         kind = type(loaders)
         made = f"{kind.__module__}:{kind.__qualname__}"
@@ -83,11 +84,6 @@ class ParserPool:
         self._idle: list[_Process] = []
         self._running: set[_Process] = set()
         self._closed = False
-
-    @property
-    def suffixes(self) -> frozenset[str]:
-        """The suffixes that can be loaded, in lower case and with their dot."""
-        return self._loaders.suffixes
 
     def load(self, document: str, data: bytes) -> Loaded:
         """Parse and clean a document; blocks, also while every process is busy.
