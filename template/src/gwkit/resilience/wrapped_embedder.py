@@ -19,18 +19,6 @@ class WrappedEmbedder:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-
-    @property
-    def name(self) -> str:
-        """The wrapped embedder's name."""
-        return self._embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return self._embedder.dimension
-
-    @property
-    def rank_weight(self) -> float:
-        """The weight of a rank by these vectors."""
-        return self._embedder.rank_weight
+        self.name = embedder.name
+        self.dimension = embedder.dimension
+        self.rank_weight = embedder.rank_weight
