@@ -14,8 +14,9 @@ from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
 from app.ingestion.preparation import AHEAD, DocumentWriter
 from gwkit.documents import Block, BlockKind, Chunk, Document
-from gwkit.index.ports import Manifest
+from gwkit.index.store import Manifest
 from gwkit.index.sqlite import SqliteIndex
+from gwkit.index.store import Manifest
 from gwkit.logging.setup import configure_logging
 from gwkit.offline.hashing import HashingEmbedder
 from gwkit.telemetry.metrics import Metrics
@@ -70,7 +71,7 @@ async def write(index: str, chunks: int) -> Written:
             for task in window:
                 await writer.write(await task, None)
             seconds += perf_counter() - started
-        written = await store.chunk_count()
+        written = sum(entry.chunks for entry in await store.documents())
     return Written(chunks=written, seconds=seconds, peak_megabytes=_peak_megabytes())
 
 

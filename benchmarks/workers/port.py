@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AsyncExitStack
 
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
 
 _CALLS: Final = 10
 _CLIENTS: Final = 50

@@ -16,8 +16,8 @@ from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from app.wiring import build_registry, open_services, settings_type
 from gwkit.documents import Chunk, Document
-from gwkit.index.ports import Manifest, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex
+from gwkit.index.store import Manifest, SearchMode, SearchQuery
 from gwkit.logging.setup import configure_logging
 from gwkit.offline.hashing import HashingEmbedder
 from gwkit.text.words import count_tokens

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.registry import Guards, Registry
     from gwkit.http.keys import Authenticate
-    from gwkit.index.ports import Index, Manifest
-    from gwkit.models.ports import ChatModel, Embedder
+    from gwkit.index.store import Index, Manifest
+    from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["PlainGuards", "register"]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from app.services import Services
     from gwkit.http.keys import Authenticate
     from gwkit.http.problems import ProblemRule
-    from gwkit.index.ports import Index, Manifest
-    from gwkit.models.ports import ChatModel, Embedder
+    from gwkit.index.store import Index, Manifest
+    from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
 __all__ = ["Guards", "GuardsPart", "Opener", "Registry", "StoreOpener"]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
     from gwkit.http.keys import Authenticate
-    from gwkit.index.ports import Index
-    from gwkit.models.ports import ChatModel, Embedder
+    from gwkit.index.store import Index
+    from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Services"]

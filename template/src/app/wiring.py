@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from app.ingestion.loaders import DocumentLoader
     from app.registry import GuardsPart
     from app.services import Services
-    from gwkit.index.ports import Index
-    from gwkit.models.ports import Embedder
+    from gwkit.index.store import Index
+    from gwkit.models.protocols import Embedder
     from gwkit.seams import Seam
 
 __all__ = [
@@ -241,7 +241,7 @@ async def _open_index(
     rebuild: bool,
 ) -> Index:
     from app.ingestion.chunking import CHUNKER_NAME
-    from gwkit.index.ports import Manifest
+    from gwkit.index.store import Manifest
 
     sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
     manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")

@@ -1,4 +1,4 @@
-"""What ingestion works on: a document's blocks, and the chunks cut from them."""
+"""Documents with their blocks, and the chunks cut from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Block", "BlockKind", "Chunk", "Document"]
 
 
 class BlockKind(StrEnum):
-    """What a block of text is, as far as chunking cares."""
+    """Kinds of blocks, as chunking tells them apart."""
 
     HEADING = "heading"
     TEXT = "text"
@@ -35,7 +35,7 @@ class Document:
     `id` is the path relative to the ingested root, with `/`; `content_hash` is the SHA-256 of the
     file's bytes in hexadecimal; `metadata` is what filters can ask for, and
     under `incomplete` says what could not be read; `source` is where the id is
-    relative to, as in `gwkit.index.ports.LedgerEntry`.
+    relative to, as in `gwkit.index.store.LedgerEntry`.
     """
 
     id: str

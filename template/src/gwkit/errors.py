@@ -176,7 +176,7 @@ class ModelUnavailableError(RateLimitError):
 
 
 class BudgetExceededError(RateLimitError):
-    """What the settings allow for a day is used up; it starts again at midnight UTC."""
+    """The daily budget of the settings is used up; the next one begins at midnight UTC."""
 
 
 class ProviderTimeoutError(ProviderError):

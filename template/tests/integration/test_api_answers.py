@@ -12,7 +12,7 @@ from app.graph.state import Question
 from fixtures.asgi import Call, events, open_client
 from fixtures.services import ANSWER, Fakes
 from gwkit.errors import LLMError, RateLimitError, RetrievalError, TokenLimitError
-from gwkit.index.ports import Filters
+from gwkit.index.store import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.asgi import open_client
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import Filters, SearchMode
+from gwkit.index.store import Filters, SearchMode
 
 if TYPE_CHECKING:
     import httpx2

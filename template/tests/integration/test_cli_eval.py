@@ -11,7 +11,7 @@ import pytest
 from app.cli.evaluation import missed_gates
 from app.evaluation.runner import EvaluationReport, Scores
 from fixtures.command_line import DOCUMENTS
-from gwkit.index.ports import SearchMode
+from gwkit.index.store import SearchMode
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -102,5 +102,5 @@ def test_a_mismatch_names_the_remedy() -> None:
 
 
 def test_a_reply_is_not_in_the_text_of_its_error() -> None:
-    """What a model wrote may be anything, and error texts reach callers."""
+    """A model's text may be anything, and error texts reach callers."""
     assert "<html>" not in str(InvalidResponseError(response="<html>", expected="JSON"))

@@ -6,7 +6,7 @@ import pytest
 
 from app.graph.cache import AnswerCache, answer_key
 from app.graph.state import Answer, Question
-from gwkit.index.ports import Filters
+from gwkit.index.store import Filters
 from gwkit.models.messages import Usage
 
 QUESTION = Question(question="q")

@@ -23,7 +23,7 @@ from gwkit.errors import (
     TokenLimitError,
     UnknownModelError,
 )
-from gwkit.index.ports import Filters
+from gwkit.index.store import Filters
 from gwkit.models.messages import NOT_FOUND, Delta
 from gwkit.telemetry.metrics import Metrics
 from gwkit.text.words import count_tokens
@@ -31,7 +31,7 @@ from gwkit.text.words import count_tokens
 if TYPE_CHECKING:
     from app.graph.prompting import PromptFile
     from fixtures.configuration import MakeSettings
-    from gwkit.index.ports import Index
+    from gwkit.index.store import Index
     from gwkit.models.messages import FinishReason
 
 HITS = (

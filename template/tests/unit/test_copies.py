@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.retrieval.ranking import has_copies, originals_first
-from gwkit.index.ports import Hit
+from gwkit.index.store import Hit
 
 
 def _hit(document: str, text: str, score: float = 1.0, heading: str = "Badges") -> Hit:

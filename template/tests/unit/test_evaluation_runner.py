@@ -10,7 +10,7 @@ from app.evaluation.golden import GoldenCase
 from app.evaluation.runner import Scores, compare_modes, evaluate
 from fixtures.models import FixedRetriever, make_hit
 from gwkit.errors import EvaluationError
-from gwkit.index.ports import SearchMode
+from gwkit.index.store import SearchMode
 
 HITS = (
     make_hit("1", document="a.md"),

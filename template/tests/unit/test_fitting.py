@@ -16,7 +16,7 @@ from gwkit.models.messages import ChatRequest, Message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gwkit.index.ports import Hit
+    from gwkit.index.store import Hit
 
 HITS = tuple(make_hit("x" * 400, position=position) for position in range(6))  # 100 tokens each
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gwkit.documents import Chunk, Document
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 
 async def test_a_folder_is_ingested(index: FakeIndexWriter, tmp_path: Path) -> None:

@@ -21,14 +21,14 @@ from gwkit.errors import (
     RetrievalError,
     TokenLimitError,
 )
-from gwkit.index.ports import FailureKind
+from gwkit.index.store import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from gwkit.documents import Chunk, Document
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 
 async def test_a_failure_is_kept_and_tried_again(index: FakeIndexWriter, tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from gwkit.errors import (
     DocumentNotFoundError,
     IngestError,
 )
-from gwkit.index.ports import UPLOAD
+from gwkit.index.store import UPLOAD
 from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from gwkit.index.ports import LedgerEntry
+    from gwkit.index.store import LedgerEntry
 
 
 async def test_a_file_that_is_gone_leaves_the_index(index: FakeIndexWriter, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import structlog
 from app.retrieval.retriever import Retriever
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import LLMError
-from gwkit.index.ports import Filters, Hit, Index, SearchMode, SearchQuery
+from gwkit.index.store import Filters, Hit, Index, SearchMode, SearchQuery
 from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:

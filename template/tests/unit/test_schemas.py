@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 from app.api.schemas import AnswerRequest, AnswerResponse, FoundChunk, SearchRequest
 from app.graph.state import Question
 from fixtures.services import ANSWER, HIT
-from gwkit.index.ports import Filters, SearchMode
+from gwkit.index.store import Filters, SearchMode
 
 
 # Four control characters are space to Python and not to Unicode, which Pydantic follows.

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
 from app.graph.state import Answer, Citation, Question
-from gwkit.index.ports import Filters, SearchMode
+from gwkit.index.store import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.context import request_id
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.session import AsJson, Verbose, load, run, user_path
-from gwkit.telemetry.memory import measure
+from gwkit.telemetry.profiling import measure
 from gwkit.terminal.interruption import Interruption, interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from app.ingestion.run import Summary
     from app.services import Services
-    from gwkit.telemetry.memory import MemoryProfile
     from gwkit.telemetry.metrics import TimingSummary
+    from gwkit.telemetry.profiling import MemoryProfile
 
 __all__ = ["ingest", "show_run"]
 

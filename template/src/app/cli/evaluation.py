@@ -11,7 +11,7 @@ import typer
 
 from app.cli.session import AsJson, Verbose, existing_path, load, run
 from app.exceptions import EvaluationError
-from gwkit.index.ports import SearchMode
+from gwkit.index.store import SearchMode
 from gwkit.terminal.output import Output, visible
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.ingestion.run import Summary
     from app.services import Services
-    from gwkit.index.ports import Failure
+    from gwkit.index.store import Failure
 
 __all__ = ["build_failed", "drop", "list_failures", "retry", "why"]
 

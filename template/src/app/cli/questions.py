@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.session import AsJson, Verbose, load, run, text_argument
-from gwkit.index.ports import Filters, SearchMode
+from gwkit.index.store import Filters, SearchMode
 from gwkit.terminal.output import Output, visible
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.graph.state import Answer
     from app.services import Services
-    from gwkit.index.ports import Hit
+    from gwkit.index.store import Hit
 
 __all__ = ["ask", "search"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.evaluation.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
 from app.exceptions import EvaluationError
-from gwkit.index.ports import SearchMode
+from gwkit.index.store import SearchMode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from app.graph.state import Question
     from app.retrieval.retriever import Retriever
     from app.utils.once import AsyncOnce
-    from gwkit.index.ports import Hit, Index
-    from gwkit.models.ports import ChatModel
+    from gwkit.index.store import Hit, Index
+    from gwkit.models.protocols import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
     _Record = Callable[..., Answer]

@@ -15,7 +15,7 @@ from gwkit.models.messages import HEADING_SEPARATOR, NOT_FOUND, Usage
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from gwkit.index.ports import Hit
+    from gwkit.index.store import Hit
     from gwkit.models.messages import ChatReply
 
 __all__ = ["NO_USAGE", "ReplyText", "compose", "not_found"]

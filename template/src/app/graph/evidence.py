@@ -16,7 +16,7 @@ from gwkit.text.words import content_words, count_tokens, near_words, vocabulary
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gwkit.index.ports import Hit
+    from gwkit.index.store import Hit
     from gwkit.models.messages import ChatRequest
 
 __all__ = ["Evidence", "check_evidence", "fewer", "fitted", "passages"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, InstanceOf
 
-from gwkit.index.ports import Filters
+from gwkit.index.store import Filters
 from gwkit.models.messages import FinishReason, Prompt, Strict, Usage
 
 __all__ = ["Answer", "Citation", "Question"]

@@ -13,13 +13,13 @@ import structlog
 
 from app.exceptions import IngestError
 from app.ingestion.names import document_name, locate
-from gwkit.index.ports import UPLOAD
+from gwkit.index.store import UPLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
-    from gwkit.index.ports import LedgerEntry
+    from gwkit.index.store import LedgerEntry
 
 __all__ = [
     "Discovery",

@@ -19,16 +19,16 @@ from app.ingestion.discovery import is_owned_elsewhere, read_file
 from app.ingestion.loaders import LoaderRegistry
 from gwkit.documents import Chunk, Document
 from gwkit.executor import BoundedExecutor
-from gwkit.index.ports import UPLOAD
-from gwkit.telemetry.timing import timed
+from gwkit.index.store import UPLOAD
+from gwkit.telemetry.profiling import timed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
-    from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
-    from gwkit.models.ports import Embedder, Vectors
+    from gwkit.index.store import Failure, IndexWriter, LedgerEntry
+    from gwkit.models.protocols import Embedder, Vectors
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = [

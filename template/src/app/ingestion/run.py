@@ -22,14 +22,14 @@ from app.exceptions import (
     TokenLimitError,
 )
 from app.ingestion.preparation import AHEAD, Outcome, Ready
-from gwkit.index.ports import Failure, FailureKind
+from gwkit.index.store import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.ingestion.discovery import Discovery, SkippedFile, SourceFile
     from app.ingestion.preparation import DocumentWriter, Unchanged
-    from gwkit.index.ports import LedgerEntry
+    from gwkit.index.store import LedgerEntry
 
     Progress = Callable[[int, int, str], None]
     Stop = Callable[[], bool]

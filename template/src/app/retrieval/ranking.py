@@ -16,7 +16,7 @@ from gwkit.text.words import WORD, word_parts
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from gwkit.index.ports import Hit
+    from gwkit.index.store import Hit
 
     Item = TypeVar("Item", bound=Hashable)
 
@@ -61,7 +61,7 @@ _PUNCTUATION = ".,;:!?\"'()*_`|"
 
 
 class HybridRanking:
-    """A `gwkit.index.ports.Ranking`: rare terms first, ranks of both legs fused."""
+    """A `gwkit.index.store.Ranking`: rare terms first, ranks of both legs fused."""
 
     def terms(self, text: str) -> list[str]:
         """Return the distinct terms of a query."""

@@ -10,14 +10,14 @@ import numpy as np
 import structlog
 
 from app.retrieval.ranking import HybridRanking, has_copies, originals_first
-from gwkit.index.ports import Filters, SearchMode, SearchQuery
+from gwkit.index.store import Filters, SearchMode, SearchQuery
 from gwkit.models.messages import SEARCHED_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gwkit.index.ports import Hit, Index
-    from gwkit.models.ports import Embedder
+    from gwkit.index.store import Hit, Index
+    from gwkit.models.protocols import Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Reranker", "Retriever"]

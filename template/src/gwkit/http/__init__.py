@@ -1,4 +1,4 @@
-"""What surrounds the routes: limits, errors, logging, serving."""
+"""The server and its middleware: limits, errors, logging, serving."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _METRICS_PATH: Final = "/metrics"
 _DOCS_PATHS: Final = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
 
 UNLIMITED_PATHS: Final = frozenset({"/healthz", "/readyz", _METRICS_PATH})
-"""What orchestrators and scrapers ask for: no limit of rate, number or time applies."""
+"""Paths for orchestrators and scrapers: no limit of rate, number or time applies."""
 
 
 def keyless_paths(*, public_metrics: bool) -> frozenset[str]:

@@ -13,6 +13,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
@@ -40,7 +41,6 @@ __all__ = [
 ]
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_RETRY_SECONDS: Final = "1"
 _POLICY_VIOLATION: Final = 1008
 _MINUTE: Final = 60.0
 _CLIENT_PREFIX: Final = 64
@@ -51,7 +51,7 @@ _MOST_DIGITS: Final = 18
 
 
 class HostSettings(Protocol):
-    """What the settings say of where the service is, and for whom."""
+    """Settings of the address, and of whether callers need a key."""
 
     @property
     def host(self) -> str:
@@ -63,7 +63,7 @@ class HostSettings(Protocol):
 
 
 class LimitSettings(HostSettings, Protocol):
-    """What the settings say of requests: who may send them, and how much of them."""
+    """Settings that limit requests: hosts, rate, number, time and size."""
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ class RequestLimits:
             return
         if self._running >= self._settings.max_concurrent_requests:
             detail = "the service has as many requests as it can answer"
-            raise HTTPException(503, detail, {"Retry-After": _RETRY_SECONDS})
+            raise HTTPException(503, detail, {"Retry-After": "1"})
         user = scope.get("user")
         self._count(user.display_name if user else client_address(scope))
         limit = self._body_limits.get(path, self._settings.max_body_bytes)
@@ -225,6 +225,7 @@ class _Body:
             raise HTTPException(413, f"the request body may have at most {self._limit} bytes")
 
 
+@dataclass(slots=True)
 class RateLimiter:
     """Admits a burst of a minute's requests, then one for each that has been earned back.
 
@@ -240,31 +241,24 @@ class RateLimiter:
         clock: seconds that never go back.
     """
 
-    def __init__(
-        self,
-        per_minute: int,
-        *,
-        most_clients: int = 10_000,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._interval = _MINUTE / per_minute
-        self._most_clients = most_clients
-        self._clock = clock
-        self._whole_again: OrderedDict[str, float] = OrderedDict()
+    per_minute: int
+    most_clients: int = 10_000
+    clock: Callable[[], float] = time.monotonic
+    _whole_again: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
 
     def __len__(self) -> int:
         return len(self._whole_again)
 
     def wait(self, client: str) -> float:
         """Count a request and return 0, or return the seconds to wait and do not count it."""
-        now = self._clock()
+        now, interval = self.clock(), _MINUTE / self.per_minute
         whole_again = max(self._whole_again.get(client, now), now)
-        wait = whole_again - now - (_MINUTE - self._interval)
+        wait = whole_again - now - (_MINUTE - interval)
         if wait > _ROUNDING:
             return wait
-        self._whole_again[client] = whole_again + self._interval
+        self._whole_again[client] = whole_again + interval
         self._whole_again.move_to_end(client)
-        if len(self._whole_again) > self._most_clients:
+        if len(self._whole_again) > self.most_clients:
             self._whole_again.popitem(last=False)
         return 0.0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,24 +59,18 @@ async def open_services(request: Request) -> object:
     return lifecycle.services
 
 
+@dataclass(frozen=True, slots=True)
 class RequestLog:
     """Names each request, answers its errors, and leaves one log line and two metrics."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        lifecycle: Lifecycle,
-        rules: Sequence[ProblemRule] = PROBLEM_RULES,
-    ) -> None:
-        self._app = app
-        self._rules = rules
-        self._lifecycle = lifecycle
+    app: ASGIApp
+    lifecycle: Lifecycle
+    rules: Sequence[ProblemRule] = PROBLEM_RULES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an HTTP request on; what is no HTTP request goes by."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get(_REQUEST_ID, "")
         request_id = given if _WELL_FORMED.fullmatch(given) else uuid4().hex
@@ -83,20 +78,27 @@ class RequestLog:
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, answer.send)
+                await self.app(scope, receive, answer.send)
             except ClientDisconnect:
                 answer.status = _CLIENT_CLOSED_REQUEST
             except Exception as exc:  # noqa: BLE001 - the outermost handler; each is logged and answered
-                problem, headers = problem_of(exc, self._rules)
+                problem, headers = problem_of(exc, self.rules)
+                scope["problem"] = problem.code
                 _log_error(exc, problem)
-                await _answer_problem(problem, headers, answer, scope, receive)
+                # Once an answer has begun, only an event stream can say so; on any other the
+                # server closes the connection.
+                if not answer.status:
+                    response = ProblemResponse(problem, headers=headers)
+                    await response(scope, receive, answer.send)
+                elif answer.is_event_stream:
+                    body = event("error", problem)
+                    await answer.send({"type": "http.response.body", "body": body})
             finally:
                 self._record(scope, answer, (time.perf_counter() - started) * 1000)
 
     def _record(self, scope: Scope, answer: _Answer, latency_ms: float) -> None:
         matched = _route_of(scope)
-        route = getattr(matched, "path_format", "unmatched")
-        method = scope["method"]
+        route, method = getattr(matched, "path_format", "unmatched"), scope["method"]
         user = scope.get("user")
         # Without a status the server has cut the request off, which only happens as it stops.
         status = answer.status or _CLIENT_CLOSED_REQUEST
@@ -112,7 +114,7 @@ class RequestLog:
             **({"client": user.display_name} if user else {}),
             **({"code": scope["problem"]} if "problem" in scope else {}),
         )
-        if (services := self._lifecycle.services) is not None:
+        if (services := self.lifecycle.services) is not None:
             # Paths and methods are the caller's text: as labels they would have no bound.
             known = getattr(matched, "methods", None) or _METHODS
             label = method if method in known else "OTHER"
@@ -141,22 +143,6 @@ class _Answer:
         else:
             self.bytes += len(message.get("body", b""))
         await self._send(message)
-
-
-async def _answer_problem(
-    problem: Problem, headers: Mapping[str, str], answer: _Answer, scope: Scope, receive: Receive
-) -> None:
-    """Answer with a problem in the form that is still possible.
-
-    Before the first byte that is a problem response, in an event stream an `error` event, and
-    else the server closes the connection on an answer that has no end.
-    """
-    scope["problem"] = problem.code
-    if not answer.status:
-        await ProblemResponse(problem, headers=headers)(scope, receive, answer.send)
-    elif answer.is_event_stream:
-        body = event("error", problem)
-        await answer.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _log_error(error: Exception, problem: Problem) -> None:

@@ -75,7 +75,7 @@ class FieldError(Strict):
 
 
 class Problem(Strict):
-    """What went wrong, for a person (`detail`) and for a program (`status`, `code`)."""
+    """An error for a person (`detail`) and for a program (`status`, `code`)."""
 
     type: str = "about:blank"
     title: str
@@ -156,27 +156,25 @@ def problem_of(
         return _invalid_request(error), {}
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, f"http_{error.status_code}")
-        rule = ProblemRule(type(error), error.status_code, code)
-        return _problem(rule, _told(error)), dict(error.headers or {})
+        return _problem(error.status_code, code, _told(error)), dict(error.headers or {})
     known = {rule.error: rule for rule in rules}
     rule = next(known[cls] for cls in type(error).__mro__ if cls in known)
-    if isinstance(error, IngestError) and error.passing:
-        rule = rule._replace(status=503)
+    status = 503 if isinstance(error, IngestError) and error.passing else rule.status
     headers: dict[str, str] = {}
     told = error.retry_after if isinstance(error, ProviderError) else None
     if isinstance(error, OverloadError | RateLimitError) or told is not None:
         headers["Retry-After"] = str(max(1, math.ceil(told or 0)))
-    return _problem(rule, str(error)), headers
+    return _problem(status, rule.code, rule.detail or str(error)), headers
 
 
 def _problem(
-    rule: ProblemRule, detail: str, errors: tuple[FieldError, ...] | None = None
+    status: int, code: str, detail: str, errors: tuple[FieldError, ...] | None = None
 ) -> Problem:
     return Problem(
-        title=responses.get(rule.status, "Error"),
-        status=rule.status,
-        code=rule.code,
-        detail=rule.detail or detail,
+        title=responses.get(status, "Error"),
+        status=status,
+        code=code,
+        detail=detail,
         request_id=request_id() or None,
         errors=errors,
     )
@@ -200,7 +198,7 @@ def _invalid_request(error: RequestValidationError) -> Problem:
     )
     if isinstance(error.body, bytes):  # which is what FastAPI makes of another content type
         errors = (FieldError(loc=("body",), msg=_NOT_JSON),)
-    return _problem(ProblemRule(type(error), 422, _CODES[422]), detail, errors)
+    return _problem(422, _CODES[422], detail, errors)
 
 
 def _message(item: Mapping[str, Any]) -> str:

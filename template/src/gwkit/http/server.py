@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import signal
 import socket
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 import uvicorn
-from uvicorn.loops.auto import auto_loop_factory
 
 from gwkit.errors import ConfigError
 from gwkit.http.limits import HostSettings, is_loopback
@@ -30,7 +28,7 @@ try:
 except ImportError:  # not on every system
     resource = None  # type: ignore[assignment]  # looked at before use
 
-__all__ = ["ServerSettings", "listen", "run", "serve"]
+__all__ = ["ServerSettings", "listen", "run"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -40,7 +38,7 @@ _MOST_CONNECTIONS: Final = 10_000
 
 
 class ServerSettings(HostSettings, Protocol):
-    """What the settings say of serving: where, behind whom, and how long a stop may take."""
+    """Settings of the server: address, trusted proxies, and the time that a stop may take."""
 
     @property
     def port(self) -> int:
@@ -57,17 +55,6 @@ class ServerSettings(HostSettings, Protocol):
     @property
     def shutdown_grace_seconds(self) -> float:
         """Time that running requests get at a stop, in seconds."""
-
-
-def serve(app: FastAPI, settings: ServerSettings) -> None:
-    """Serve until SIGINT or SIGTERM; return once what was in flight is finished.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-        AppError: whatever opening the services raises.
-    """
-    with listen(settings) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-        runner.run(run(app, settings, listener))
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -101,6 +88,9 @@ async def run(app: FastAPI, settings: ServerSettings, listener: socket.socket) -
     The application is started and stopped here and not by uvicorn, so that an error of its start
     reaches the caller as it is. What is in flight at the signal gets the settings'
     `shutdown_grace_seconds` to finish, and `/readyz` says 503 from then on.
+
+    Raises:
+        AppError: whatever opening the services raises.
     """
     async with app.router.lifespan_context(app):
         host, port = listener.getsockname()[:2]

@@ -1,4 +1,4 @@
-"""The index port, and the embedded index."""
+"""The protocol of stores, and the embedded index."""
 
 from __future__ import annotations
 

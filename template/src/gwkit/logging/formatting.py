@@ -64,11 +64,8 @@ def as_arguments(
     _logger: logging.Logger, _method: str, fields: EventDict
 ) -> tuple[tuple[object], dict[str, object]]:
     """Return an event as arguments of the standard library's logger, its fields under one name."""
-    arguments: dict[str, object] = {"extra": {_FIELDS: fields}}
-    for name in _STANDARD:
-        if name in fields:
-            arguments[name] = fields.pop(name)
-    return (fields.pop("event"),), arguments
+    standard = {name: fields.pop(name) for name in _STANDARD if name in fields}
+    return (fields.pop("event"),), {"extra": {_FIELDS: fields}, **standard}
 
 
 class EventFormatter(logging.Formatter):

@@ -20,10 +20,10 @@ from pydantic import SecretBytes, SecretStr
 __all__ = ["MASK", "Plain", "Redactor", "in_base64", "secret_values"]
 
 MASK: Final = "**********"
-"""What stands in the place of a secret; the same that `SecretStr` shows."""
+"""Replaces a secret; the same text that `SecretStr` shows."""
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
-"""What JSON can say."""
+"""A value that JSON can hold."""
 
 # A shorter literal would be found in innocent text everywhere.
 _SHORTEST_SECRET = 4
@@ -164,12 +164,7 @@ class Redactor:
         plain: dict[str, Plain] = {}
         for name, value in fields.items():
             shown, secret = self._name(name)
-            if secret and value is not None:
-                plain[shown] = MASK
-            elif type(value) is str and len(value) <= _SHORT:
-                plain[shown] = self._seen_before(value)
-            else:
-                plain[shown] = self.value(value, depth)
+            plain[shown] = MASK if secret and value is not None else self.value(value, depth)
         return plain
 
     def value(self, value: object, depth: int = 0) -> Plain:

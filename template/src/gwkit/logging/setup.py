@@ -47,7 +47,7 @@ _REQUEST_LOGGERS = ("anthropic", "httpcore2", "httpx2", "openai", "uvicorn.acces
 
 
 class LogSettings(Protocol):
-    """What the settings say of logging; secrets among all of them are taken out of the log."""
+    """Settings of logging; secrets among all settings are taken out of the log."""
 
     @property
     def service_name(self) -> str:
@@ -89,18 +89,16 @@ def configure_logging(settings: LogSettings, *, levels: Mapping[str, str] | None
     """
     redactor = Redactor(secret_values(settings))
 
-    handlers: list[tuple[logging.Handler, Renderer]] = [
-        (StderrHandler(), _stderr_renderer(settings))
-    ]
+    handlers: dict[logging.Handler, Renderer] = {StderrHandler(): _stderr_renderer(settings)}
     if settings.log_file is not None:
-        handlers.append((_file_handler(settings.log_file, settings), render_json))
+        handlers[_file_handler(settings.log_file, settings)] = render_json
 
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if isinstance(handler.formatter, EventFormatter):
             root.removeHandler(handler)
             handler.close()
-    for handler, render in handlers:
+    for handler, render in handlers.items():
         handler.setFormatter(EventFormatter(settings.service_name, redactor, render))
         root.addHandler(handler)
     root.setLevel(settings.log_level)

@@ -55,11 +55,8 @@ class Call:
 
     async def next_of(self, pieces: AsyncGenerator[_T]) -> _T | None:
         """Return the next piece, asked for within this call, or `None` at the end."""
-        token = _current.set(self)
-        try:
+        with self.entered():
             return await anext(pieces, None)
-        finally:
-            _current.reset(token)
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)

@@ -1,4 +1,4 @@
-"""What goes to a model and what comes back: validated on the way in and on the way out."""
+"""Requests to models and their replies, validated on the way in and on the way out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 NOT_FOUND = "The answer was not found in the documents."
-"""What a model replies when the passages do not answer the question; prompts ask for it."""
+"""The reply of a model when the passages do not answer the question; prompts ask for it."""
 
 
 # Pydantic's own stripping leaves the separators U+001C to U+001F, which Python takes for space.

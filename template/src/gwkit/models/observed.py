@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import structlog
 from gwkit.errors import InvalidResponseError, RefusalError
 from gwkit.models.calls import Call
 from gwkit.models.messages import ChatReply, Message, Usage
-from gwkit.telemetry.traces import Attribute, Operation, current, end_span, span_starter
+from gwkit.telemetry.traces import Attribute, Operation, current, end_span, start_span
 from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from gwkit.models.messages import ChatRequest, Delta
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["CallRecord", "CallRecorder", "ObservedChatModel", "free"]
@@ -40,28 +39,29 @@ def free(_: Usage) -> float | None:
 
 @dataclass(slots=True)
 class CallRecord:
-    """What is known of a call so far; `received` counts the estimated tokens of its pieces."""
+    """A call so far.
+
+    `received` counts the estimated tokens of its pieces; `messages` is the prompt if the event and
+    the span are to have prompt and reply.
+    """
 
     call: Call
     span: Span
     sent: int
-    started: float
-    fields: dict[str, object]
-    attributes: dict[Attribute, AttributeValue | None]
+    started: float = field(default_factory=perf_counter)
+    fields: dict[str, object] = field(default_factory=dict)
+    attributes: dict[Attribute, AttributeValue | None] = field(default_factory=dict)
     usage: Usage | None = None
     received: int = 0
     first_seconds: float | None = None
     text: str = ""
+    messages: Sequence[Message] = ()
 
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Return a context manager in which this is the current call; no `yield` within."""
-        with self.call.entered():
-            if self.span.is_recording():
-                with current(self.span):
-                    yield
-            else:
-                yield
+        with self.call.entered(), current(self.span):
+            yield
 
     def add_reply(self, reply: ChatReply) -> None:
         """Add the whole reply."""
@@ -90,17 +90,18 @@ class CallRecord:
         sent = self.sent if was_read else 0
         return Usage(prompt_tokens=sent, completion_tokens=self.received)
 
-    def record_content(self, messages: Sequence[Message]) -> None:
+    def add_content(self) -> None:
         """Add prompt and reply to the event and to the span."""
         reply = [Message(role="assistant", content=self.text)] if self.text else []
-        self.fields["prompt"] = [message.model_dump() for message in messages]
+        self.fields["prompt"] = [message.model_dump() for message in self.messages]
         self.fields["reply"] = self.text
         self.attributes |= {
-            Attribute.INPUT_MESSAGES: _as_json(messages),
+            Attribute.INPUT_MESSAGES: _as_json(self.messages),
             Attribute.OUTPUT_MESSAGES: _as_json(reply),
         }
 
 
+@dataclass(frozen=True)
 class CallRecorder:
     """Records the calls of one model.
 
@@ -109,31 +110,19 @@ class CallRecorder:
     that broke off, the tokens are estimates of what went out and came in; a call that brought
     nothing counts none.
 
-    Args:
-        operation: what the model is asked for.
-        model: its name.
-        metrics: counts the calls.
-        charge: takes what a call used, once for each call, and returns what that cost in US
-            dollars, `None` if the price is not known.
+    `charge` takes what a call used, once for each call, and returns what that cost in US dollars,
+    `None` if the price is not known.
     """
 
-    def __init__(
-        self,
-        operation: Operation,
-        model: str,
-        metrics: Metrics,
-        charge: Callable[[Usage], float | None],
-    ) -> None:
-        self._operation = operation
-        self._model = model
-        self._metrics = metrics
-        self._charge = charge
+    operation: Operation
+    model: str
+    metrics: Metrics
+    charge: Callable[[Usage], float | None]
 
     @contextmanager
     def recording(self, sent: int) -> Iterator[CallRecord]:
         """Return a context manager that records one call at its end."""
-        fields: dict[str, object] = {"operation": self._operation.value}
-        record = CallRecord(Call.begin(), self._start_span(), sent, perf_counter(), fields, {})
+        record = CallRecord(Call.begin(), start_span(self.operation, self.model), sent)
         error: BaseException | None = None
         try:
             yield record
@@ -143,10 +132,6 @@ class CallRecorder:
         finally:
             self._report(record, error, perf_counter() - record.started)
 
-    @cached_property
-    def _start_span(self) -> Callable[[], Span]:
-        return span_starter(self._operation, self._model)
-
     def _report(self, record: CallRecord, error: BaseException | None, seconds: float) -> None:
         abandoned = isinstance(error, GeneratorExit | asyncio.CancelledError)
         if abandoned and record.usage is not None:
@@ -155,14 +140,17 @@ class CallRecorder:
         outcome = "abandoned" if abandoned else "failed" if error else "succeeded"
         name = type(error).__name__ if error else None
         usage = record.total_usage(error)
-        cost_usd = self._charge(usage)
+        cost_usd = self.charge(usage)
         # A model without retries around it counts none: it was asked once.
         attempts = record.call.attempts or 1
         first_seconds = record.first_seconds
+        if record.messages:
+            record.add_content()
         level = {"abandoned": _log.warning, "failed": _log.error, "succeeded": _log.info}[outcome]
         level(
             "llm_call",
-            model=self._model,
+            operation=self.operation.value,
+            model=self.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
@@ -175,7 +163,7 @@ class CallRecorder:
             status=getattr(error, "status", None),
             **record.fields,
         )
-        count, observe, model = self._metrics.count, self._metrics.observe, self._model
+        count, observe, model = self.metrics.count, self.metrics.observe, self.model
         count("llm_calls_total", model=model, outcome=outcome)
         count("llm_attempts_total", attempts, model=model)
         count("llm_tokens_total", usage.prompt_tokens, model=model, kind="prompt")
@@ -261,11 +249,8 @@ class ObservedChatModel:
                 Attribute.STREAM: stream,
                 Attribute.PROMPT_HASH: prompt_hash,
             }
-            try:
-                yield record
-            finally:
-                if self._log_content:
-                    record.record_content(request.messages)
+            record.messages = request.messages if self._log_content else ()
+            yield record
 
 
 def _as_json(messages: Sequence[Message]) -> str:

@@ -70,7 +70,7 @@ class ExtractiveChatModel:
 
 def _reply_text(request: ChatRequest) -> str:
     chosen = extract(request.question, request.passages)
-    text, ending = format_answer(chosen) or NOT_FOUND, ""
+    text = format_answer(chosen) or NOT_FOUND
     while len(chosen) > 1 and count_tokens(text) > request.max_tokens:
         chosen = chosen[:-1]
         text = format_answer(chosen)

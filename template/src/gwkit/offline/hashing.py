@@ -22,7 +22,7 @@ from gwkit.text.normalization import normalize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = ["DIMENSION", "HashingEmbedder"]
 
@@ -68,28 +68,22 @@ class HashingEmbedder:
     et al.: "Enriching Word Vectors with Subword Information", TACL 2017, for the pieces.
     """
 
+    name = "offline:hashing"
+    """The embedder's name in the manifest of an index."""
+
+    dimension = DIMENSION
+    """Length of every vector."""
+
+    rank_weight = 0.4
+    """The weight of a rank by these vectors in a hybrid search.
+
+    Where the words of a question are in the index, they are the better guide: on two question
+    sets the fused ranking was no worse than by words alone with weights from 0.2 to 0.5, and
+    a little worse with 1. Where they are misspelt the vectors find what words miss.
+    """
+
     def __init__(self) -> None:
         self._executor = BoundedExecutor(2, name="embedder")
-
-    @property
-    def name(self) -> str:
-        """The embedder's name in the manifest of an index."""
-        return "offline:hashing"
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return DIMENSION
-
-    @property
-    def rank_weight(self) -> float:
-        """What a rank by these vectors counts in a hybrid search.
-
-        Where the words of a question are in the index, they are the better guide: on two question
-        sets the fused ranking was no worse than by words alone with weights from 0.2 to 0.5, and
-        a little worse with 1. Where they are misspelt the vectors find what words miss.
-        """
-        return 0.4
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return one row per text, in the order of the texts; computed in a thread, by and by.

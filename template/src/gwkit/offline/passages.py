@@ -46,7 +46,7 @@ _LONGEST_TITLE = 12
 
 
 class QuoteKind(StrEnum):
-    """What a quote is, as far as an answer's layout cares."""
+    """Kinds of quotes, as an answer's layout tells them apart."""
 
     TITLE = "title"
     SENTENCE = "sentence"

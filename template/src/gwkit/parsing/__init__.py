@@ -1,4 +1,4 @@
-"""The loader port, and the processes in which documents are parsed."""
+"""The protocols of loaders, and the processes in which documents are parsed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 from gwkit.parsing.worker import READY
 
 if TYPE_CHECKING:
-    from gwkit.parsing.ports import Loaded, SortingLoader
+    from gwkit.parsing.loader import Loaded, SortingLoader
 
 __all__ = ["ParserPool"]
 
@@ -74,6 +74,7 @@ class ParserPool:
         memory_bytes: int,
         max_text_bytes: int,
     ) -> None:
+        self.suffixes = loaders.suffixes
         self._loaders = loaders
         kind = type(loaders)
         made = f"{kind.__module__}:{kind.__qualname__}"
@@ -83,11 +84,6 @@ class ParserPool:
         self._idle: list[_Process] = []
         self._running: set[_Process] = set()
         self._closed = False
-
-    @property
-    def suffixes(self) -> frozenset[str]:
-        """The suffixes that can be loaded, in lower case and with their dot."""
-        return self._loaders.suffixes
 
     def load(self, document: str, data: bytes) -> Loaded:
         """Parse and clean a document; blocks, also while every process is busy.
@@ -124,11 +120,12 @@ class ParserPool:
         with self._lock:
             if self._closed:
                 raise IngestError(document, _STOPPING, passing=True)
-            idle = self._idle.pop() if self._idle else None
-            process = idle if idle is not None and idle.is_fit else self._start(document)
-        if idle is not None and idle is not process:
-            self._retire(idle)
-        return process
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_fit:
+                    return process
+                self._retire(process)
+            return self._start(document)
 
     def _start(self, document: str) -> _Process:
         try:
@@ -141,11 +138,10 @@ class ParserPool:
 
     def _give_back(self, process: _Process) -> None:
         with self._lock:
-            is_kept = process.is_fit and not self._closed
-            if is_kept:
+            if process.is_fit and not self._closed:
                 self._idle.append(process)
-        if not is_kept:
-            self._retire(process)
+            else:
+                self._retire(process)
 
     def _retire(self, process: _Process) -> None:
         process.end()
@@ -188,18 +184,14 @@ class _Process:
         reply = self._ask(self._seconds, document.encode("utf-8", "surrogatepass"), data)
         if reply is None:
             self.end()
-            raise ParseLimitError(document, self._obituary())
+            raise ParseLimitError(document, self._exit_reason())
         return reply
 
     def end(self) -> None:
         """Kill the process; may be called again."""
-        self._popen.kill()
-        self._popen.wait()
-        for stream in (self._popen.stdin, self._popen.stdout):
-            # What was still to be written goes nowhere.
-            with suppress(OSError):
-                if stream is not None:
-                    stream.close()
+        # What was still to be written goes nowhere.
+        with suppress(OSError), self._popen:
+            self._popen.kill()
 
     def _ask(self, seconds: float, *frames: bytes) -> bytes | None:
         """Write the frames and return the one that comes back, or `None` where none does."""
@@ -223,7 +215,7 @@ class _Process:
         self._has_expired = True
         self._popen.kill()
 
-    def _obituary(self) -> str:
+    def _exit_reason(self) -> str:
         code = self._popen.returncode
         if self._has_expired or -code == _TOO_MUCH_TIME:
             return f"takes more than {self._seconds:g} s to parse (APP_PARSE_TIMEOUT_SECONDS)"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gwkit.documents import Block, BlockKind
 from gwkit.errors import IngestError, ParseLimitError
-from gwkit.parsing.ports import Loaded
+from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
     from typing import IO

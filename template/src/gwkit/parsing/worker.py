@@ -6,11 +6,11 @@ service: it holds none of the service's secrets, files or connections.
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
 from contextlib import suppress
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from gwkit.errors import IngestError
@@ -19,7 +19,7 @@ from gwkit.parsing.transport import Refusal, encode_reply, read_frame, write_fra
 if TYPE_CHECKING:
     from typing import IO
 
-    from gwkit.parsing.ports import DocumentLoader, Loaded
+    from gwkit.parsing.loader import DocumentLoader, Loaded
 
 try:
     import resource
@@ -29,14 +29,14 @@ except ImportError:  # not on every system; the owner's clock is
 __all__ = ["READY", "main", "serve"]
 
 READY = b"ready"
-"""What the process says once it can be given documents."""
+"""The reply of a process that is ready for documents."""
 
 _OUT_OF_MEMORY = Refusal(
     "takes more memory to parse than is allowed (APP_PARSE_MEMORY_BYTES)", is_limit=True
 )
 
 _XML_NO_MEMORY = 2
-"""What lxml's syntax errors have as their code then (libxml2's XML_ERR_NO_MEMORY)."""
+"""The code of lxml's syntax errors then (libxml2's XML_ERR_NO_MEMORY)."""
 
 
 def main(
@@ -62,7 +62,7 @@ def main(
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)
         _bound_memory(memory_bytes)
-        made = _made(loaders, extensions)
+        made = resolve_name(loaders).imported(extensions)
         write_frame(replies, READY)
         serve(made, sys.stdin.buffer, replies, timeout_seconds, max_text_bytes)
 
@@ -83,12 +83,6 @@ def serve(
         _bound_time(timeout_seconds)
         reply = _load(loaders, name.decode("utf-8", "surrogatepass"), data, max_text_bytes)
         write_frame(replies, encode_reply(reply))
-
-
-def _made(loaders: str, extensions: dict[str, str]) -> DocumentLoader:
-    module, _, name = loaders.partition(":")
-    made: DocumentLoader = getattr(importlib.import_module(module), name).imported(extensions)
-    return made
 
 
 def _load(

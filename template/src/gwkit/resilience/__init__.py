@@ -1,4 +1,4 @@
-"""What stands around a provider's model, so that the service survives what providers do."""
+"""Wrappers around a provider's model, so that the service survives the provider's failures."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from gwkit.text.words import count_tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gwkit.models.ports import Embedder, Vector, Vectors
+    from gwkit.models.protocols import Embedder, Vector, Vectors
 
 __all__ = ["BatchingEmbedder"]
 

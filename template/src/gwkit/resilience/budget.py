@@ -28,7 +28,7 @@ def _now() -> datetime:
 
 
 class DailyBudget:
-    """What may be spent on a day, which begins at midnight UTC, and what was spent of it.
+    """The budget of a day, which begins at midnight UTC, and how much of it was spent.
 
     `check` and `spend` only touch memory; what is spent is written behind, and each write brings
     back what other processes have spent meanwhile. So a restart forgets nothing. Calls that are
@@ -70,7 +70,7 @@ class DailyBudget:
 
     @property
     def spent(self) -> Spent:
-        """What was spent on this day, as far as this process knows."""
+        """The spending of this day, as far as this process knows."""
         with self._lock:
             self._turn_page()
             return self._written + self._pending

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from gwkit.models.messages import ChatReply, ChatRequest
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
     from gwkit.resilience.policy import CallPolicy
 
 __all__ = ["ResilientChatModel"]

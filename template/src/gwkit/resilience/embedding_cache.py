@@ -15,7 +15,7 @@ from gwkit.resilience.wrapped_embedder import WrappedEmbedder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gwkit.models.ports import Embedder, Vector, Vectors
+    from gwkit.models.protocols import Embedder, Vector, Vectors
     from gwkit.resilience.paid import PaidStore
     from gwkit.telemetry.metrics import Metrics
 

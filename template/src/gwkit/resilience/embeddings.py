@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from typing import TypeVar
 
-    from gwkit.models.ports import Embedder, Vector, Vectors
+    from gwkit.models.protocols import Embedder, Vector, Vectors
     from gwkit.resilience.policy import CallPolicy
 
     _T = TypeVar("_T")

@@ -1,4 +1,4 @@
-"""What every provider does with a failed call: a status and headers become an error of the tree."""
+"""Turns the status and headers of a failed call into an error of the tree, for every provider."""
 
 from __future__ import annotations
 

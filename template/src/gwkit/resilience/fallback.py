@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from gwkit.models.messages import ChatReply, ChatRequest, Delta
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["FallbackChatModel"]

@@ -14,7 +14,7 @@ from gwkit.text.words import count_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from gwkit.models.ports import Embedder, Vector, Vectors
+    from gwkit.models.protocols import Embedder, Vector, Vectors
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["ObservedEmbedder"]

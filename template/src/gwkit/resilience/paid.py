@@ -1,4 +1,4 @@
-"""What was paid for, kept in a SQLite file of its own: embeddings, and what each day has cost.
+"""Keeps paid embeddings, and the cost of each day, in a SQLite file of their own.
 
 The file stands beside the index and not in it, for it outlives a rebuild: the same text is not
 embedded twice by the same model, however it is chunked and whatever the index is made with. It
@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from gwkit.errors import LLMError
-from gwkit.telemetry.context import carry_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,7 +53,7 @@ _SCHEMA = (
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was spent: tokens, and US dollars where the price was known."""
+    """Tokens that were spent, and US dollars if the price was known."""
 
     tokens: int = 0
     cost_usd: float = 0.0
@@ -249,7 +249,7 @@ class PaidStore:
         """
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, carry_context(job))
+            return await loop.run_in_executor(self._thread, copy_context().run, job)
         except (sqlite3.Error, OSError) as exc:
             raise LLMError(f"{self._path} (APP_PAID_PATH) cannot be used: {exc}") from exc
 

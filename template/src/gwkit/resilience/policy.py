@@ -21,7 +21,7 @@ __all__ = ["CallPolicy", "CallSettings"]
 
 
 class CallSettings(Protocol):
-    """What the settings say of attempts at a model."""
+    """Settings of the attempts at a model."""
 
     @property
     def llm_attempt_timeout_seconds(self) -> float:

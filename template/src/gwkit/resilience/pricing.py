@@ -1,4 +1,4 @@
-"""What calls cost and how much a model takes, by the data of genai-prices.
+"""The prices of calls and the context windows of models, by the data of genai-prices.
 
 The data come with the package and are as new as its pin; nothing is fetched. Prices are list prices
 for a model's name: a gateway or a server of your own may take something else, or nothing.

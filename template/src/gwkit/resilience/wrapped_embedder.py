@@ -1,11 +1,11 @@
-"""What every wrapper of an embedder passes on."""
+"""The attributes that every wrapper of an embedder passes on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gwkit.models.ports import Embedder
+    from gwkit.models.protocols import Embedder
 
 __all__ = ["WrappedEmbedder"]
 
@@ -19,18 +19,6 @@ class WrappedEmbedder:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-
-    @property
-    def name(self) -> str:
-        """The wrapped embedder's name."""
-        return self._embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        return self._embedder.dimension
-
-    @property
-    def rank_weight(self) -> float:
-        """What a rank by these vectors counts."""
-        return self._embedder.rank_weight
+        self.name = embedder.name
+        self.dimension = embedder.dimension
+        self.rank_weight = embedder.rank_weight

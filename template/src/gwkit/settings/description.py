@@ -40,6 +40,16 @@ _TYPES: Final = {
     "string": "text",
 }
 _FORMATS: Final = {"password": "secret text", "path": "path"}
+_BOUNDS: Final = {
+    "exclusiveMinimum": "above {:,}",
+    "minimum": "at least {:,}",
+    "maximum": "at most {:,}",
+    "exclusiveMaximum": "below {:,}",
+    "minLength": "at least {:,} characters",
+    "maxLength": "at most {:,} characters",
+    "pattern": "matching `{}`",
+}
+_BOTH_ENDS = re.compile(r"at least (\S+)(?: characters)?, at most ")
 _NOTHING: Final = (None, "{}")
 _Schema: TypeAlias = Mapping[str, Any]
 """A JSON Schema, as pydantic makes it."""
@@ -158,24 +168,8 @@ def _type(schema: _Schema) -> str:
 
 
 def _range(schema: _Schema) -> str:
-    parts: list[str] = []
-    if "exclusiveMinimum" in schema:
-        parts.append(f"above {schema['exclusiveMinimum']:,}")
-    if "minimum" in schema and "maximum" in schema:
-        parts.append(f"{schema['minimum']:,} to {schema['maximum']:,}")
-    elif "minimum" in schema:
-        parts.append(f"at least {schema['minimum']:,}")
-    elif "maximum" in schema:
-        parts.append(f"at most {schema['maximum']:,}")
-    if "exclusiveMaximum" in schema:
-        parts.append(f"below {schema['exclusiveMaximum']:,}")
-    if "maxLength" in schema:
-        parts.append(f"{schema.get('minLength', 0):,} to {schema['maxLength']:,} characters")
-    elif "minLength" in schema:
-        parts.append(f"at least {schema['minLength']:,} characters")
-    if "pattern" in schema:
-        parts.append(f"matching `{schema['pattern']}`")
-    return ", ".join(parts)
+    bounds = (form.format(schema[name]) for name, form in _BOUNDS.items() if name in schema)
+    return _BOTH_ENDS.sub(r"\1 to ", ", ".join(bounds))
 
 
 def env_example(
@@ -192,10 +186,11 @@ def env_example(
         "# uncomment it; a variable of the environment goes before the same one in `.env`. An",
         "# unknown name that starts with APP_ stops the start.",
     ]
-    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
+    for group, settings in _groups(settings_type, only):
         lines += ["", "", f"# --- {group} ---"]
         for setting in settings:
-            about = f"{_sentence(setting.allowed)} Default: {setting.default_in_words}."
+            allowed = f"{setting.allowed[:1].upper()}{setting.allowed[1:]}"
+            about = f"{allowed}. Default: {setting.default_in_words}."
             lines += ["", *_comment(setting.description), *_comment(about)]
             lines.append(f"# {setting.variable}={_placeholder(setting)}")
     return "\n".join(lines) + "\n"
@@ -211,7 +206,7 @@ def configuration_markdown(
         only: the groups to show; by default all.
     """
     lines: list[str] = []
-    for group, settings in groupby(_described(settings_type, only), attrgetter("group")):
+    for group, settings in _groups(settings_type, only):
         lines += [f"## {group}", "", "| Variable | Type and range | Default | Meaning |"]
         lines.append("|---|---|---|---|")
         for setting in settings:
@@ -227,13 +222,12 @@ def configuration_markdown(
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _described(
+def _groups(
     settings_type: type[BaseSettings], only: Sequence[type[BaseSettings]]
-) -> Iterator[SettingInfo]:
-    names = {name for group in only for name in group.model_fields}
-    for setting in describe_settings(settings_type):
-        if not only or setting.name in names:
-            yield setting
+) -> Iterator[tuple[str, Iterator[SettingInfo]]]:
+    names = {name for group in only or (settings_type,) for name in group.model_fields}
+    shown = (each for each in describe_settings(settings_type) if each.name in names)
+    return groupby(shown, attrgetter("group"))
 
 
 def masked_settings(settings: BaseSettings) -> dict[str, str | int | float | bool | None]:
@@ -262,10 +256,6 @@ def _placeholder(setting: SettingInfo) -> str:
     if _BARE.fullmatch(value):
         return value
     return dumps(value, ensure_ascii=False) if "'" in value else f"'{value}'"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _comment(text: str) -> list[str]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from io import StringIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["EnvFile", "read_env_file"]
+__all__ = ["read_env_file"]
 
 # Nothing in it means anything but itself: no escape, no variable, no comment.
 _SINGLE_QUOTED = re.compile(
@@ -25,63 +23,46 @@ _SINGLE_QUOTED = re.compile(
 _WRONG_FORM = "not of the form NAME=value (a comment starts with #, and quotes must be closed)"
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
-    """The variables of a file with their values, and one line for each thing that is wrong."""
+def read_env_file(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the variables of the file with their values, and one line for each problem in it.
 
-    values: dict[str, str] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-
-
-def read_env_file(path: Path) -> EnvFile:
-    """Read the file; one that does not exist is empty."""
+    A file that does not exist is empty.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return EnvFile()
+        return {}, []
     except UnicodeDecodeError as exc:
-        return EnvFile(problems=(f"{path}: not UTF-8 text, at byte {exc.start}; save it as UTF-8",))
+        return {}, [f"{path}: not UTF-8 text, at byte {exc.start}; save it as UTF-8"]
     except OSError as exc:
-        return EnvFile(problems=(f"{path}: cannot be read: {exc.strerror}",))
+        return {}, [f"{path}: cannot be read: {exc.strerror}"]
+    values, wrong = _parsed(text)
+    return values, [f"{path}, line {number}: {_WRONG_FORM}" for number in wrong]
+
+
+def _parsed(text: str) -> tuple[dict[str, str], list[int]]:
+    """Return what python-dotenv reads, but single-quoted values as shells read them.
+
+    Also return the numbers of the lines that assign nothing.
+    """
     values: dict[str, str] = {}
-    problems: list[str] = []
-    for line in _lines(text):
-        if line.problem:
-            problems.append(f"{path}, line {line.number}: {line.problem}")
-        elif line.literal:
-            values[line.name] = line.value
-        else:
-            known = {**os.environ, **values}
-            parts = parse_variables(line.value)
-            values[line.name] = "".join(part.resolve(known) for part in parts)
-    return EnvFile(values, tuple(problems))
-
-
-class _Line(NamedTuple):
-    number: int
-    name: str = ""
-    value: str = ""
-    literal: bool = False
-    problem: str = ""
-
-
-def _lines(text: str) -> Iterator[_Line]:
-    """Yield what python-dotenv reads, but single-quoted values as shells read them."""
+    wrong: list[int] = []
     start = 0
     while start < len(text):
         if match := _SINGLE_QUOTED.match(text, start):
-            number = 1 + text.count("\n", 0, match.start("name"))
-            yield _Line(number, match["name"], match["value"], literal=True)
+            values[match["name"]] = match["value"]
             start = match.end()
             continue
         binding = next(parse_stream(StringIO(text[start:])))
-        string = binding.original.string
-        blank = len(string) - len(string.lstrip())
-        number = 1 + text.count("\n", 0, start + blank)
-        if binding.error or (binding.key is not None and binding.value is None):
-            yield _Line(number, problem=_WRONG_FORM)
-        elif binding.key is not None and binding.value is not None:
-            # One with an escaped quote, which is python-dotenv's own idea.
-            literal = string.partition("=")[2].lstrip().startswith("'")
-            yield _Line(number, binding.key, binding.value, literal=literal)
+        string, key, value = binding.original.string, binding.key, binding.value
+        if binding.error or (key is not None and value is None):
+            blank = len(string) - len(string.lstrip())
+            wrong.append(1 + text.count("\n", 0, start + blank))
+        elif key is not None and value is not None:
+            # Quoted so it has an escaped quote, which is python-dotenv's own idea.
+            is_literal = string.partition("=")[2].lstrip().startswith("'")
+            known = {**os.environ, **values}
+            resolved = "".join(part.resolve(known) for part in parse_variables(value))
+            values[key] = value if is_literal else resolved
         start += len(string)
+    return values, wrong

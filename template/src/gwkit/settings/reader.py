@@ -63,9 +63,8 @@ def load_settings(settings_type: type[_S], *, env_file: Path | None = Path(".env
     problems: list[str] = []
     given: list[_Given] = []
     if env_file is not None:
-        file = read_env_file(env_file)
-        problems += file.problems
-        given += _variables(file.values, str(env_file))
+        values_of_file, problems = read_env_file(env_file)
+        given += _variables(values_of_file, str(env_file))
     given += _variables(os.environ, "the environment")
 
     infos = {info.variable.upper(): info for info in describe_settings(settings_type)}

@@ -44,11 +44,6 @@ class MetricSpec:
     help: str
     labels: tuple[str, ...] = ()
 
-    @property
-    def counter(self) -> bool:
-        """Whether it counts; otherwise it times."""
-        return self.name.endswith("_total")
-
 
 METRICS: Final = (
     MetricSpec("http_requests_total", "HTTP requests answered.", ("method", "route", "status")),
@@ -151,7 +146,7 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _family(self, spec: MetricSpec) -> Counter | Histogram:
-        if spec.counter:
+        if spec.name.endswith("_total"):
             return Counter(spec.name, spec.help, spec.labels, registry=self._registry)
         return Histogram(
             spec.name, spec.help, spec.labels, registry=self._registry, buckets=_BUCKETS
@@ -181,7 +176,7 @@ class Metrics:
 
 
 class _Timing:
-    """What the summary of one series is made from."""
+    """Collects the observations of one series for its summary."""
 
     def __init__(self) -> None:
         self._latest: deque[float] = deque(maxlen=_WINDOW)

@@ -8,26 +8,25 @@ here, once: https://github.com/open-telemetry/semantic-conventions-genai.
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gwkit.telemetry.context import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
     from types import ModuleType
 
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Attribute", "Operation", "current", "end_span", "span_starter"]
+__all__ = ["Attribute", "Operation", "current", "end_span", "start_span"]
 
 _SCOPE = "app.llm"
 
 
 class Operation(StrEnum):
-    """What is asked of a model: values of `gen_ai.operation.name`."""
+    """Kinds of calls: values of `gen_ai.operation.name`."""
 
     CHAT = "chat"
     EMBEDDINGS = "embeddings"
@@ -56,20 +55,19 @@ class Attribute(StrEnum):
     REQUEST_ID = "app.request_id"
 
 
-def span_starter(operation: Operation, model: str) -> Callable[[], Span]:
-    """Return what begins the span of a call to a model, given as `provider:model`."""
+def start_span(operation: Operation, model: str) -> Span:
+    """Return a new span of a call to a model, given as `provider:model`."""
     provider, _, name = model.partition(":")
     trace = _api()
-    return partial(
-        trace.get_tracer(_SCOPE).start_span,
-        f"{operation} {name}",
-        kind=trace.SpanKind.CLIENT,
-        attributes={
-            Attribute.OPERATION: operation.value,
-            Attribute.PROVIDER: provider,
-            Attribute.REQUEST_MODEL: name,
-        },
+    attributes = {
+        Attribute.OPERATION: operation.value,
+        Attribute.PROVIDER: provider,
+        Attribute.REQUEST_MODEL: name,
+    }
+    span: Span = trace.get_tracer(_SCOPE).start_span(
+        f"{operation} {name}", kind=trace.SpanKind.CLIENT, attributes=attributes
     )
+    return span
 
 
 def end_span(

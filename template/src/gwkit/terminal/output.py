@@ -1,4 +1,4 @@
-"""What the command line writes: results on stdout, remarks and errors on stderr, in one place.
+"""Writes results to stdout, remarks and errors to stderr, in one place.
 
 With `--json` a command writes exactly one JSON document on stdout: its result, or its error.
 Text that comes from documents is shown, never obeyed: control characters are written as escapes.

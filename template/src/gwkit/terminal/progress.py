@@ -11,21 +11,7 @@ from gwkit.terminal.output import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.progress import Progress as Bars
-
-__all__ = ["Bar", "progress_bar"]
-
-
-class Bar:
-    """Shows how many documents are done, how many there are, and the one in hand."""
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self._task = bars.add_task("", total=None, document="looking for documents")
-
-    def __call__(self, done: int, total: int, document: str) -> None:
-        """Show where a run is; it must not block."""
-        self._bars.update(self._task, completed=done, total=total, document=visible(document))
+__all__ = ["progress_bar"]
 
 
 def _show_nothing(_done: int, _total: int, _document: str) -> None:
@@ -34,7 +20,10 @@ def _show_nothing(_done: int, _total: int, _document: str) -> None:
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar while the block runs, if it is to be shown and stderr is a terminal."""
+    """Show a bar while the block runs, if it is to be shown and stderr is a terminal.
+
+    Call the yielded function with the number of documents done, their number, and the one in hand.
+    """
     if not (shown and sys.stderr.isatty()):
         yield _show_nothing
         return
@@ -48,4 +37,9 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.fields[document]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield Bar(bars)
+        task = bars.add_task("", total=None, document="looking for documents")
+
+        def show(done: int, total: int, document: str) -> None:
+            bars.update(task, completed=done, total=total, document=visible(document))
+
+        yield show

@@ -35,7 +35,7 @@ BYTES_PER_TOKEN = 4
 _SHORTEST_TYPO = 5
 _LONG_WORD = 9
 _LONGEST_WORD = 30
-"""What is longer is no word of a language: it is neither stemmed nor remembered nor corrected."""
+"""A longer word is of no language: it is neither stemmed nor remembered nor corrected."""
 
 _MOST_COMPARISONS = 1_000
 """Pairs of words that are compared for one text, at some 30 microseconds each."""

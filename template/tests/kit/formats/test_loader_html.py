@@ -143,7 +143,7 @@ def test_rows_do_not_span_the_groups_of_a_table() -> None:
 
 
 def test_tables_that_only_place_things() -> None:
-    """What holds tables or listings, or says that it means nothing, has no rows of values."""
+    """A table that holds tables or listings, or is for layout only, has no rows of values."""
     assert [(2, "T"), (0, "a")] == _load("<table role=presentation><td><h2>T</h2>a</table>")
     assert [(0, "a | b"), (0, "c")] == _load("<table><td><table><td>a<td>b</table><td>c</table>")
     assert [(-1, "1"), (-1, "x")] == _load("<table><td><pre>1</pre><td><pre>x</pre></table>")

@@ -95,7 +95,7 @@ def test_prose_that_begins_like_a_statement_stays(text: str) -> None:
 
 
 def test_code_keeps_its_statements_and_comments() -> None:
-    """What stands in a fence is what the document is about."""
+    """Text in a fence is what the document is about."""
     code = "import a from 'b'\n\nexport default a\n{/* c */}\n[^1]: d\n<e>"
     assert [(-1, code)] == _load(f"~~~js\n{code}\n~~~")
     assert [(0, "Write `{/* c */}`.")] == _load("Write `{/* c */}`.")

@@ -68,7 +68,7 @@ def test_hyphens_at_line_ends(written: str, expected: str) -> None:
     ],
 )
 def test_headers_and_footers_are_read_once(header: str, footer: str, kept: list[str]) -> None:
-    """What stands on every page comes first, once, and a page's number not at all."""
+    """Text that stands on every page comes first, once, and a page's number not at all."""
     pages = [f"{header}\n{body}\n{footer}".strip() for body in _BODIES]
     numbered = [page.replace("{}", str(number)) for number, page in enumerate(pages, start=1)]
 

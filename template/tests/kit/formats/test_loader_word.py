@@ -131,7 +131,7 @@ def test_tables() -> None:
 
 
 def test_headers_footers_and_notes_are_read_once() -> None:
-    """What stands on every page is read once, and a note after the paragraph that refers to it."""
+    """Text that stands on every page is read once, a note after the paragraph that refers to it."""
     to_note, to_end = (
         f"<w:r><w:{kind}Reference w:id='2'/></w:r>" for kind in ("footnote", "endnote")
     )

@@ -1,4 +1,4 @@
-"""What a connection may do, byte by byte, to a server on loopback (`gwkit.http.server`)."""
+"""Connections, byte by byte, to a server on loopback (`gwkit.http.server`)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import pytest
 from fixtures.command_line import DOCUMENTS
 from fixtures.services import ANSWER, Fakes
 from gwkit.errors import ConfigError
-from gwkit.http.server import _Server, listen, run, serve
+from gwkit.http.server import _Server, listen, run
 
 if TYPE_CHECKING:
     from app.config.settings import Settings
@@ -29,7 +29,7 @@ QUESTION = {"question": "How do I upload a file?"}
 SLOW_SERVICE: Final = """
 import asyncio, logging, sys
 sys.path[:0] = sys.argv[1:]
-from gwkit.http.server import serve
+from gwkit.http.server import listen, run
 from gwkit.logging.setup import configure_logging
 from app.config.settings import Settings
 from fixtures.services import Fakes
@@ -47,7 +47,8 @@ async def work():
         await asyncio.sleep(0.01)
 
 fakes.answerer.later_work = fakes.answerer.work = work
-serve(app, settings)
+with listen(settings) as listener:
+    asyncio.run(run(app, settings, listener))
 """
 
 
@@ -88,7 +89,7 @@ def test_a_port_in_use_is_told_by_its_variable(make_settings: MakeSettings) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = make_settings(port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"APP_PORT=\d+.*in use"):
-            serve(Fakes(settings).app(), settings)
+            listen(settings)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "::ffff:192.0.2.1"])

@@ -114,7 +114,7 @@ async def test_a_body_that_cannot_be_read_is_told_why(fakes: Fakes, body: bytes,
 async def test_odd_characters_are_text(
     live_client: httpx2.AsyncClient, path: str, field: str, text: str
 ) -> None:
-    """What JSON can say is searched for, or refused, and comes back as it went in."""
+    """A text that JSON can hold is searched for, or refused, and comes back as it went in."""
     body = json.dumps({field: f"upload {text}"}).encode()
     response = await live_client.post(
         f"/v1/{path}", content=body, headers={"content-type": "application/json"}
@@ -202,7 +202,7 @@ async def test_odd_methods_and_queries(
     ],
 )
 async def test_odd_headers_change_nothing(fakes: Fakes, headers: dict[str, str]) -> None:
-    """What the service does not read cannot upset it."""
+    """Headers and parameters that the service does not read do no harm."""
     async with open_client(fakes.app()) as client:
         response = await client.post("/v1/search", json={"query": "a"}, headers=headers)
 
@@ -234,7 +234,7 @@ def message(response: httpx2.Response) -> str:
 @pytest.mark.parametrize("text", ["", " ", "\t\r\n", "\u2003\u00a0", "\x1c\x1d\x1e\x1f", "\x85"])
 @pytest.mark.parametrize(("path", "field"), [("answer", "question"), ("search", "query")])
 async def test_a_blank_text_is_refused(fakes: Fakes, path: str, field: str, text: str) -> None:
-    """Whatever Python or Unicode takes for space is no question."""
+    """Characters that Python or Unicode takes for space are no question."""
     async with open_client(fakes.app()) as client:
         response = await client.post(f"/v1/{path}", json={field: text})
 

@@ -57,7 +57,7 @@ async def test_the_log_has_the_name_and_never_the_key(keyed: Fakes) -> None:
 
 
 async def test_each_key_has_an_allowance_and_strangers_share_one(keyed: Fakes) -> None:
-    """Whoever tries keys out is slowed down, and takes nothing from those who have one."""
+    """A client that guesses keys is slowed down, and takes nothing from those who have one."""
     async with open_client(keyed.app()) as client:
 
         async def search(key: str) -> int:

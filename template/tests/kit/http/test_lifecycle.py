@@ -46,7 +46,7 @@ async def test_warming_is_tried_until_it_works(
 async def test_what_keeps_it_from_warming_is_told(
     fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the error is: once in the log, at each probe, and until it has passed."""
+    """Each error is logged once, and reported at each probe until it has passed."""
     monkeypatch.setattr("gwkit.http.lifecycle._RETRY_SECONDS", 0.01)
     attempts: list[int] = []
 

@@ -131,7 +131,7 @@ async def test_each_request_leaves_one_line() -> None:
 async def test_an_error_is_answered_as_a_problem_and_logged(
     error: Exception, status: int, level: str
 ) -> None:
-    """Whatever escapes the application is a problem with the id, and a line at its level."""
+    """An error that escapes the application is a problem with the id, and a line at its level."""
     call = Call("/", headers={"x-request-id": "abc"})
     with capture_logs() as lines:
         await call.of(logged(raising(error)))

@@ -1,4 +1,4 @@
-"""What a browser sends for a page of another site is refused: `gwkit.http.limits`."""
+"""Requests of a browser for a page of another site are refused: `gwkit.http.limits`."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_a_provider_s_own_time_to_come_back_is_passed_on() -> None:
     [(404, "not_found"), (413, "too_large"), (418, "http_418"), (499, "http_499")],
 )
 def test_an_http_exception_keeps_its_status_detail_and_headers(status: int, code: str) -> None:
-    """What a route raises on purpose is told as it is, whatever the status."""
+    """The detail that a route raises on purpose is shown unchanged, whatever the status."""
     problem, headers = problem_of(HTTPException(status, "because", {"X-Why": "so"}))
 
     assert (status, code, "because") == (problem.status, problem.code, problem.detail)

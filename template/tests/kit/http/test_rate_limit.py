@@ -29,7 +29,7 @@ def test_a_minute_s_requests_may_come_at_once_and_no_more() -> None:
 
 
 def test_a_refused_request_is_not_counted() -> None:
-    """Who keeps trying does not wait longer for it."""
+    """A client that keeps trying does not wait longer for it."""
     limiter = RateLimiter(1, clock=Clock())
     limiter.wait("a")
 

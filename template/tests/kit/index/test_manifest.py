@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gwkit.index.ports import Manifest
+from gwkit.index.store import Manifest
 
 MADE = Manifest(embedder="offline:hashing", dimension=512, chunker="blocks-v1/256/32")
 
@@ -33,5 +33,5 @@ def test_equal_manifests_do_not_differ() -> None:
 def test_a_difference_names_the_part_and_both_values(
     asked: Manifest, expected: dict[str, tuple[str, str]]
 ) -> None:
-    """What differs is named, with what the index has first."""
+    """Each difference is named, with the index's part first."""
     assert expected == MADE.differences(asked)

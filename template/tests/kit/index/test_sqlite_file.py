@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.ports import Manifest, SearchMode
 from gwkit.index.sqlite import SqliteIndex, connections
-from kit.fixtures.sqlite_index import MANIFEST, found, search, write
+from gwkit.index.store import Manifest, SearchMode
+from kit.fixtures.sqlite_index import MANIFEST, chunk_count, found, search, write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 async def test_an_index_outlives_its_process(path: Path) -> None:
-    """What was written is there after closing and opening, for both legs."""
+    """A document is there after closing and opening, for both legs."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle"])
         version = await index.version()
@@ -72,7 +72,7 @@ async def test_a_rebuilt_index_is_seen_when_it_is_published(path: Path, manifest
         assert ({}, {}, 0) == (
             await index.ledger(),
             await index.failures(),
-            await index.chunk_count(),
+            await chunk_count(index),
         )
         async with await SqliteIndex.open(path, MANIFEST) as old:
             assert {"a.md"} == set(await old.ledger())
@@ -196,7 +196,7 @@ async def test_damaged_vectors_are_explained(path: Path, index: SqliteIndex) -> 
 async def test_a_file_that_is_gone_is_not_written_to(
     path: Path, index: SqliteIndex, *, is_replaced: bool
 ) -> None:
-    """What would be written has no name any more, so it would be lost at the next start."""
+    """A write would go to a file without a name, and be lost at the next start."""
     await write(index, "a", ["one"])
     shutil.rmtree(path.parent)
     if is_replaced:
@@ -334,7 +334,7 @@ async def test_a_closed_index_refuses_every_call(path: Path) -> None:
 
 
 async def test_closing_lets_running_calls_end(path: Path) -> None:
-    """What had begun before closing is done; nothing is lost half-way."""
+    """Calls that had begun before closing are done; nothing is lost half-way."""
     index = await SqliteIndex.open(path, MANIFEST)
     calls = [asyncio.create_task(write(index, f"{i}.md", ["needle"])) for i in range(20)]
     await asyncio.sleep(0)

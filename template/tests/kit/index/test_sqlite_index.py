@@ -13,12 +13,12 @@ from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import Filters, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex, searching
+from gwkit.index.store import Filters, SearchMode, SearchQuery
 from kit.fixtures.sqlite_index import EMBEDDER, found, search, write
 
 if TYPE_CHECKING:
-    from gwkit.index.ports import Index
+    from gwkit.index.store import Index
 
 
 ALL_MODES = pytest.mark.parametrize("mode", list(SearchMode))
@@ -48,7 +48,7 @@ async def test_the_best_chunk_comes_first_with_all_of_it(
 
 
 async def test_both_legs_add_hits(index: SqliteIndex) -> None:
-    """What one leg alone finds is among the hits of both."""
+    """A chunk that one leg alone finds is among the hits of both."""
     await write(index, "words.md", ["needle"])
     vectors = await EMBEDDER.embed_documents(["needle"])
     await index.replace(Document("vectors.md", "V", "h", ()), [Chunk(0, "pin", (), 1)], vectors)
@@ -87,7 +87,7 @@ async def test_words_are_found_by_their_stems_and_without_accents(index: SqliteI
 
 
 async def test_title_and_headings_are_searched(index: SqliteIndex) -> None:
-    """What stands only above a chunk finds it as well."""
+    """Words that stand only above a chunk find it as well."""
     await write(index, "returns.md", ["nothing of the kind"])
 
     assert {"returns.md"} == await found(index, "title", SearchMode.LEXICAL)

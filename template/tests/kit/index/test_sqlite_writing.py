@@ -1,4 +1,4 @@
-"""What writes to the embedded index leaves it whole, from threads and processes alike."""
+"""Writes leave the embedded index whole, from threads and processes alike."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwkit.errors import IngestError, RetrievalError
-from gwkit.index.ports import Failure, FailureKind, Filters, LedgerEntry, SearchMode
 from gwkit.index.sqlite import SqliteIndex, connections, schema
-from kit.fixtures.sqlite_index import MANIFEST, found, search, write
+from gwkit.index.store import Failure, FailureKind, Filters, LedgerEntry, SearchMode
+from kit.fixtures.sqlite_index import MANIFEST, chunk_count, found, search, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -53,7 +53,7 @@ async def test_the_ledger_tells_what_is_indexed(index: SqliteIndex) -> None:
     assert entry.indexed_at.endswith("+00:00")
     assert entry == await index.entry("a.md")
     assert await index.entry("c.md") is None
-    assert 2 == await index.chunk_count()
+    assert 2 == await chunk_count(index)
 
 
 async def test_failures_are_counted_until_the_document_is_written(index: SqliteIndex) -> None:
@@ -127,7 +127,7 @@ async def test_removal_takes_document_and_failure(index: SqliteIndex) -> None:
         assert {"b.md"} == await found(index, "needle", mode)
     assert {"b.md"} == set(await index.ledger())
     assert {} == await index.failures()
-    assert 1 == await index.chunk_count()
+    assert 1 == await chunk_count(index)
 
 
 @ALL_MODES
@@ -154,7 +154,7 @@ async def test_a_document_of_many_chunks_is_written_whole(index: SqliteIndex) ->
     hits = await search(index, "parcel0", SearchMode.VECTOR, k=200)
     lexical = [(await search(index, text, SearchMode.LEXICAL))[0] for text in texts]
 
-    assert len(texts) == await index.chunk_count()
+    assert len(texts) == await chunk_count(index)
     assert texts == [hit.text for hit in lexical]
     assert list(range(len(texts))) == [hit.position for hit in lexical]
     assert {hit.text for hit in hits} <= set(texts)
@@ -162,7 +162,7 @@ async def test_a_document_of_many_chunks_is_written_whole(index: SqliteIndex) ->
 
 
 async def test_every_write_raises_the_version(index: SqliteIndex) -> None:
-    """What was read before a write can be told from what is read after it."""
+    """A result from before a write can be told from one after it."""
     writes: list[Callable[[], Coroutine[object, object, object]]] = [
         lambda: write(index, "a.md", ["text"]),
         lambda: index.fail("b.md", "reason", source="/x"),
@@ -224,7 +224,7 @@ async def test_a_reader_sees_one_version_of_a_document(
 async def test_the_vectors_follow_another_connections_writes(
     path: Path, index: SqliteIndex
 ) -> None:
-    """What another process writes, replaces or removes is seen by the next search."""
+    """The next search sees what another process writes, replaces or removes."""
     await write(index, "a.md", ["needle one"])
     await search(index, "needle")
     async with await SqliteIndex.open(path, MANIFEST) as other:
@@ -259,7 +259,7 @@ def test_the_vectors_are_those_of_a_fresh_start(
                 if look:
                     await search(index, "needle", SearchMode.VECTOR)
             followed = await search(index, "needle", SearchMode.VECTOR, k=100)
-            chunks = await index.chunk_count()
+            chunks = await chunk_count(index)
         async with await SqliteIndex.open(target, MANIFEST) as reopened:
             loaded = await search(reopened, "needle", SearchMode.VECTOR, k=100)
         assert chunks == len(loaded)
@@ -275,7 +275,7 @@ import numpy as np
 from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
-from gwkit.index.ports import Manifest
+from gwkit.index.store import Manifest
 from gwkit.index.sqlite import SqliteIndex
 
 async def main(path, name):
@@ -309,7 +309,7 @@ async def test_processes_write_at_the_same_time(path: Path) -> None:
     assert [b""] * 3 == [stderr for _, stderr in results]
     async with await SqliteIndex.open(path, MANIFEST) as index:
         assert 30 == len(await index.ledger())
-        assert 60 == await index.chunk_count()
+        assert 60 == await chunk_count(index)
         assert 30 == len(await search(index, "needle b", SearchMode.VECTOR, k=30))
         assert 2 * 30 * 2 + 1 == await index.version()
 
@@ -347,7 +347,7 @@ def test_an_index_that_is_made_meanwhile_is_not_taken_for_a_foreign_file(tmp_pat
 def test_a_connection_that_cannot_be_used_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What SQLite refuses at the first statement leaves nothing open behind."""
+    """A file that SQLite refuses at the first statement leaves nothing open behind."""
     path = tmp_path / "index.sqlite"
     path.write_bytes(b"no database" * 100)
     opened: list[sqlite3.Connection] = []

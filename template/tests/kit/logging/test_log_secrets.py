@@ -198,7 +198,7 @@ def test_a_formatter_never_raises(capsys: pytest.CaptureFixture[str]) -> None:
 def test_odd_values_are_still_one_line_of_json(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, value: object
 ) -> None:
-    """What JSON or UTF-8 cannot say is said otherwise."""
+    """Values that JSON or UTF-8 cannot hold are written otherwise."""
     configure_logging(make_settings(log_format="json"))
     log.info("event", value=value)
     [event] = events(capsys.readouterr().err)
@@ -213,7 +213,7 @@ HOSTILE = (
 def test_nothing_can_forge_a_line_on_the_console(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """Whatever is in messages, names, values or exceptions, each event starts one line."""
+    """Each event starts one line, whatever is in messages, names, values or exceptions."""
     configure_logging(make_settings(log_format="console"))
     log.info("event", value=HOSTILE, deep={HOSTILE: [HOSTILE]}, **{HOSTILE: 1})
     logging.getLogger(f"library{HOSTILE}").warning("message %s", HOSTILE)

@@ -9,7 +9,6 @@ import logging
 import re
 import sys
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,10 @@ import structlog
 import uvicorn
 from structlog.contextvars import bound_contextvars
 
+from gwkit.executor import BoundedExecutor
 from gwkit.logging.formatting import EventFormatter, render_json
 from gwkit.logging.redaction import Redactor
 from gwkit.logging.setup import configure_logging
-from gwkit.telemetry.context import carry_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +148,7 @@ def test_uvicorns_records_take_the_same_form(
 def test_warnings_are_logged(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """What Python warns of is a record like any other."""
+    """A warning of Python is a record like any other."""
     configure_logging(make_settings(log_format="json"))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -244,7 +243,7 @@ def test_a_stack_holds_no_secret() -> None:
 def test_a_field_cannot_pass_for_the_formatters_own(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """What the formatter says of a record is true."""
+    """The formatter's own fields of a record are true."""
     configure_logging(make_settings(log_format="json", service_name="real"))
     log.info("real", service="forged", level="forged", logger="forged", timestamp="forged")
     logging.getLogger("library").info("real", extra={"event": "forged", "service": "forged"})
@@ -318,25 +317,25 @@ async def test_concurrent_requests_keep_their_ids_on_every_line(
 ) -> None:
     """In tasks and threads, from our loggers and libraries'; outside a request there is none."""
     configure_logging(make_settings(log_format="json"))
-    loop = asyncio.get_running_loop()
+    executor = BoundedExecutor(3, name="test")
 
     def work(request: str) -> None:
         logging.getLogger("library").info("working", extra={"expected": request})
 
-    async def serve(request: str, pool: ThreadPoolExecutor) -> None:
+    async def serve(request: str) -> None:
         with bound_contextvars(request_id=request):
             log.info("began", expected=request)
             await asyncio.sleep(0)
             await asyncio.to_thread(work, request)
-            await loop.run_in_executor(pool, carry_context(work), request)
+            await executor.run(work, request)
             await asyncio.create_task(step(request))
 
     async def step(request: str) -> None:
         await asyncio.sleep(0)
         log.info("stepped", expected=request)
 
-    with ThreadPoolExecutor(3) as pool:
-        await asyncio.gather(*(serve(f"r{number}", pool) for number in range(10)))
+    await asyncio.gather(*(serve(f"r{number}") for number in range(10)))
+    executor.close()
     log.info("outside")
     *inside, outside = events(capsys.readouterr().err)
     assert 40 == len(inside)
@@ -347,7 +346,7 @@ async def test_concurrent_requests_keep_their_ids_on_every_line(
 def test_an_exception_may_be_logged_from_the_loop(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """What logging reads and writes counts as no blocked loop."""
+    """Reading and writing by logging counts as no blocked loop."""
     configure_logging(make_settings(log_format="json", log_file=tmp_path / "service.log"))
 
     async def serve() -> None:

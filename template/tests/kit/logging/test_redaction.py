@@ -34,7 +34,7 @@ class Secrets(BaseModel):
 @pytest.mark.parametrize("before", ["", "x", "xy", "user:"])
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
 def test_a_secret_in_base64_is_masked(before: str, encode: Callable[[bytes], bytes]) -> None:
-    """Whatever stands before it, as in HTTP's basic authentication."""
+    """With any text before it, as in HTTP's basic authentication."""
     encoded = encode(f"{before}s3cret?>key~~/".encode()).decode()
     left = Redactor(["s3cret?>key~~/"]).text(f"sent {encoded} there")
     assert not any(encoded[at : at + 8] in left for at in range(4, len(encoded) - 8))
@@ -141,7 +141,7 @@ def test_fields_that_only_sound_alike_are_kept(name: str, value: object) -> None
     ],
 )
 def test_well_known_shapes_are_masked_in_any_text(text: str, secret: str) -> None:
-    """Whatever field or message they stand in."""
+    """In any field or message."""
     redacted = Redactor().text(text)
     assert secret not in redacted
     assert MASK in redacted
@@ -245,7 +245,7 @@ class Broken:
     ],
 )
 def test_any_value_becomes_plain(value: object, expected: object) -> None:
-    """What JSON can say, without secrets; nothing raises."""
+    """Values become those of JSON, without secrets; nothing raises."""
     plain = Redactor().value(value)
     assert expected == plain
     assert type(expected) is type(plain)
@@ -260,7 +260,7 @@ def test_a_value_within_itself_ends() -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_a_known_secret_never_remains(before: str, after: str) -> None:
-    """Whatever text surrounds it."""
+    """Within any text."""
     secret = "canary-4711-canary"
     assert secret not in Redactor([secret]).text(f"{before}{secret}{after}")
 

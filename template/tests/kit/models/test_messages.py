@@ -1,4 +1,4 @@
-"""What may go to a model and come back."""
+"""Requests to models and their replies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_prompt_is_stripped() -> None:
     ],
 )
 def test_a_request_is_validated(change: dict[str, object]) -> None:
-    """What is out of range or unknown is refused."""
+    """Values out of range and unknown fields are refused."""
     with pytest.raises(ValidationError):
         ChatRequest.model_validate({"messages": MESSAGES, "question": "Hello?"} | change)
 

@@ -121,7 +121,7 @@ async def test_a_stream_without_a_reply_is_an_error(metrics: Metrics) -> None:
 
 
 async def test_an_abandoned_stream_is_logged_and_closed(metrics: Metrics) -> None:
-    """Whoever hangs up ends the call, which logs a WARNING with what came."""
+    """A caller who hangs up ends the call, which logs a WARNING with what came."""
     fake = FakeChatModel("a reply of some length")
     stream = ObservedChatModel(fake, metrics=metrics).stream(REQUEST)
     with capture_logs() as logs:
@@ -152,7 +152,7 @@ async def test_a_cancelled_call_is_logged(metrics: Metrics) -> None:
 
 
 async def test_a_stream_left_after_the_reply_has_succeeded(metrics: Metrics) -> None:
-    """Who has the whole reply need not ask for the end of the stream."""
+    """A reader who has the whole reply need not ask for the end of the stream."""
     stream = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics).stream(REQUEST)
     with capture_logs() as logs:
         async for piece in stream:
@@ -269,7 +269,7 @@ async def test_content_is_told_where_it_was_asked_for(
 async def test_a_failed_call_has_a_prompt_and_no_reply(
     metrics: Metrics, spans: InMemorySpanExporter
 ) -> None:
-    """What was asked is there, as it was asked for; what never came is empty."""
+    """The prompt is there in the form of the conventions; a reply that never came is empty."""
     fake = FakeChatModel(RateLimitError("wait"))
     model = ObservedChatModel(fake, metrics=metrics, log_content=True)
     with capture_logs() as logs, pytest.raises(RateLimitError):

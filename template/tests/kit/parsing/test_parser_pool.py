@@ -127,7 +127,7 @@ def test_a_document_that_takes_too_much_memory_fails_alone(document: str, data: 
 
 @on_linux
 def test_the_system_bounds_the_memory_of_a_process() -> None:
-    """Whatever a parser does: a document that takes too long would hide that nothing bounds it."""
+    """A document that takes too long would hide that nothing bounds the memory."""
     narrow = make_pool(memory=300_000_000)
     narrow.load("a.html", b"text")
     (pid,) = pids(narrow)
@@ -212,7 +212,7 @@ def test_a_process_that_was_ended_before_its_first_document_says_so(pool: Parser
 def test_processes_are_replaced_after_some_documents(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a parser leaks does not add up."""
+    """The leaks of a parser do not add up."""
     monkeypatch.setattr("gwkit.parsing.pool._DOCUMENTS", 2)
     seen = set()
     for _ in range(4):

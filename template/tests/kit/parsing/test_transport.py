@@ -1,4 +1,4 @@
-"""What a parser process says is read as data, whatever it says."""
+"""The replies of a parser process are read as data, whatever they hold."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from gwkit.text.words import count_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 
 class Batches(FakeEmbedder):

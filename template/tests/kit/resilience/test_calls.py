@@ -100,7 +100,7 @@ async def test_what_is_in_time_is_returned() -> None:
 
 
 async def test_a_cancellation_is_no_timeout() -> None:
-    """Who cancels the caller gets a cancellation."""
+    """A cancelled caller gets a cancellation."""
     task = asyncio.create_task(in_time(asyncio.Event().wait(), 60, model="fake:one"))
     await asyncio.sleep(0)
     task.cancel()

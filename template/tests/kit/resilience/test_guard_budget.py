@@ -76,7 +76,7 @@ async def test_a_day_begins_at_midnight(store: PaidStore, clock: Clock) -> None:
 
 
 async def test_a_restart_forgets_nothing(tmp_path: Path, clock: Clock) -> None:
-    """What was spent is written before the store closes."""
+    """Spending is written before the store closes."""
     path = tmp_path / "paid.sqlite"
     async with PaidStore(path) as store:
         budget = await DailyBudget(store, most_tokens=100, now=clock).load()
@@ -113,7 +113,7 @@ async def test_what_is_free_is_not_written(store: PaidStore, clock: Clock) -> No
 
 
 async def test_a_full_disk_does_not_lift_the_ceiling(clock: Clock) -> None:
-    """What cannot be written is logged and still counts here."""
+    """Spending that cannot be written is logged and still counts here."""
 
     class Full(PaidStore):
         def __init__(self) -> None:

@@ -64,7 +64,7 @@ async def test_a_reply_comes_after_failures() -> None:
 
 
 async def test_a_stream_is_begun_again_before_its_first_piece() -> None:
-    """What nobody has read can be asked for anew."""
+    """A stream of which nothing was read can be asked for again."""
     fake = FakeChatModel(SERVER, (SERVER,), "yes, of course")
     assert "yes, of course" == await read(ResilientChatModel(fake, make_policy()))
     assert 3 == len(fake.requests)
@@ -144,7 +144,7 @@ async def test_leaving_a_stream_frees_its_place() -> None:
 
 
 async def test_an_open_circuit_stops_the_retries() -> None:
-    """What is known to fail is not tried again; later it is, and then all is well."""
+    """A failing model is not tried again; later it is, and then all is well."""
     fake = FakeChatModel(SERVER, SERVER, "yes")
     now = [0.0]
     policy = make_policy(failures=2, most=9, clock=lambda: now[0])
@@ -158,7 +158,7 @@ async def test_an_open_circuit_stops_the_retries() -> None:
 
 
 async def test_an_empty_stream_is_empty() -> None:
-    """Whoever observes the call calls that an error."""
+    """The observer of the call records that as an error."""
     model = ResilientChatModel(FakeChatModel((None,)), make_policy())
     assert [] == [piece async for piece in model.stream(REQUEST)]
 

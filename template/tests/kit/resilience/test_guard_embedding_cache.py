@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 SERVER = ProviderError("server", status=500, passing=True)
 
@@ -126,7 +126,7 @@ async def test_who_waited_for_a_failure_tries_alone(store: PaidStore) -> None:
 
 
 async def test_a_wrong_count_is_not_kept(store: PaidStore) -> None:
-    """Whatever comes back in the wrong shape cannot be told apart."""
+    """Vectors that come back in the wrong shape cannot be told apart."""
 
     class Short(FakeEmbedder):
         async def embed_documents(self, texts: Sequence[str]) -> Vectors:

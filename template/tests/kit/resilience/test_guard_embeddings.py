@@ -13,7 +13,7 @@ from gwkit.resilience.embeddings import ResilientEmbedder
 from kit.fixtures.policy import make_policy
 
 if TYPE_CHECKING:
-    from gwkit.models.ports import Vector
+    from gwkit.models.protocols import Vector
 
 SERVER = ProviderError("server", status=500, passing=True)
 

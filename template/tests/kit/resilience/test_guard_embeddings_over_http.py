@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
-    from gwkit.models.ports import Embedder
+    from gwkit.models.protocols import Embedder
 
 MODEL = "openai:text-embedding-3-small"
 TEXTS = [f"text number {number}" for number in range(5)]
@@ -93,7 +93,7 @@ async def test_wrong_vectors_are_asked_for_again_once(
 async def test_the_order_cannot_slip(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """Whatever order the rows come in, each text has its own."""
+    """Each text has its own row, whatever the order of the rows."""
     provider.always("shuffled")
     path = tmp_path / "paid.sqlite"
     async with opened(make_settings, provider, Metrics(), paid_path=path) as embedder:
@@ -146,7 +146,7 @@ async def test_tokens_are_those_of_the_provider(
 async def test_the_budget_holds_for_embeddings(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """What is left of a day is embedded, and kept; the rest waits for the next one."""
+    """The budget that is left is used, and the vectors kept; the rest waits for the next day."""
     path = tmp_path / "paid.sqlite"
     options = {"paid_path": path, "daily_tokens": 15}
     async with opened(make_settings, provider, Metrics(), **options) as embedder:

@@ -131,7 +131,7 @@ async def test_leaving_a_stream_closes_it() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_all_models_share_one_time() -> None:
-    """What the first one has taken, the second one does not have."""
+    """The second one does not have the time that the first one took."""
     left: list[float] = []
 
     class Slow(FakeChatModel):

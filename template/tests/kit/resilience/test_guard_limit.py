@@ -60,7 +60,7 @@ async def test_the_wait_is_bounded(wait_seconds: float, deadline: float) -> None
 
 
 async def test_a_cancelled_wait_takes_no_place() -> None:
-    """Who gives up waiting leaves the queue."""
+    """A caller who gives up waiting leaves the queue."""
     limit = CallLimit("fake:one", most=1, wait_seconds=60)
     async with limit.slot():
         waiting = asyncio.create_task(limit.slot().__aenter__())

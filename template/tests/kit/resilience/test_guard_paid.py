@@ -1,4 +1,4 @@
-"""What was paid for is kept in a file, and stays there."""
+"""Paid embeddings and spending are kept in a file, and stay there."""
 
 from __future__ import annotations
 

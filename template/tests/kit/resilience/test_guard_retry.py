@@ -1,4 +1,4 @@
-"""What can succeed again is tried again, after a wait, and not for ever."""
+"""A call that can succeed is tried again, after a wait, and not for ever."""
 
 from __future__ import annotations
 

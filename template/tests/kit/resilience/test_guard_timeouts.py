@@ -69,7 +69,7 @@ async def test_the_deadline_of_the_call_counts() -> None:
 
 
 async def test_a_cancellation_is_no_timeout() -> None:
-    """Whoever cancels the reader gets a cancellation, also where a waiting comes with it."""
+    """A cancelled reader gets a cancellation, also if a wait ends at the same time."""
     for seconds in (60, 0.0):
         waiting = StreamTimeout(seconds, model="fake:one")
         task = asyncio.create_task(read(waiting, pieces(5.0)))

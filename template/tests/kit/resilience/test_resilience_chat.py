@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fixtures.clock import ControlledLoop
     from fixtures.configuration import MakeSettings
     from fixtures.provider import FaultyProvider
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
 # A service has the providers that it was made with.
@@ -320,7 +320,7 @@ async def test_an_answer_of_its_own_kind_is_not_tried_again(
 async def test_a_reply_that_was_of_no_use_is_paid_for(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """What is asked for again counts twice, in the log and so in the budget."""
+    """A call that is made again counts twice, in the log and so in the budget."""
     provider.follow(Step(text='{"grounded": 1, "reasons": 2}'), "ok")
     request = REQUEST.model_copy(update={"reply_type": Verdict})
     async with opened(make_settings, provider, name) as bench:

@@ -69,7 +69,7 @@ def last_event(text: str) -> tuple[str, dict[str, object]]:
 
 
 async def test_an_answer_is_cited(provided: Settings, provider: FaultyProvider) -> None:
-    """What the provider writes is cited from what was sent to it, and told of without content."""
+    """A provider's reply cites what was sent to it, and is logged without content."""
     with capture_logs() as logs:
         response = await post(provided, QUESTION)
     body = response.json()

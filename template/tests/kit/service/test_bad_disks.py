@@ -1,4 +1,4 @@
-"""Whatever becomes of folders, the index and its disk: a clear line, an exit code, nothing lost."""
+"""Trouble with folders, the index or its disk: a clear line, an exit code, nothing lost."""
 
 from __future__ import annotations
 

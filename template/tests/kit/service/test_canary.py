@@ -48,7 +48,7 @@ def key_of(canaries: Canaries) -> dict[str, str]:
 
 
 def test_no_secret_is_a_plain_text() -> None:
-    """What is named like a secret has a type that hides it, or it would escape these tests."""
+    """A setting named like a secret has a type that hides it, or it would escape these tests."""
     assert set() == exposed()
 
 
@@ -93,7 +93,7 @@ def test_no_command_shows_one(
 def test_no_failed_start_tells_one(
     planted: Canaries, cli: CommandLine, monkeypatch: pytest.MonkeyPatch, broken: dict[str, str]
 ) -> None:
-    """What is wrong is told, with the values of other variables and without these."""
+    """Problems are reported with the values of other variables and without these."""
     for name, value in broken.items():
         monkeypatch.setenv(name, value)
     run = cli("serve", "--port", "0")

@@ -17,8 +17,8 @@ from app.retrieval.ranking import HybridRanking
 from fixtures.command_line import command, environment
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import UPLOAD, Manifest, SearchMode, SearchQuery
 from gwkit.index.sqlite import SqliteIndex, connections, rebuilding
+from gwkit.index.store import UPLOAD, Manifest, SearchMode, SearchQuery
 from gwkit.telemetry.metrics import Metrics
 from kit.fixtures.contents import contents
 
@@ -150,7 +150,7 @@ def _count(index: Path) -> int:
 async def test_a_rebuild_is_never_seen_half_done(
     path: Path, index: SqliteIndex, tmp_path: Path
 ) -> None:
-    """Whoever searches meanwhile finds all of the old documents, and then all of the new ones."""
+    """A search meanwhile finds all of the old documents, and then all of the new ones."""
     folder = await asyncio.to_thread(write, tmp_path / "docs", 30, "needle old")
     await pipeline(index).ingest([folder])
     await asyncio.to_thread(write, folder, 30, "needle new")
@@ -230,7 +230,7 @@ async def test_a_rebuild_keeps_what_was_uploaded(
 async def test_a_write_at_the_last_moment_is_not_lost(
     path: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes after the others' writes were brought over is brought over as well."""
+    """A write after those of others were brought over is brought over as well."""
     served = pipeline(index)
     await served.ingest_upload("first.md", b"needle")
     await served.ingest_upload("early.md", b"needle")
@@ -300,7 +300,7 @@ def test_a_rebuild_that_could_lose_documents_leaves_the_old_index(
 
 
 async def test_a_rebuild_throws_away_what_it_cannot_go_on_with(path: Path, tmp_path: Path) -> None:
-    """What was begun with other settings, and what was damaged, is begun anew."""
+    """A rebuild that was begun with other settings, or is damaged, begins again."""
     folder = await asyncio.to_thread(write, tmp_path / "docs", 3, "needle")
     other = Manifest("other", MANIFEST.dimension, MANIFEST.chunker)
     beside = path.with_name(f"{path.name}-rebuild")

@@ -167,5 +167,5 @@ def test_only_one_module_normalizes() -> None:
 
 @pytest.mark.parametrize("suffix", sorted(LoaderRegistry().suffixes))
 def test_large_documents_are_for_the_parser_processes(suffix: str) -> None:
-    """Whatever their type: what the service itself parses has a bound."""
+    """Files of every type that the service itself parses have a bound."""
     assert LoaderRegistry().is_risky(f"a{suffix}", 100_001)

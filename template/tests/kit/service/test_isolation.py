@@ -1,4 +1,4 @@
-"""What a document says stays data: in the prompt, the answer, the API, the terminal and the logs.
+"""Text of documents stays data: in the prompt, the answer, the API, the terminal and the logs.
 
 The model here is the worst there is: it repeats everything that it is given. What remains open is
 what no rule of form can hold: whether a real model does what a document asks of it.
@@ -106,7 +106,7 @@ def check_prompt(request: ChatRequest, case: Injection) -> None:
 
 
 def check_answer(answer: str, case: Injection) -> None:
-    """What people see is the fact, and nothing in it is followed."""
+    """People see the fact, and nothing in it is followed."""
     assert FACT in answer
     assert [] == unprintable(answer)
     parser = MarkdownIt("commonmark", {"html": True})

@@ -1,4 +1,4 @@
-"""Whatever kills an ingestion, the next one ends where an undisturbed one would have."""
+"""After an ingestion was killed, the next one ends where an undisturbed one would have."""
 
 from __future__ import annotations
 

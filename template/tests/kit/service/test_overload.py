@@ -97,7 +97,7 @@ async def test_the_probes_are_answered_under_load(make_settings: MakeSettings, g
 async def test_a_refusal_does_not_use_up_the_allowance(
     make_settings: MakeSettings, gate: Gate
 ) -> None:
-    """Who was told to come back has not made a request yet."""
+    """A client that was told to come back has not made a request yet."""
     fakes = Fakes(make_settings(max_concurrent_requests=1, requests_per_minute=2))
     async with open_client(fakes.app()) as client:
         fakes.retriever.work = gate.work

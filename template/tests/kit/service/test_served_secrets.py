@@ -22,7 +22,7 @@ SEARCH: Final = {"query": "a"}
 
 
 class TeamSettings(Settings):
-    """What a team may add."""
+    """Settings that a team may add."""
 
     signing_key: SecretStr = Field(description="Signs links.")
     peers: dict[str, SecretStr] | None = Field(default=None, description="Keys of others.")
@@ -61,7 +61,7 @@ def test_every_secret_is_planted() -> None:
 
 
 class CarelessSettings(Settings):
-    """What a team must not add."""
+    """Settings that a team must not add."""
 
     vendor_key: str = Field(default="", description="A key that everybody sees.")
     access_token: str | None = Field(default=None, description="A token that everybody sees.")

@@ -45,7 +45,7 @@ def resident_bytes(served: Served) -> int:
 
 @dataclass
 class Ownership:
-    """What one caller knows of its document: nobody else writes it.
+    """A document as its only writer knows it.
 
     `started` is the last version that was sent, `confirmed` the last that was answered; version 0
     and every removal are odd ones out: no text at all.

@@ -248,7 +248,7 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_key_in_the_wrong_place_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What looks like a secret is masked, whatever setting it was given to."""
+    """A value that looks like a secret is masked, whatever setting it was given to."""
     monkeypatch.setenv("APP_PORT", "sk-ant-api03-abcdefgh1234")
     [line] = problems()
     assert line.startswith("APP_PORT: '**********' in the environment: ")

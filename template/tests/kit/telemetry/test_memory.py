@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from gwkit.telemetry.memory import MemoryProfile, measure
+from gwkit.telemetry.profiling import MemoryProfile, measure
 
 MEGABYTE = 1_000_000
 
@@ -17,7 +17,7 @@ def nearly(megabytes: float) -> object:
 
 
 def test_peak_and_current_are_told_apart() -> None:
-    """What was released counts for the peak only; what is kept counts for both."""
+    """Released memory counts for the peak only; kept memory counts for both."""
     with measure() as profile:
         kept = bytearray(MEGABYTE)
         released = bytearray(3 * MEGABYTE)

@@ -154,7 +154,7 @@ def test_a_negative_count_is_refused() -> None:
 
 
 def test_label_values_cannot_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes beyond the bound is counted together, and nothing is lost."""
+    """Series beyond the bound are counted together, and nothing is lost."""
     most = 50
     monkeypatch.setattr("gwkit.telemetry.metrics.MAX_SERIES", most)
     metrics = Metrics()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_type
 
 import pytest
 
-from gwkit.telemetry.timing import timed
+from gwkit.telemetry.profiling import timed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -86,7 +86,7 @@ async def test_waiting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coroutine's duration is in milliseconds and covers what it awaits."""
     sink = Durations()
     now = [7.0]
-    monkeypatch.setattr("gwkit.telemetry.timing.perf_counter", lambda: now[0])
+    monkeypatch.setattr("gwkit.telemetry.profiling.perf_counter", lambda: now[0])
 
     async def pass_time() -> None:
         now[0] += 0.02

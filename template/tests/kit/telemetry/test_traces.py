@@ -12,16 +12,16 @@ from opentelemetry.semconv.attributes import error_attributes
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.contextvars import bound_contextvars
 
-from gwkit.telemetry.traces import Attribute, Operation, current, end_span, span_starter
+from gwkit.telemetry.traces import Attribute, Operation, current, end_span, start_span
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 
 def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
-    """Who was asked for what, within which request, and what came of it."""
+    """A span has the provider, the operation, the request id and the result."""
     with bound_contextvars(request_id="abc"):
-        span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
+        span = start_span(Operation.CHAT, "openai:gpt-4o-mini")
         end_span(span, {Attribute.INPUT_TOKENS: 7, Attribute.COST_USD: None}, None)
     (seen,) = spans.get_finished_spans()
     assert ("chat gpt-4o-mini", SpanKind.CLIENT) == (seen.name, seen.kind)
@@ -37,7 +37,7 @@ def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
 
 def test_an_error_is_told_by_its_class(spans: InMemorySpanExporter) -> None:
     """Its text may hold anything, so neither it nor a stack is recorded."""
-    span = span_starter(Operation.EMBEDDINGS, "openai:small")()
+    span = start_span(Operation.EMBEDDINGS, "openai:small")
     end_span(span, {}, "RateLimitError")
     (seen,) = spans.get_finished_spans()
     assert "RateLimitError" == (seen.attributes or {})["error.type"]
@@ -47,7 +47,7 @@ def test_an_error_is_told_by_its_class(spans: InMemorySpanExporter) -> None:
 
 def test_what_happens_within_belongs_to_the_span(spans: InMemorySpanExporter) -> None:
     """As the spans of an instrumented HTTP client, once for each attempt."""
-    span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
+    span = start_span(Operation.CHAT, "openai:gpt-4o-mini")
     with current(span):
         trace.get_tracer("test").start_span("POST").end()
     assert not trace.get_current_span().is_recording()
@@ -60,7 +60,7 @@ def test_what_happens_within_belongs_to_the_span(spans: InMemorySpanExporter) ->
 
 def test_without_an_sdk_a_span_is_nothing() -> None:
     """A call sees that it need not be traced."""
-    span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
+    span = start_span(Operation.CHAT, "openai:gpt-4o-mini")
     assert not span.is_recording()
 
 

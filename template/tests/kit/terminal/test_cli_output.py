@@ -1,4 +1,4 @@
-"""What the command line writes, and how text of documents is kept from steering a terminal."""
+"""The output of the command line; text of documents cannot steer a terminal."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_encoding_makes_output_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the terminal's encoding lacks, and what no encoding has, is written as an escape."""
+    """A character that the terminal's encoding, or any, lacks is written as an escape."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
     monkeypatch.setattr(sys, "stdout", stream)
     prepare_streams()

@@ -8,7 +8,7 @@ import pytest
 from fixtures.index import FakeIndexWriter
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import Failure, IndexWriter, LedgerEntry
+from gwkit.index.store import Failure, IndexWriter, LedgerEntry
 
 _DOCUMENT = Document("a.md", "A", "hash", (), source="/docs")
 _CHUNK = Chunk(0, "text", (), 1)

@@ -60,7 +60,7 @@ async def test_the_fake_answerer_streams_what_it_answers() -> None:
 
 
 async def test_the_fake_retriever_remembers() -> None:
-    """What it was asked is there to be looked at."""
+    """The requests that it got are there to be looked at."""
     retriever = FakeRetriever()
 
     assert [HIT] == await retriever.search("a", k=2)

@@ -1,4 +1,4 @@
-"""What cassettes keep to themselves, and that playing back calls nobody."""
+"""Cassettes hold no secret, and playing back calls nobody."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_what_was_recorded_is_played_back(provider: FaultyProvider, tmp_pa
 
 
 async def test_a_cassette_has_no_keys_and_no_ids(provider: FaultyProvider, tmp_path: Path) -> None:
-    """Whatever stood in the headers and the bodies, and its first line says where it is from."""
+    """Neither from headers nor from bodies; its first line says where it is from."""
     with Tape("faulty", folder=tmp_path).playing("one"):
         await _post(provider.anthropic_url)
     text = await asyncio.to_thread((tmp_path / "one.yaml").read_text, encoding="utf-8")

@@ -27,7 +27,7 @@ class Inner(BaseModel):
 
 
 class Outer(BaseModel):
-    """What has parts of every kind."""
+    """A script with parts of every kind."""
 
     flag: bool
     inner: Inner
@@ -120,7 +120,7 @@ def test_an_instance_is_valid() -> None:
 
 
 def test_a_prompt_without_passages_is_answered() -> None:
-    """Whoever wrote it can tell who answered."""
+    """The author of the script can tell who answered."""
     assert "faulty provider" in reply_to("hello")
 
 

@@ -18,7 +18,7 @@ MARKS = "\u0301\u0323\uff9e\U0001e944\u0f73\u0344"
 
 @given(st.text(st.characters(), max_size=MOST_MARKS) | st.text("a\u0301\u0323é", max_size=30))
 def test_other_texts_are_normalized_as_ever(text: str) -> None:
-    """What has no long run of marks keeps all of them."""
+    """A text without a long run of marks keeps all of them."""
     for form in FORMS:
         assert unicodedata.normalize(form, text) == normalize(form, text)
 
@@ -32,12 +32,12 @@ def test_marks_beyond_the_bound_go(mark: str) -> None:
 
 
 def test_emoji_in_a_row_are_no_marks() -> None:
-    """What merely has a code point like that of some marks is not cut."""
+    """A character whose code point is only near that of marks is not cut."""
     assert "\U0001f600" * 99 == normalize("NFC", "\U0001f600" * 99)
 
 
 def test_every_mark_of_this_python_s_unicode_is_known() -> None:
-    """Whatever can begin with a mark once it is decomposed counts as one."""
+    """A character that can begin with a mark once it is decomposed counts as one."""
     _, runs = _patterns()
     for character in map(chr, range(sys.maxunicode + 1)):
         first = unicodedata.normalize("NFKD", character)[0]

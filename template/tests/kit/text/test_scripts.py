@@ -71,7 +71,7 @@ def test_other_words_are_not_found(text: str, query: str) -> None:
     ],
 )
 def test_words_of_an_answer(text: str, words: list[str]) -> None:
-    """What a sentence shares with a question is told by the same pieces."""
+    """A sentence and a question are compared by the same pieces."""
     assert words == content_words(text)
 
 

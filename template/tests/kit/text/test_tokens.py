@@ -28,5 +28,5 @@ def test_bounds_of_a_concatenation(first: str, second: str) -> None:
 
 @given(st.text(min_size=1))
 def test_no_text_is_free(text: str) -> None:
-    """Whatever is not empty takes at least one token."""
+    """A text that is not empty takes at least one token."""
     assert count_tokens(text) >= 1

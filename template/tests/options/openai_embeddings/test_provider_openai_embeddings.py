@@ -15,7 +15,7 @@ from fixtures.command_line import DOCUMENTS
 from fixtures.provider import Step
 from fixtures.provider.conformance import SECRET, EmbedderConformance
 from gwkit.errors import InvalidResponseError, ProviderError
-from gwkit.index.ports import SearchMode
+from gwkit.index.store import SearchMode
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from app.ingestion.loaders.registry import LoaderPart, LoaderRegistry
-from gwkit.parsing.ports import DocumentLoader, Loaded, Loader
+from gwkit.parsing.loader import DocumentLoader, Loaded, Loader
 
 __all__ = ["DocumentLoader", "Loaded", "Loader", "LoaderPart", "LoaderRegistry"]

@@ -18,7 +18,7 @@ from markdown_it.token import Token
 
 from app.ingestion.loaders.encoding import decode
 from app.ingestion.loaders.webpage import read_markup
-from gwkit.parsing.ports import Loaded
+from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +71,7 @@ since the time of some constructions grows with the square of the length."""
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a Markdown file, as `gwkit.parsing.ports.Loader` says.
+    """Read a Markdown file, as `gwkit.parsing.loader.Loader` says.
 
     Raises:
         IngestError: the encoding is neither UTF-8 nor marked.

@@ -14,7 +14,7 @@ from app.ingestion.loaders.encoding import expect
 from app.ingestion.loaders.pages import join_pages, read_page
 from app.ingestion.loaders.titles import own_title
 from gwkit.documents import Block, BlockKind
-from gwkit.parsing.ports import Loaded
+from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ _LIGATURES = str.maketrans(
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a PDF file, as `gwkit.parsing.ports.Loader` says.
+    """Read a PDF file, as `gwkit.parsing.loader.Loader` says.
 
     Raises:
         IngestError: the file is none, is cut off or encrypted, or has no text layer.

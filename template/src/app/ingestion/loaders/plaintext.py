@@ -6,7 +6,7 @@ import re
 
 from app.ingestion.loaders.encoding import decode
 from gwkit.documents import Block, BlockKind
-from gwkit.parsing.ports import Loaded
+from gwkit.parsing.loader import Loaded
 
 __all__ = ["load"]
 
@@ -14,7 +14,7 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a text file, as `gwkit.parsing.ports.Loader` says.
+    """Read a text file, as `gwkit.parsing.loader.Loader` says.
 
     Raises:
         IngestError: the encoding is neither UTF-8 nor marked.

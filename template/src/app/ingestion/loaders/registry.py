@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from app.exceptions import IngestError, UnsupportedTypeError
 from app.ingestion.cleaning import clean
 from gwkit.documents import Block, BlockKind
-from gwkit.parsing.ports import Loaded, Loader
+from gwkit.parsing.loader import Loaded, Loader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import declared_encoding, decode
 from app.ingestion.loaders.tables import Grid
 from app.ingestion.loaders.visibility import is_unseen
-from gwkit.parsing.ports import Loaded
+from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
     from lxml.etree import _Element  # allow DEP5: its documented name
@@ -50,7 +50,7 @@ _REPEATED = 20_000
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read an HTML page, as `gwkit.parsing.ports.Loader` says.
+    """Read an HTML page, as `gwkit.parsing.loader.Loader` says.
 
     Raises:
         IngestError: the encoding is neither UTF-8 nor marked nor declared, or all text is hidden.

@@ -17,7 +17,7 @@ from app.ingestion.loaders.encoding import expect
 from app.ingestion.loaders.package import Package, number
 from app.ingestion.loaders.styles import Numbering, Style, Styles, symbol
 from app.ingestion.loaders.titles import own_title
-from gwkit.parsing.ports import Loaded
+from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ _DEEPEST_ITEM = 8
 
 
 def load(document: str, data: bytes, /) -> Loaded:
-    """Read a Word file, as `gwkit.parsing.ports.Loader` says.
+    """Read a Word file, as `gwkit.parsing.loader.Loader` says.
 
     Headers and footers are read once each, before the text; notes and text boxes follow the
     paragraph that they belong to. Comments, tables of contents, hidden text and what tracked

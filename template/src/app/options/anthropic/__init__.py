@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from app.registry import Registry
-    from gwkit.models.ports import ChatModel
+    from gwkit.models.protocols import ChatModel
 
 __all__ = ["register"]
 

@@ -90,7 +90,7 @@ class AnthropicChatModel:
         """Return the whole reply.
 
         Raises:
-            LLMError: as `gwkit.models.ports` says.
+            LLMError: as `gwkit.models.protocols` says.
         """
         with self._mapped(request):
             messages = self._client.messages.with_raw_response

@@ -104,7 +104,7 @@ class Session:
             texts: what is sent, to be counted where that was too much.
 
         Raises:
-            LLMError: what `gwkit.models.ports` says.
+            LLMError: what `gwkit.models.protocols` says.
         """
         try:
             yield

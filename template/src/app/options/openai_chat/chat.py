@@ -102,7 +102,7 @@ class OpenAIChatModel:
 
         Raises:
             InvalidResponseError: the reply is not what the API promises.
-            LLMError: as `gwkit.models.ports` says.
+            LLMError: as `gwkit.models.protocols` says.
         """
         completions = self._session.client.chat.completions.with_raw_response
         reading = _Reading(self.name, request, self._session)

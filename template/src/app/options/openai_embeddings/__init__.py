@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from app.registry import Registry
-    from gwkit.models.ports import Embedder
+    from gwkit.models.protocols import Embedder
 
 __all__ = ["register"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.options.openai.session import Session
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = ["OpenAIEmbedder"]
 
@@ -87,7 +87,7 @@ class OpenAIEmbedder:
 
         Raises:
             InvalidResponseError: there is not one vector of the right length for each text.
-            LLMError: as `gwkit.models.ports` says.
+            LLMError: as `gwkit.models.protocols` says.
         """
         if not texts:
             return np.empty((0, self._dimension), dtype=np.float32)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from gwkit.models.messages import Usage
-    from gwkit.models.ports import ChatModel, Embedder
+    from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.resilience.pricing import PriceList
     from gwkit.telemetry.metrics import Metrics
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 from contextlib import closing, contextmanager, suppress
-from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 from gwkit.errors import RetrievalError
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BUSY_SECONDS",
     "READERS",
-    "Access",
     "Connections",
+    "advice",
     "connect",
     "error_code",
     "explained",
@@ -47,36 +45,39 @@ most of them are written several times in the course of an ingestion."""
 _STEPS_UNASKED = 50_000
 """Steps of SQLite's virtual machine after which a read looks whether its caller is still there."""
 
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY})
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
-
-
-class Access(Enum):
-    """What may be done to the file; the values are SQLite's URI parameters."""
-
-    WRITE = "mode=rwc"
-    READ = "mode=ro"
-    FROZEN = "mode=ro&immutable=1"
-    """Reads a file in a folder that cannot be written, so it cannot change."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY)
+_ADVICE = (
+    (_DAMAGED, "is damaged or no index; move it away and ingest the documents again"),
+    (_REFUSED, "cannot be opened and written; check the path and its permissions"),
+    (
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        f"was locked by another process for {BUSY_SECONDS:.0f} seconds",
+    ),
+    (
+        (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
+        "could not be written; look whether the disk is full or failing",
+    ),
+)
 
 
 class Connections:
     """Runs jobs on an index file.
 
     Args:
-        path: the file; its folder is made where it may be written.
-        access: what may be done to it.
+        path: the file; its folder is made.
+        frozen: the file is in a folder that cannot be written, so it can be read and cannot change.
     """
 
-    def __init__(self, path: Path, access: Access = Access.WRITE) -> None:
+    def __init__(self, path: Path, *, frozen: bool = False) -> None:
         self.path = path
-        self._access = access
-        self._writer = BoundedExecutor(1, name="index-writer")
-        self._readers = BoundedExecutor(READERS, name="index-reader")
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._frozen = frozen
+        # By whether they read only.
+        self._executors = {
+            True: BoundedExecutor(READERS, name="index-reader"),
+            False: BoundedExecutor(1, name="index-writer"),
+        }
+        self._idle: dict[bool, list[sqlite3.Connection]] = {True: [], False: []}
         self._file: os.stat_result | None = None
         self._damaged = False
         self._closed = False
@@ -90,7 +91,7 @@ class Connections:
             OverloadError: too many searches wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        return await self._run(self._readers, job, read_only=True)
+        return await self._run(job, read_only=True)
 
     async def write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job that begins and ends its own transactions.
@@ -101,7 +102,7 @@ class Connections:
             OverloadError: too many jobs wait already.
             RetrievalError: the index is closed, or SQLite could not do it.
         """
-        return await self._run(self._writer, job, read_only=False)
+        return await self._run(job, read_only=False)
 
     def check(self) -> None:
         """Look through the whole file, if a job has found it damaged: it may have been mended.
@@ -112,83 +113,67 @@ class Connections:
             RetrievalError: it is damaged still.
         """
         if self._damaged:
-            with closing(connect(self.path, self._access)) as fresh:
+            with closing(connect(self.path, frozen=self._frozen)) as fresh:
                 (found,) = fresh.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
-                told = f"the index {self.path} {_advice(sqlite3.SQLITE_CORRUPT)} ({found})"
-                raise RetrievalError(told)
+                raise RetrievalError(advice(self.path, sqlite3.SQLITE_CORRUPT, found))
             self._damaged = False
 
     async def close(self) -> None:
         """Let running jobs end, then close every connection; may be called again."""
-        if self._closed:
-            return
         self._closed = True
-        for executor in (self._readers, self._writer):
+        for executor in self._executors.values():
             await asyncio.to_thread(executor.close)
-        for connection in self._opened:
-            connection.close()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
 
-    async def _run(
-        self,
-        executor: BoundedExecutor,
-        job: Callable[[sqlite3.Connection], Result],
-        *,
-        read_only: bool,
-    ) -> Result:
+    async def _run(self, job: Callable[[sqlite3.Connection], Result], *, read_only: bool) -> Result:
         if self._closed:
             raise RetrievalError("the index is closed")
-        return await executor.run(self._do, job, read_only=read_only)
+        return await self._executors[read_only].run(self._do, job, read_only=read_only)
 
     def _do(self, job: Callable[[sqlite3.Connection], Result], *, read_only: bool) -> Result:
-        with explained(self.path), self._noted_damage():
-            connection = self._connection(read_only=read_only)
+        with explained(self.path), self._lent(read_only=read_only) as connection:
             if not read_only:
                 return job(connection)
             with connection:
                 connection.execute("BEGIN")
                 return job(connection)
 
-    def _connection(self, *, read_only: bool) -> sqlite3.Connection:
-        """Return this thread's own connection.
-
-        Raises:
-            RetrievalError: the file is no longer the one that the first of them is to.
-        """
-        if self._file is not None:
-            self._check_file(self._file)
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            if not read_only and self._access is Access.WRITE:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = connect(self.path, self._access)
-            self._opened.append(connection)
-            self._file = self._file or self.path.stat()
-            connection.execute(f"PRAGMA query_only = {int(read_only)}")
-            if read_only:
-                connection.set_progress_handler(is_abandoned, _STEPS_UNASKED)
-            self._local.connection = connection
-        return connection
-
     @contextmanager
-    def _noted_damage(self) -> Iterator[None]:
-        """Note that the file is damaged, and let the thread reopen it: it keeps what it read.
+    def _lent(self, *, read_only: bool) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to a job.
+
+        While the file is damaged none is used again: it keeps what it has read.
 
         Raises:
+            RetrievalError: the file is no longer the one that was opened first.
             sqlite3.Error: as it came.
         """
+        self._check_file()
+        idle = self._idle[read_only]
+        connection = idle.pop() if idle else self._opened(read_only=read_only)
         try:
-            yield
+            yield connection
         except sqlite3.Error as exc:
-            if error_code(exc) in _DAMAGED:
-                self._damaged = True
-                connection = self._local.__dict__.pop("connection", None)
-                if connection is not None:
-                    self._opened.remove(connection)
-                    connection.close()
+            self._damaged |= error_code(exc) in _DAMAGED
             raise
+        finally:
+            if self._damaged:
+                connection.close()
+            else:
+                idle.append(connection)
 
-    def _check_file(self, opened: os.stat_result) -> None:
+    def _opened(self, *, read_only: bool) -> sqlite3.Connection:
+        connection = connect(self.path, frozen=self._frozen)
+        self._file = self._file or self.path.stat()
+        connection.execute(f"PRAGMA query_only = {int(read_only)}")
+        if read_only:
+            connection.set_progress_handler(is_abandoned, _STEPS_UNASKED)
+        return connection
+
+    def _check_file(self) -> None:
         """Refuse to go on with a file that was removed or replaced: what is in it has no name.
 
         The system keeps such a file as long as it is open, so SQLite would go on writing to it.
@@ -197,23 +182,23 @@ class Connections:
             RetrievalError: another file, or none, is in its place.
         """
         with suppress(FileNotFoundError):
-            if os.path.samestat(opened, self.path.stat()):
+            if self._file is None or os.path.samestat(self._file, self.path.stat()):
                 return
         raise RetrievalError(
             f"the index {self.path} was removed or replaced while it was open; start again"
         )
 
 
-def connect(path: Path, access: Access = Access.WRITE) -> sqlite3.Connection:
+def connect(path: Path, *, frozen: bool = False) -> sqlite3.Connection:
     """Return a connection in autocommit mode, which any thread may use, one at a time.
 
-    Nobody else may read a file that is new; SQLite gives the files beside it the same permissions.
+    A new file and those that SQLite puts beside it are readable by their owner only.
     """
-    if access is Access.WRITE:
-        with suppress(OSError):  # it is there, or SQLite says what is wrong
-            path.touch(0o600, exist_ok=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # it is there, or SQLite says what is wrong
+        path.touch(0o600, exist_ok=False)
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{access.value}",
+        f"{path.absolute().as_uri()}?mode={'ro&immutable=1' if frozen else 'rwc'}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
@@ -241,14 +226,20 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise RetrievalError(f"the index {path} {_advice(error_code(exc))} ({exc})") from exc
+        raise RetrievalError(advice(path, error_code(exc), str(exc))) from exc
     except OSError as exc:
         raise RetrievalError(f"the index {path} cannot be made ({exc})") from exc
     except UnicodeEncodeError as exc:
         raise RetrievalError("a text for the index is no valid Unicode") from exc
 
 
-def is_refusal(error: RetrievalError) -> bool:
+def advice(path: Path, code: int, detail: str) -> str:
+    """Return what has failed, and what to do, by a primary result code of SQLite."""
+    known = (text for codes, text in _ADVICE if code in codes)
+    return f"the index {path} {next(known, 'could not do it')} ({detail})"
+
+
+def is_refusal(error: BaseException) -> bool:
     """Return whether an error of `explained` says that writing is not allowed."""
     return isinstance(error.__cause__, sqlite3.Error) and error_code(error.__cause__) in _REFUSED
 
@@ -256,15 +247,3 @@ def is_refusal(error: RetrievalError) -> bool:
 def error_code(error: sqlite3.Error) -> int:
     """Return SQLite's primary result code."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _advice(code: int) -> str:
-    if code in _DAMAGED:
-        return "is damaged or no index; move it away and ingest the documents again"
-    if code in _REFUSED:
-        return "cannot be opened and written; check the path and its permissions"
-    if code in _BUSY:
-        return f"was locked by another process for {BUSY_SECONDS:.0f} seconds"
-    if code in _NO_ROOM:
-        return "could not be written; look whether the disk is full or failing"
-    return "could not do it"

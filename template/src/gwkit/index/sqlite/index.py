@@ -1,4 +1,4 @@
-"""The embedded index behind the port: one SQLite file, BM25 and exact vector search."""
+"""The embedded store: one SQLite file, BM25 and exact vector search."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from gwkit.errors import IngestError, RetrievalError
-from gwkit.index.ports import Failure, FailureKind, SearchMode
 from gwkit.index.sqlite import records
 from gwkit.index.sqlite.connections import Connections
 from gwkit.index.sqlite.rebuilding import Rebuild
 from gwkit.index.sqlite.schema import check, check_whole, open_file
 from gwkit.index.sqlite.searching import Searcher
+from gwkit.index.store import Failure, FailureKind, SearchMode
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gwkit.documents import Chunk, Document
-    from gwkit.index.ports import Hit, LedgerEntry, Manifest, SearchQuery
-    from gwkit.models.ports import Vectors
+    from gwkit.index.store import Hit, LedgerEntry, Manifest, SearchQuery
+    from gwkit.models.protocols import Vectors
 
     Result = TypeVar("Result")
 
@@ -38,7 +38,7 @@ _MOST_VECTOR_BYTES = 900_000_000
 
 
 class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
-    """An `gwkit.index.ports.Index` in one file; several processes may share it.
+    """An `gwkit.index.store.Index` in one file; several processes may share it.
 
     Made by `open`; an async context manager that closes itself. Every search reads one snapshot
     of the file. The vectors are kept in memory as well, in step with the snapshot. A file that
@@ -98,13 +98,9 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         Raises:
             RetrievalError: the index is closed or damaged, or the vector has the wrong length.
         """
-        if query.mode is not SearchMode.LEXICAL and query.vector.shape != (
-            self._manifest.dimension,
-        ):
-            raise RetrievalError(
-                f"the query's vector has shape {query.vector.shape}, "
-                f"the index's dimension is {self._manifest.dimension}"
-            )
+        shape, dimension = query.vector.shape, self._manifest.dimension
+        if query.mode is not SearchMode.LEXICAL and shape != (dimension,):
+            raise RetrievalError(f"a vector of shape {shape}; the index's dimension is {dimension}")
         return await self._connections.read(partial(self._searcher.search, query=query))
 
     async def check(self) -> None:
@@ -123,10 +119,6 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
     async def version(self) -> int:
         """Return a number that grows with every write."""
         return (await self._connections.read(self._state))[1]
-
-    async def chunk_count(self) -> int:
-        """Return the number of chunks."""
-        return sum(entry.chunks for entry in await self.documents())
 
     async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
         """Return the indexed documents whose id starts so, sorted by id."""
@@ -161,20 +153,16 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         if vectors.nbytes > _MOST_VECTOR_BYTES:
             raise IngestError(document.id, f"has {len(chunks):,} chunks, too many for the index")
         await self._write(
-            lambda connection, version: records.replace(
-                connection, version, document, chunks, vectors
-            )
+            partial(records.replace, document=document, chunks=chunks, vectors=vectors)
         )
 
     async def adopt(self, document: str, source: str) -> None:
         """Record that an indexed document comes from `source`; forget its failure."""
-        await self._write(lambda connection, _: records.adopt(connection, document, source))
+        await self._write(partial(records.adopt, path=document, source=source))
 
     async def remove(self, document: str) -> bool:
         """Remove a document and its failure; say whether there was either."""
-        return await self._write(
-            lambda connection, version: records.remove(connection, version, document)
-        )
+        return await self._write(partial(records.remove, path=document))
 
     async def fail(
         self,
@@ -187,11 +175,11 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
     ) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
         failure = Failure(document, reason, source=source, kind=kind, content_hash=content_hash)
-        await self._write(lambda connection, _: records.fail(connection, failure))
+        await self._write(partial(records.fail, failure=failure))
 
     async def forget(self, document: str) -> bool:
         """Forget a document's failure, and nothing else of it; say whether there was one."""
-        return await self._write(lambda connection, _: records.forget(connection, document))
+        return await self._write(partial(records.forget, path=document))
 
     async def publish(self) -> None:
         """Put a rebuilt index in the place of the older one, and work on that from now on.
@@ -216,11 +204,11 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
 
         return await self._connections.read(checked)
 
-    async def _write(self, job: Callable[[sqlite3.Connection, int], Result]) -> Result:
+    async def _write(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         def checked(connection: sqlite3.Connection) -> Result:
-            with records.transaction(connection) as version:
+            with records.transaction(connection):
                 self._state(connection)
-                return job(connection, version)
+                return job(connection)
 
         return await self._connections.write(checked)
 

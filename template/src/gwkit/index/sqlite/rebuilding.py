@@ -12,9 +12,8 @@ import structlog
 
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.ports import UPLOAD
 from gwkit.index.sqlite import records
-from gwkit.index.sqlite.connections import connect, explained
+from gwkit.index.sqlite.connections import advice, connect, explained
 from gwkit.index.sqlite.schema import (
     LAYOUT,
     check,
@@ -23,12 +22,13 @@ from gwkit.index.sqlite.schema import (
     log_ahead,
     read_manifest,
 )
+from gwkit.index.store import UPLOAD
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gwkit.index.ports import Manifest
-    from gwkit.models.ports import Vectors
+    from gwkit.index.store import Manifest
+    from gwkit.models.protocols import Vectors
 
 __all__ = ["Rebuild"]
 
@@ -72,7 +72,6 @@ class Rebuild:
             RetrievalError: the target is no index of ours, or another process rebuilds it.
         """
         with explained(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
             with closing(connect(target)) as old:
                 old.execute("BEGIN")
                 check_whole(old, target)
@@ -92,9 +91,9 @@ class Rebuild:
         """
         with explained(self.target), closing(connect(self.target)) as old:
             log_ahead(old)
-            seen = self._take_over(connection, old, None)
+            seen = self._take_over(connection, old)
             while not self._replace(connection, old, seen):
-                seen = self._take_over(connection, old, seen)
+                seen = self._take_over(connection, old)
         _log.info("index_replaced", path=str(self.target))
 
     def end(self, *, published: bool = False) -> None:
@@ -104,39 +103,37 @@ class Rebuild:
         _delete(_beside(self.target, "lock"))
         self._lock.close()
 
-    def _take_over(
-        self, connection: sqlite3.Connection, old: sqlite3.Connection, seen: int | None
-    ) -> int:
+    def _take_over(self, connection: sqlite3.Connection, old: sqlite3.Connection) -> int:
         """Bring over what others have written to the old index; return the version that it had.
 
         Args:
             connection: to the new index.
             old: to the old one.
-            seen: the version up to which that was done before; `None` at first.
         """
         # Read before anything else: what is written from here on makes it another one.
         _, version = _state(old)
         if not version or read_manifest(old) != self._manifest:
             return version
-        since = self._since if seen is None else seen
-        changed = {id_ for (id_,) in old.execute(records.CHANGED, (since,))}
-        here = dict(connection.execute("SELECT path, source FROM documents"))
+        changed = {id_ for (id_,) in old.execute(records.CHANGED, (self._since,))}
+        rows = connection.execute("SELECT path, source, content_hash FROM documents")
+        here = {path: (source, content_hash) for path, source, content_hash in rows}
         there = old.execute(
             "SELECT id, path, title, content_hash, source FROM documents"
         ).fetchall()
-        uploads_gone = {path for path, source in here.items() if source == UPLOAD}
+        uploads_gone = {path for path, (source, _) in here.items() if source == UPLOAD}
         uploads_gone -= {path for _, path, *_ in there}
         for path in uploads_gone:
-            with records.transaction(connection) as new_version:
-                records.remove(connection, new_version, path)
+            with records.transaction(connection):
+                records.remove(connection, path)
         for id_, path, title, content_hash, source in there:
             is_upload = source == UPLOAD
-            is_written = id_ in changed and (is_upload or path not in here)
-            if is_written or (is_upload and seen is None):
-                document = Document(path, title, content_hash, (), _metadata(old, id_), source)
+            is_new = here.get(path) != (source, content_hash) if is_upload else path not in here
+            if is_new and (is_upload or id_ in changed):
+                rows = old.execute("SELECT key, value FROM metadata WHERE document = ?", (id_,))
+                document = Document(path, title, content_hash, (), dict(rows), source)
                 content = _content(old, id_, self._manifest.dimension)
-                with records.transaction(connection) as new_version:
-                    records.replace(connection, new_version, document, *content)
+                with records.transaction(connection):
+                    records.replace(connection, document, *content)
         return version
 
     def _replace(self, connection: sqlite3.Connection, old: sqlite3.Connection, seen: int) -> bool:
@@ -148,9 +145,7 @@ class Rebuild:
 
         def compare(status: int, _remaining: int, _pages: int) -> None:
             if status == sqlite3.SQLITE_BUSY:
-                error = sqlite3.OperationalError("database is locked")
-                error.sqlite_errorcode = status
-                raise error
+                raise RetrievalError(advice(self.target, status, "database is locked"))
             if status == sqlite3.SQLITE_OK and _state(old)[1] != seen:
                 raise _OvertakenError
 
@@ -210,10 +205,6 @@ def _state(connection: sqlite3.Connection) -> tuple[int, int]:
         return 0, 0
     epoch, version = connection.execute("SELECT epoch, version FROM state").fetchone()
     return epoch, version
-
-
-def _metadata(old: sqlite3.Connection, document: int) -> dict[str, str]:
-    return dict(old.execute("SELECT key, value FROM metadata WHERE document = ?", (document,)))
 
 
 def _content(old: sqlite3.Connection, document: int, dimension: int) -> tuple[list[Chunk], Vectors]:

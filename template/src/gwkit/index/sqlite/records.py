@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gwkit.index.ports import Failure, FailureKind, LedgerEntry
+from gwkit.index.store import Failure, FailureKind, LedgerEntry
 from gwkit.text.normalization import normalize
 from gwkit.text.words import search_pieces
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gwkit.documents import Chunk, Document
-    from gwkit.models.ports import Vectors
+    from gwkit.models.protocols import Vectors
 
 __all__ = [
     "CHANGED",
@@ -48,17 +48,15 @@ _ROWS_OF_A_STATEMENT = 50
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[int]:
-    """Write all or nothing, and yield the version that the index has afterwards.
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all or nothing, as the next version of the index.
 
     Begins as a writer, so that a wait for another process comes before the first read.
     """
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute(
-            "UPDATE state SET version = version + 1 RETURNING version"
-        ).fetchone()
-        yield version
+        connection.execute("UPDATE state SET version = version + 1")
+        yield
 
 
 def entries(connection: sqlite3.Connection, prefix: str = "") -> list[LedgerEntry]:
@@ -91,14 +89,9 @@ def failures(connection: sqlite3.Connection) -> list[Failure]:
 
 
 def replace(
-    connection: sqlite3.Connection,
-    version: int,
-    document: Document,
-    chunks: Sequence[Chunk],
-    vectors: Vectors,
+    connection: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], vectors: Vectors
 ) -> None:
     """Write a document in place of its older version and its failure."""
-    known = _row(connection, document.id)
     (row,) = connection.execute(
         """INSERT INTO documents (path, title, content_hash, source, chunks, indexed_at)
         VALUES (?, ?, ?, ?, ?, ?)
@@ -108,8 +101,7 @@ def replace(
         RETURNING id""",
         [document.id, document.title, document.content_hash, document.source, len(chunks), _now()],
     ).fetchone()
-    if known is not None:
-        _drop_content(connection, row)
+    _drop_content(connection, row)
     _insert(connection, "metadata", [(row, key, value) for key, value in document.metadata.items()])
     (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()
     placed, texts = [], []
@@ -124,7 +116,7 @@ def replace(
         (row, first, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
     )
     forget(connection, document.id)
-    _note_change(connection, version, row)
+    _note_change(connection, row)
 
 
 def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
@@ -134,15 +126,15 @@ def adopt(connection: sqlite3.Connection, path: str, source: str) -> None:
         forget(connection, path)
 
 
-def remove(connection: sqlite3.Connection, version: int, path: str) -> bool:
+def remove(connection: sqlite3.Connection, path: str) -> bool:
     """Remove a document and its failure; say whether there was either."""
     failed = forget(connection, path)
-    row = _row(connection, path)
-    if row is not None:
-        _drop_content(connection, row)
-        connection.execute("DELETE FROM documents WHERE id = ?", (row,))
-        _note_change(connection, version, row)
-    return failed or row is not None
+    found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+    if found is not None:
+        _drop_content(connection, *found)
+        connection.execute("DELETE FROM documents WHERE id = ?", found)
+        _note_change(connection, *found)
+    return failed or found is not None
 
 
 def fail(connection: sqlite3.Connection, failure: Failure) -> None:
@@ -169,11 +161,6 @@ def _headings(document: Document, chunk: Chunk) -> str:
     return "\n".join((*chunk.headings, pieces) if pieces else chunk.headings)
 
 
-def _row(connection: sqlite3.Connection, path: str) -> int | None:
-    found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
-    return int(found[0]) if found else None
-
-
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
     """Insert rows, many with one statement.
 
@@ -198,8 +185,8 @@ def _drop_content(connection: sqlite3.Connection, document: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE document = ?", (document,))  # noqa: S608 - a table of ours
 
 
-def _note_change(connection: sqlite3.Connection, version: int, document: int) -> None:
-    connection.execute("REPLACE INTO changes VALUES (?, ?)", (document, version))
+def _note_change(connection: sqlite3.Connection, document: int) -> None:
+    connection.execute("REPLACE INTO changes SELECT ?, version FROM state", (document,))
 
 
 def _now() -> str:

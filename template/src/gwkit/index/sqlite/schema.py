@@ -7,6 +7,7 @@ its entry in `changes` are always written in one transaction.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sqlite3
 import time
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gwkit.errors import IndexMismatchError, RetrievalError
-from gwkit.index.ports import Manifest
 from gwkit.index.sqlite import connections
-from gwkit.index.sqlite.connections import Access, Connections, error_code, is_refusal
+from gwkit.index.sqlite.connections import Connections, advice, error_code, is_refusal
+from gwkit.index.store import Manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,35 +120,27 @@ _SCHEMA = (
 )
 
 
-async def open_file(path: Path, manifest: Manifest) -> Connections:
+async def open_file(path: Path, manifest: Manifest, *, frozen: bool = False) -> Connections:
     """Return connections to an index file, made first where there is none.
 
-    If the file is read-only for this user, it can still be read.
+    A file that this user cannot write can be read; so can one in a folder that cannot be written,
+    which is opened as `frozen`.
 
     Raises:
         IndexMismatchError: the index was made with something else.
         RetrievalError: the file cannot be opened, is damaged, or is not an index.
     """
-    refusal: RetrievalError | None = None
-    for access in Access:
-        if refusal and not await asyncio.to_thread(_may_be_read, path, access):
-            continue
-        opened = Connections(path, access)
-        try:
-            if access is Access.WRITE:
-                await opened.write(partial(prepare, manifest=manifest))
-            await opened.read(partial(check_whole, path=path))
-            await opened.read(partial(check, manifest=manifest))
-        except BaseException as exc:
-            await opened.close()
-            if not isinstance(exc, RetrievalError) or not is_refusal(exc):
-                raise
-            refusal = refusal or exc
-        else:
-            if refusal:
-                _log.warning("index_read_only", path=str(path), reason=str(refusal))
-            return opened
-    raise refusal or AssertionError
+    opened = Connections(path, frozen=frozen)
+    try:
+        await opened.write(partial(prepare, manifest=manifest))
+        await opened.read(partial(check_whole, path=path))
+    except BaseException as exc:
+        await opened.close()
+        if frozen or not is_refusal(exc) or not await asyncio.to_thread(_may_be_frozen, path):
+            raise
+        opened = await open_file(path, manifest, frozen=True)
+        _log.warning("index_read_only", path=str(path), reason=str(exc))
+    return opened
 
 
 def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
@@ -249,13 +242,9 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
     """
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (size,) = connection.execute("PRAGMA page_size").fetchone()
-    log = path.with_name(path.name + "-wal")
     # What is in the log need not be in the file yet.
-    if (not log.exists() or not log.stat().st_size) and path.stat().st_size < pages * size:
-        raise RetrievalError(
-            f"the index {path} is damaged or no index; move it away and ingest the documents again "
-            "(its end is missing)"
-        )
+    if not _has_log(path) and path.stat().st_size < pages * size:
+        raise RetrievalError(advice(path, sqlite3.SQLITE_CORRUPT, "its end is missing"))
 
 
 def make(connection: sqlite3.Connection) -> None:
@@ -266,12 +255,11 @@ def make(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def _may_be_read(path: Path, access: Access) -> bool:
-    """Say whether a file that cannot be written may be opened so."""
-    try:
-        log = path.with_name(path.name + "-wal")
-        # What stands in the log alone would be missed in a file that is taken for frozen.
-        has_log = log.exists() and log.stat().st_size > 0
-        return path.is_file() and not (has_log and access is Access.FROZEN)
-    except OSError:
-        return access is Access.READ
+def _may_be_frozen(path: Path) -> bool:
+    # What stands in the log alone would be missed in a file that is taken for frozen.
+    return os.path.isfile(path) and not _has_log(path)  # noqa: PTH113 - one that cannot be asked is none
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
-from gwkit.index.ports import Hit, SearchMode
+from gwkit.index.sqlite.records import CHANGED
+from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
 
-    from gwkit.index.ports import Filters, SearchQuery
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.index.store import Filters, SearchQuery
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = ["Ids", "Matrix", "Searcher", "match_expression"]
 
@@ -51,8 +52,7 @@ _LEXICAL = """
 """
 _CHUNKS = "SELECT coalesce(sum(chunks), 0) FROM documents"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM fts WHERE fts MATCH ? LIMIT ?)"
-_CHANGED = "SELECT document FROM changes WHERE version > ?"
-_OF_CHANGED = f" FROM vectors WHERE document IN ({_CHANGED})"
+_OF_CHANGED = f" FROM vectors WHERE document IN ({CHANGED})"
 _SIZE_OF_CHANGED = "SELECT coalesce(sum(length(vectors)), 0)" + _OF_CHANGED
 _VECTORS_OF_CHANGED = "SELECT document, first, vectors" + _OF_CHANGED
 
@@ -199,7 +199,7 @@ class Searcher:
         started = time.perf_counter()
         is_known = state[0] == self._loaded[0]
         older, since = (self._matrix, self._loaded[1]) if is_known else (self._empty, -1)
-        changed = _ids(connection, _CHANGED, [since])
+        changed = _ids(connection, CHANGED, [since])
         if is_known and not len(changed):
             return older
         (size,) = connection.execute(_SIZE_OF_CHANGED, [since]).fetchone()

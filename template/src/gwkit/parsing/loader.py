@@ -1,4 +1,4 @@
-"""What a loader is: bytes in, blocks out."""
+"""The protocols of loaders: bytes in, blocks out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index port: what the service asks of a store, and what it gets back."""
+"""The protocol of stores, and the data that the service exchanges with one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gwkit.documents import Chunk, Document
-    from gwkit.models.ports import Vector, Vectors
+    from gwkit.models.protocols import Vector, Vectors
 
 __all__ = [
     "UPLOAD",
@@ -53,7 +53,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What the index holds of a document; the hash is that of the content really written.
+    """An indexed document; the hash is that of the content really written.
 
     `source` is the absolute path of the folder that the document's id is relative to, or `UPLOAD`.
     It is for ingestion alone and not for callers of the API. `incomplete` is as in
@@ -112,7 +112,7 @@ class Filters:
 
 
 class Ranking(Protocol):
-    """What the service decides about a search; a store does the work."""
+    """Decisions of the service about a search; a store does the work."""
 
     def terms(self, text: str) -> Sequence[str]:
         """Return the terms to look for in the full text, as many as it may have."""

@@ -1,4 +1,4 @@
-"""The two ports to language models. A provider is one module that implements one or both."""
+"""The two protocols of language models. A provider is one module that implements one or both."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Embedder(Protocol):
 
     @property
     def rank_weight(self) -> float:
-        """What a rank by these vectors counts in a hybrid search, where one by words counts 1.
+        """The weight of a rank by these vectors in a hybrid search, where one by words has 1.
 
         It lies in (0, 1]: 1 for vectors that know meanings.
         """
