@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.documents import show_run
+from app.cli.ingestion import show_run
 from app.cli.session import AsJson, Verbose, load, run
 from app.exceptions import IngestError
 from app.ingestion.names import document_name

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.configuration import config
-from app.cli.documents import ingest
 from app.cli.evaluation import evaluate
 from app.cli.failures import build_failed
+from app.cli.ingestion import ingest
 from app.cli.questions import ask, search
 from app.cli.server import serve
 from app.exceptions import AppError, ConfigError, IndexMismatchError
