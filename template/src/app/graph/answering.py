@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gwkit.models.ports import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
+    _Ask = Callable[[ChatRequest], AsyncGenerator[Delta | ChatReply]]
     _Record = Callable[..., Answer]
     _RequestWith = Callable[[Sequence[Hit]], ChatRequest]
 
@@ -92,20 +93,9 @@ class Answerer:
             OverloadError: too many questions are being answered already.
             RetrievalError: the index could not answer.
         """
-        with self._recording(question) as record:
-            key = await self._cache_key(question)
-            if key and (cached := self._cache.get(key)):
-                return record(cached, outcome="cached")
-            prompt = await self._prompt.get()
-            request_with = partial(self._request, question, prompt)
-            hits = await self._retrieve(question)
-            hits = await self._check_evidence(question, hits, request_with)
-            if not hits:
-                return record(not_found(self._model.name, prompt_hash=prompt.digest))
-            reply, hits = await self._ask(hits, request_with)
-            answer = compose(reply, hits, prompt_hash=prompt.digest)
-            self._keep(key, answer)
-            return record(answer)
+        parts = self._run(question, self._complete)
+        (answer,) = [part async for part in parts if isinstance(part, Answer)]
+        return answer
 
     async def stream(self, question: Question) -> AsyncGenerator[Delta | Answer]:
         """Yield the answer's text in pieces, and at last the whole answer.
@@ -115,6 +105,20 @@ class Answerer:
         to end the call of the model early. Raises what `answer` raises, an `LLMError` also after
         the first piece.
         """
+        async with aclosing(self._run(question, self._model.stream)) as parts:
+            async for part in parts:
+                yield part
+
+    async def warm_up(self) -> None:
+        """Read the prompt, so that the first caller does not wait for it.
+
+        Raises:
+            ConfigError: it cannot be read, or is no prompt.
+        """
+        await self._prompt.get()
+
+    async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
+        """Take a question through the steps, and yield what `stream` does."""
         with self._recording(question) as record:
             key = await self._cache_key(question)
             if key and (cached := self._cache.get(key)):
@@ -129,20 +133,12 @@ class Answerer:
                 yield Delta(text=NOT_FOUND)
                 yield record(not_found(self._model.name, prompt_hash=prompt.digest))
                 return
-            async with aclosing(self._ask_for_pieces(hits, request_with)) as pieces:
+            async with aclosing(self._ask(hits, request_with, ask)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
                         self._keep(key, piece)
                         record(piece)
                     yield piece
-
-    async def warm_up(self) -> None:
-        """Read the prompt, so that the first caller does not wait for it.
-
-        Raises:
-            ConfigError: it cannot be read, or is no prompt.
-        """
-        await self._prompt.get()
 
     async def _retrieve(self, question: Question) -> Sequence[Hit]:
         return await self._retriever.search(
@@ -171,18 +167,11 @@ class Answerer:
         )
         return fitted(evidence.hits, request_with, self._window_tokens)
 
-    async def _ask(
-        self, hits: Sequence[Hit], request_with: _RequestWith
-    ) -> tuple[ChatReply, Sequence[Hit]]:
-        """Return the model's reply, and the hits that it was sent."""
-        try:
-            return await self._model.complete(request_with(hits)), hits
-        except TokenLimitError as exc:
-            hits = fewer(hits, exc)
-        return await self._model.complete(request_with(hits)), hits
+    async def _complete(self, request: ChatRequest) -> AsyncGenerator[ChatReply]:
+        yield await self._model.complete(request)
 
-    async def _ask_for_pieces(
-        self, hits: Sequence[Hit], request_with: _RequestWith
+    async def _ask(
+        self, hits: Sequence[Hit], request_with: _RequestWith, ask: _Ask
     ) -> AsyncGenerator[Delta | Answer]:
         """Yield the model's reply in pieces, and at last the answer.
 
@@ -194,7 +183,7 @@ class Answerer:
             request, shown = request_with(hits), False
             text = ReplyText(range(1, len(hits) + 1))
             try:
-                async with aclosing(self._model.stream(request)) as pieces:
+                async with aclosing(ask(request)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, ChatReply):
                             if rest := text.finish():
