@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scripts.practices import PRACTICES
@@ -38,18 +39,19 @@ WEAKENING_OWN = (*WEAKENING, "ignore_missing_imports")
 
 
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
-    """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
+    """Give every setting a docstring or `description`, and a number its range: `Field(gt=0)`."""
     groups = (
         node
         for node in module.walk(ast.ClassDef)
         if any(ast.unparse(base).endswith(SETTINGS) for base in node.bases)
     )
-    for field in (field for group in groups for field in group.body):
+    pairs = (pair for group in groups for pair in pairwise((*group.body, None)))
+    for field, after in pairs:
         text = ast.unparse(field)
         if not isinstance(field, ast.AnnAssign) or "ClassVar" in text:
             continue
         name = ast.unparse(field.target)
-        if "description=" not in text:
+        if "description=" not in text and not isinstance(after, ast.Expr):
             yield field.lineno, f"the setting `{name}` has no description"
         number = re.search(r"\b(int|float)\b", ast.unparse(field.annotation))
         if number and not re.search(BOUND, text):
