@@ -37,7 +37,7 @@ _PROMISED: Final = "what its API promises"
 
 
 class _Parameters(TypedDict):
-    """What a request asks for, whole or as a stream."""
+    """The parameters of a request, whole or as a stream."""
 
     model: str
     messages: list[MessageParam]

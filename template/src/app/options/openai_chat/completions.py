@@ -38,7 +38,7 @@ class _Message(WireModel):
 
 
 class _Choice(WireModel):
-    """What a model writes; chunks with the verdict of a filter only have no message."""
+    """A reply, or a piece of one; chunks with only a filter's verdict have no message."""
 
     message: _Message | None = Field(None, validation_alias=AliasChoices("message", "delta"))
     finish_reason: Annotated[str | None, Lenient] = None
@@ -59,7 +59,7 @@ class _Completion(WireModel):
 
 
 class _Parameters(TypedDict):
-    """What a request asks for, whole or as a stream."""
+    """The parameters of a request, whole or as a stream."""
 
     model: str
     messages: list[ChatCompletionMessageParam]
@@ -174,7 +174,7 @@ class OpenAIChatModel:
 
 
 class _Reading:
-    """What has come of a reply so far, with the thoughts in it."""
+    """The reply so far, with the thoughts in it."""
 
     def __init__(self, model: str, request: ChatRequest, session: Session) -> None:
         self.request = request

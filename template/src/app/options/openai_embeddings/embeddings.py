@@ -70,7 +70,7 @@ class OpenAIEmbedder:
 
     @property
     def rank_weight(self) -> float:
-        """What a rank by these vectors counts: as much as one by words, for they know meanings."""
+        """Weight of a rank by these vectors: that of one by words, for they know meanings."""
         return 1.0
 
     async def __aenter__(self) -> Self:
