@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ __all__ = ["Answerer"]
 _log = structlog.stdlib.get_logger(__name__)
 
 
+@dataclass(kw_only=True)
 class Answerer:
     """Answers questions from the index, and only from there.
 
@@ -55,34 +57,26 @@ class Answerer:
         metrics: counts the answers.
         settings: the options of a question that it leaves open.
         prompt: what the model is asked with, read at first use.
-        window_tokens: most tokens of prompt and answer together, `None` if not known.
+        window_tokens: most tokens of prompt and answer together, unless a setting says it; `None`
+            if not known.
     """
 
-    def __init__(
-        self,
-        *,
-        retriever: Retriever,
-        model: ChatModel,
-        index: Index,
-        metrics: Metrics,
-        settings: Settings,
-        prompt: AsyncOnce[PromptFile],
-        window_tokens: int | None = None,
-    ) -> None:
-        self._retriever = retriever
-        self._model = model
-        self._index = index
-        self._metrics = metrics
-        self._settings = settings
-        self._window_tokens = settings.context_tokens or window_tokens
-        self._prompt = prompt
-        self._cache = AnswerCache(settings.answer_cache_size)
+    retriever: Retriever
+    model: ChatModel
+    index: Index
+    metrics: Metrics
+    settings: Settings
+    prompt: AsyncOnce[PromptFile]
+    window_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        self._cache = AnswerCache(self.settings.answer_cache_size)
         self._executor = BoundedExecutor(1, name="evidence")
 
     @property
     def known_models(self) -> frozenset[str]:
         """The names that a question may ask for."""
-        return frozenset({self._model.name})
+        return frozenset({self.model.name})
 
     async def answer(self, question: Question) -> Answer:
         """Return the whole answer.
@@ -105,7 +99,7 @@ class Answerer:
         to end the call of the model early. Raises what `answer` raises, an `LLMError` also after
         the first piece.
         """
-        async with aclosing(self._run(question, self._model.stream)) as parts:
+        async with aclosing(self._run(question, self.model.stream)) as parts:
             async for part in parts:
                 yield part
 
@@ -115,7 +109,7 @@ class Answerer:
         Raises:
             ConfigError: it cannot be read, or is no prompt.
         """
-        await self._prompt.get()
+        await self.prompt.get()
 
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
@@ -125,13 +119,13 @@ class Answerer:
                 yield Delta(text=cached.answer)
                 yield record(cached, outcome="cached")
                 return
-            prompt = await self._prompt.get()
+            prompt = await self.prompt.get()
             request_with = partial(self._request, question, prompt)
             hits = await self._retrieve(question)
             hits = await self._check_evidence(question, hits, request_with)
             if not hits:
                 yield Delta(text=NOT_FOUND)
-                yield record(not_found(self._model.name, prompt_hash=prompt.digest))
+                yield record(not_found(self.model.name, prompt_hash=prompt.digest))
                 return
             async with aclosing(self._ask(hits, request_with, ask)) as pieces:
                 async for piece in pieces:
@@ -141,9 +135,9 @@ class Answerer:
                     yield piece
 
     async def _retrieve(self, question: Question) -> Sequence[Hit]:
-        return await self._retriever.search(
+        return await self.retriever.search(
             question.question,
-            k=question.top_k or self._settings.top_k,
+            k=question.top_k or self.settings.top_k,
             filters=question.filters,
         )
 
@@ -151,7 +145,7 @@ class Answerer:
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
     ) -> Sequence[Hit]:
         """Return the hits that are evidence and fit the window, none if there is no evidence."""
-        settings = self._settings
+        settings = self.settings
         evidence = await self._executor.run(
             check_evidence,
             question.question,
@@ -165,10 +159,10 @@ class Answerer:
             evidence=len(evidence.hits),
             coverage=round(evidence.coverage, 2),
         )
-        return fitted(evidence.hits, request_with, self._window_tokens)
+        return fitted(evidence.hits, request_with, settings.context_tokens or self.window_tokens)
 
     async def _complete(self, request: ChatRequest) -> AsyncGenerator[ChatReply]:
-        yield await self._model.complete(request)
+        yield await self.model.complete(request)
 
     async def _ask(
         self, hits: Sequence[Hit], request_with: _RequestWith, ask: _Ask
@@ -200,7 +194,7 @@ class Answerer:
                 hits = fewer(hits, exc)
 
     def _request(self, question: Question, prompt: PromptFile, hits: Sequence[Hit]) -> ChatRequest:
-        sent, settings = passages(hits), self._settings
+        sent, settings = passages(hits), self.settings
         return ChatRequest(
             messages=prompt.messages(question.question, sent),
             question=question.question,
@@ -225,7 +219,7 @@ class Answerer:
 
         def record(answer: Answer, outcome: str = "") -> Answer:
             outcome = outcome or ("answered" if answer.found else "not_found")
-            self._metrics.count("answers_total", outcome=outcome)
+            self.metrics.count("answers_total", outcome=outcome)
             _log.info(
                 "question_answered",
                 found=answer.found,
@@ -241,19 +235,19 @@ class Answerer:
         try:
             yield record
         except Exception as exc:
-            self._metrics.count("answers_total", outcome="failed")
+            self.metrics.count("answers_total", outcome="failed")
             _log.error("question_failed", error=type(exc).__name__)
             raise
 
     def _keep(self, key: AnswerKey | None, answer: Answer) -> None:
         # A fallback's answer is not kept: this model may be back for the next request.
-        if key and answer.model == self._model.name:
+        if key and answer.model == self.model.name:
             self._cache.put(key, answer.model_copy(update={"usage": NO_USAGE}))
 
     async def _cache_key(self, question: Question) -> AnswerKey | None:
         """Return what the answer is kept under, `None` without caching."""
-        if not self._settings.enable_caching:
+        if not self.settings.enable_caching:
             return None
         # Read before the search: an answer from a newer index is kept under the older version
         # and so never found, not the other way round.
-        return answer_key(question, await self._index.version())
+        return answer_key(question, await self.index.version())
