@@ -38,14 +38,6 @@ LogFormat = Literal["auto", "console", "json"]
 _Group = TypeVar("_Group", bound=SettingsGroup)
 
 
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
 class ServiceSettings(SettingsGroup):
     """The service."""
 
@@ -67,10 +59,10 @@ class ServiceSettings(SettingsGroup):
 class LoggingSettings(SettingsGroup):
     """Logging."""
 
-    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = "INFO"
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
     """Least severe level that is logged."""
 
-    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = "auto"
+    log_format: Annotated[LogFormat, BeforeValidator(str.lower)] = "auto"
     """`console` for people, `json` for machines, `auto` decides by the terminal."""
 
     log_file: UserPath | None = Field(default=None, examples=["var/service.log"])
