@@ -106,7 +106,7 @@ class OpenAIChatModel:
         """
         completions = self._session.client.chat.completions.with_raw_response
         reading = _Reading(self.name, request, self._session)
-        with self._session.mapped(reading.prompt):
+        with self._session.errors.mapped(reading.prompt):
             response = await self._session.send(
                 lambda: completions.create(**self._parameters(request))
             )
@@ -124,7 +124,7 @@ class OpenAIChatModel:
         reading = _Reading(self.name, request, self._session)
         shown = Thoughts(held=self._begins_inside_thoughts)
         ended = False
-        with self._session.mapped(reading.prompt):
+        with self._session.errors.mapped(reading.prompt):
             async with AsyncExitStack() as stack:
                 response = await self._session.send(
                     lambda: stack.enter_async_context(
@@ -202,11 +202,11 @@ class _Reading:
         if body.usage is not None:
             self._usage = self._usage.model_copy(update=body.usage.model_dump(exclude_none=True))
         if body.error:
-            raise self._session.failure(body.error, self.prompt)
+            raise self._session.errors.reported(body.error, self.prompt)
         text = ""
         for choice in (body.choices or [])[:1]:
             if choice.error:
-                raise self._session.failure(choice.error, self.prompt)
+                raise self._session.errors.reported(choice.error, self.prompt)
             message = choice.message or _Message()
             if message.refusal:
                 raise RefusalError(self._model, "the model refused")
