@@ -167,7 +167,11 @@ def _check_choice(documents: Sequence[str] | None, *, every: bool) -> None:
 
 
 async def _chosen(services: Services, documents: Sequence[str] | None = None) -> Sequence[Failure]:
-    """Return the failures of these documents, or all of them if no document is named."""
+    """Return the failures of these documents, or all of them if no document is named.
+
+    Raises:
+        IngestError: one of them has not failed.
+    """
     failures = await services.index.failures()
     names = dict.fromkeys(map(document_name, documents)) if documents else failures
     for document in names:

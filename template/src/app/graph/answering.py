@@ -135,11 +135,8 @@ class Answerer:
                     yield piece
 
     async def _retrieve(self, question: Question) -> Sequence[Hit]:
-        return await self.retriever.search(
-            question.question,
-            k=question.top_k or self.settings.top_k,
-            filters=question.filters,
-        )
+        k = question.top_k or self.settings.top_k
+        return await self.retriever.search(question.question, k=k, filters=question.filters)
 
     async def _check_evidence(
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
