@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import openai
 from app.options.openai.session import Session
-from app.options.openai_chat.chat import OpenAIChatModel
+from app.options.openai_chat.completions import OpenAIChatModel
 from app.options.providers.guards import ResilientGuards
 from app.wiring import build_registry, settings_type
 from gwkit.logging.setup import configure_logging

@@ -55,8 +55,8 @@ EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     ),
     "src/app/config/settings.py": (
         _after(
-            r"    top_k: int = ",
-            '    desk: str = Field(default="support", '
+            r'    """Chunks that an answer may draw on',
+            '\n    desk: str = Field(default="support", '
             'description="Desk that our routes answer for.")\n',
         ),
     ),

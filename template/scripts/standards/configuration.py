@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scripts.practices import PRACTICES
@@ -39,16 +40,15 @@ WEAKENING_OWN = (*WEAKENING, "ignore_missing_imports")
 
 
 def described_settings(module: Module) -> Iterator[tuple[int, str]]:
-    """Give every setting a description, and a number its range: `Field(gt=0, description=…)`."""
+    """Give every setting a docstring or `description`, and a number its range: `Field(gt=0)`."""
     for group in module.walk(ast.ClassDef):
         if not any(ast.unparse(base).endswith(SETTINGS) for base in group.bases):
             continue
-        for field in group.body:
-            text = ast.unparse(field)
-            if not isinstance(field, ast.AnnAssign) or "ClassVar" in text:
+        for field, after in pairwise((*group.body, None)):
+            if not isinstance(field, ast.AnnAssign) or "ClassVar" in (text := ast.unparse(field)):
                 continue
             name = ast.unparse(field.target)
-            if "description=" not in text:
+            if "description=" not in text and not isinstance(after, ast.Expr):
                 yield field.lineno, f"the setting `{name}` has no description"
             number = re.search(r"\b(int|float)\b", ast.unparse(field.annotation))
             if number and not re.search(BOUND, text):

@@ -21,7 +21,7 @@ if __name__ == "__main__":
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, _leave)
-    from app.cli.application import main
+    from app.cli.commands import main
 
     if interruptible:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,12 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.registry import GuardedModels
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from app.config.settings import Settings
-    from app.registry import Guards, Registry
+    from app.registry import Registry
     from gwkit.http.keys import Authenticate
     from gwkit.index.store import Index, Manifest
     from gwkit.models.protocols import ChatModel, Embedder
@@ -34,35 +36,18 @@ def register(registry: Registry) -> None:
 class PlainGuards:
     """Logs and counts each call of a chat model, and nothing else: enough for offline models."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings = settings
-        self._metrics = metrics
-
-    @staticmethod
-    def fallbacks(_settings: Settings) -> Sequence[str]:
+    def fallbacks(self, _settings: Settings) -> Sequence[str]:
         """Return no model: offline models do not fail."""
         return ()
 
-    @classmethod
-    def open(cls, settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[Guards]:
-        """Return the guards; there is nothing to open."""
-        return nullcontext(cls(settings, metrics))
-
-    def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
-        """Return the first model, observed."""
+    def open(
+        self, settings: Settings, metrics: Metrics, models: Sequence[ChatModel], embedder: Embedder
+    ) -> AbstractAsyncContextManager[GuardedModels]:
+        """Return the first model, observed, and the embedder unchanged."""
         from gwkit.models.observed import ObservedChatModel
 
-        return ObservedChatModel(
-            models[0], metrics=self._metrics, log_content=self._settings.log_content
-        )
-
-    def embedder(self, embedder: Embedder) -> Embedder:
-        """Return the embedder unchanged."""
-        return embedder
-
-    def window_tokens(self, _models: Sequence[ChatModel]) -> int | None:
-        """Return no limit."""
-        return None
+        model = ObservedChatModel(models[0], metrics=metrics, log_content=settings.log_content)
+        return nullcontext(GuardedModels(model, embedder, window_tokens=None))
 
 
 def _open_extractive(_name: str, _settings: Settings) -> AbstractAsyncContextManager[ChatModel]:

@@ -6,7 +6,7 @@ parts that every service has are added by `app.builtin`. `python -m app config` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from gwkit.seams import Seam
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
-__all__ = ["Guards", "GuardsPart", "Opener", "Registry", "StoreOpener"]
+__all__ = ["GuardedModels", "GuardsPart", "Opener", "Registry", "StoreOpener"]
 
 _T = TypeVar("_T")
 
@@ -53,31 +53,28 @@ class StoreOpener(Protocol):
         ...
 
 
-class Guards(Protocol):
-    """Puts logging, metrics and whatever else a service wants around models."""
+class GuardedModels(NamedTuple):
+    """The models of a service with logging, metrics and whatever else goes around them.
 
-    def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
-        """Return the models, preferred one first, as one."""
-        ...
+    `window_tokens` is the smallest window of the chat models, `None` if none is known.
+    """
 
-    def embedder(self, embedder: Embedder) -> Embedder:
-        """Return the embedder with what goes around it."""
-        ...
-
-    def window_tokens(self, models: Sequence[ChatModel]) -> int | None:
-        """Return the smallest window of the models, `None` if none is known."""
-        ...
+    chat_model: ChatModel
+    embedder: Embedder
+    window_tokens: int | None
 
 
 class GuardsPart(Protocol):
-    """Opens the guards, and knows which models they fall back on."""
+    """Puts guards around models, and knows which models they fall back on."""
 
     def fallbacks(self, settings: Settings) -> Sequence[str]:
         """Return the chat models to try after the default one, in order."""
         ...
 
-    def open(self, settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[Guards]:
-        """Open the guards of a process.
+    def open(
+        self, settings: Settings, metrics: Metrics, models: Sequence[ChatModel], embedder: Embedder
+    ) -> AbstractAsyncContextManager[GuardedModels]:
+        """Guard the chat models, preferred one first, as one, and the embedder.
 
         Raises:
             ConfigError: the settings cannot work.

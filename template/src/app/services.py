@@ -1,4 +1,4 @@
-"""What the routes work with, made once by the wiring."""
+"""The services that routes and commands use, made once by the wiring."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.exceptions import ConfigError
 from app.registry import Registry
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from app.ingestion.loaders import DocumentLoader
-    from app.registry import GuardsPart
+    from app.registry import GuardsPart, Opener
     from app.services import Services
-    from gwkit.index.store import Index
-    from gwkit.models.protocols import Embedder
     from gwkit.seams import Seam
 
 __all__ = [
@@ -38,8 +36,10 @@ __all__ = [
     "settings_type",
 ]
 
+_T = TypeVar("_T")
+
 _NEXT_PROMPTS = "answer."
-"""What the names of the template's own prompts begin with, those of later releases as well."""
+"""Prefix of the names of the template's own prompts, those of later releases as well."""
 
 
 def build_registry(*packages: ModuleType) -> Registry:
@@ -135,10 +135,12 @@ async def open_services(
     """
     from app.graph.answering import Answerer
     from app.graph.prompting import load_prompt
+    from app.ingestion.chunking import CHUNKER_NAME
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
     from app.services import Services
     from app.utils.once import AsyncOnce
+    from gwkit.index.store import Manifest
     from gwkit.logging.uncaught import log_uncaught_in_loop
     from gwkit.telemetry.metrics import METRICS, Metrics
 
@@ -148,23 +150,25 @@ async def open_services(
     check_parts(registry, settings)
     metrics = Metrics((*METRICS, *registry.metrics.parts.values()))
     async with AsyncExitStack() as stack:
-        entered = stack.enter_async_context
+
+        async def opened(seam: Seam[Opener[_T]], name: str) -> _T:
+            return await stack.enter_async_context(seam.find(name, "")(name, settings))
+
         guard = _guards(registry)
-        guards = await entered(guard.open(settings, metrics))
         names = [settings.default_model, *guard.fallbacks(settings)]
-        models = [
-            await entered(registry.chat_models.find(name, "")(name, settings)) for name in names
-        ]
-        model = guards.chat_model(models)
-        open_embedder = registry.embedders.find(settings.embedding_model, "")
-        embedder = guards.embedder(await entered(open_embedder(settings.embedding_model, settings)))
-        index = await _open_index(stack, registry, settings, embedder, rebuild=rebuild)
+        models = [await opened(registry.chat_models, name) for name in names]
+        unguarded = await opened(registry.embedders, settings.embedding_model)
+        model, embedder, window_tokens = await stack.enter_async_context(
+            guard.open(settings, metrics, models, unguarded)
+        )
+        sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
+        manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")
+        open_store = registry.stores.find(settings.vector_store, "")
+        index = await stack.enter_async_context(open_store(settings, manifest, rebuild=rebuild))
         reranker = None
-        if settings.reranker is not None:
-            open_reranker = registry.rerankers.find(settings.reranker, "")
-            reranker = await entered(open_reranker(settings.reranker, settings))
-        open_authentication = registry.authentication.find(settings.authentication, "")
-        authenticate = await entered(open_authentication(settings.authentication, settings))
+        if settings.reranker:
+            reranker = await opened(registry.rerankers, settings.reranker)
+        authenticate = await opened(registry.authentication, settings.authentication)
         prompt_path = registry.prompts.find(settings.answer_prompt, "")
         retriever = Retriever(index=index, embedder=embedder, metrics=metrics, reranker=reranker)
         services = Services(
@@ -178,7 +182,7 @@ async def open_services(
                 metrics=metrics,
                 settings=settings,
                 prompt=AsyncOnce(partial(asyncio.to_thread, load_prompt, prompt_path)),
-                window_tokens=guards.window_tokens(models),
+                window_tokens=window_tokens,
             ),
             pipeline=Pipeline(
                 index=index,
@@ -196,7 +200,7 @@ async def open_services(
         )
         await services.answerer.warm_up()
         for lifespan in registry.lifespans.parts.values():
-            await entered(lifespan(services))
+            await stack.enter_async_context(lifespan(services))
         yield services
 
 
@@ -217,36 +221,16 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
 
     parts = registry or build_registry()
     if settings is None:
-        current = load_settings(parts)
-        configure_logging(current)
-    else:
-        current = settings
-        check_parts(parts, current)
-    return build_app(current, parts, lambda: open_services(current, parts))
+        settings = load_settings(parts)
+        configure_logging(settings)
+    return build_app(settings, parts, partial(open_services, settings, parts))
 
 
 def _guards(registry: Registry) -> GuardsPart:
     """Return the guards that an option or extension registered, or those of every service."""
     from app.builtin import PlainGuards
 
-    return next(iter(registry.guards.parts.values()), PlainGuards)
-
-
-async def _open_index(
-    stack: AsyncExitStack,
-    registry: Registry,
-    settings: Settings,
-    embedder: Embedder,
-    *,
-    rebuild: bool,
-) -> Index:
-    from app.ingestion.chunking import CHUNKER_NAME
-    from gwkit.index.store import Manifest
-
-    sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
-    manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")
-    open_store = registry.stores.find(settings.vector_store, "")
-    return await stack.enter_async_context(open_store(settings, manifest, rebuild=rebuild))
+    return next(iter(registry.guards.parts.values()), PlainGuards())
 
 
 def _open_parsers(stack: AsyncExitStack, settings: Settings, registry: Registry) -> DocumentLoader:

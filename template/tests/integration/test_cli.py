@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import __version__
-from app.cli.application import _UNEXPECTED
+from app.cli.commands import _UNEXPECTED
 from fixtures.command_line import DOCUMENTS, command, environment, run_process
 from fixtures.terminal import Terminal
 

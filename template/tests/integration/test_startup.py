@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 30
 def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
     """Run commands in a fresh interpreter; return which of these modules it has loaded."""
     script = (
-        "import sys; from app.cli.application import main;"
+        "import sys; from app.cli.commands import main;"
         f"codes = [main(arguments) for arguments in {commands!r}];"
         f"sys.exit(' '.join(name for name in {names!r} if name in sys.modules))"
     )
@@ -69,7 +69,7 @@ def test_asking_imports_no_web_framework() -> None:
 
 _READY = """
 import asyncio, sys
-from app.cli import application, server
+from app.cli import commands, server
 from gwkit.http import server
 from app.wiring import build_registry, create_app, settings_type
 async def main():

@@ -119,6 +119,8 @@ GOOD = [
             model_config = SettingsConfigDict()
             kinds: ClassVar[int] = 3
             size: int = Field(default=1, ge=1, description="Size.")
+            name: str = ""
+            '''Name.'''
 
             def total(self) -> int: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -62,18 +63,16 @@ async def test_the_worst_cases_come_first() -> None:
 
 
 async def test_what_misses_a_minimum_is_named() -> None:
-    """With the value that it has; a measure that does not exist is an error."""
+    """With the value that it has."""
     report = await evaluate(CASES, FixedRetriever(HITS))
     assert report.below({"mrr": 0.5, "recall": 0.5}) == {}
     assert report.below({"mrr": 0.6, "recall": 0.5}) == {"mrr": report.scores.mrr}
-    with pytest.raises(EvaluationError, match="no measure f1; known: recall, mrr, ndcg"):
-        report.below({"f1": 0.5})
 
 
 async def test_a_report_is_json() -> None:
     """Everything in it can be written out and read back."""
-    report = (await evaluate(CASES, FixedRetriever(HITS))).as_dict()
-    again = json.loads(json.dumps(report))
+    report = await evaluate(CASES, FixedRetriever(HITS))
+    again = json.loads(json.dumps(asdict(report)))
     assert again["mode"] == "hybrid"
     assert again["cases"][2]["id"] == "lost"
 

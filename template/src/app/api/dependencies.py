@@ -1,4 +1,4 @@
-"""What FastAPI hands to the routes."""
+"""Dependencies that FastAPI passes to the routes."""
 
 from __future__ import annotations
 

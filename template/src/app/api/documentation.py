@@ -1,4 +1,4 @@
-"""What the OpenAPI description says beside the routes themselves."""
+"""Additions to the OpenAPI description: errors, events, limits and keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ every line of that request.
 TAGS: Final = [
     {"name": "answers", "description": "Questions, answered from the documents with citations."},
     {"name": "search", "description": "The chunks that fit a query, best first."},
-    {"name": "documents", "description": "What the index holds: add, list, remove."},
+    {"name": "documents", "description": "Documents in the index: add, list, remove."},
     {"name": "operations", "description": "For orchestrators and scrapers; no limits apply."},
 ]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
-from app.graph.state import Answer, Citation, Question
+from app.graph.state import Answer, Citation, Question, QuestionOptions
 from gwkit.index.store import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.context import request_id
@@ -32,47 +32,34 @@ _Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Value = Annotated[str, StringConstraints(max_length=1_000)]
 
 
-class Traced(Strict):
+class Traced(Strict, use_attribute_docstrings=True):
     """An answer that says which request it belongs to."""
 
-    request_id: str = Field(
-        default_factory=request_id, description="As in the header `X-Request-ID`."
-    )
+    request_id: str = Field(default_factory=request_id)
+    """As in the header `X-Request-ID`."""
 
 
-class FilterFields(Strict):
+class FilterFields(Strict, use_attribute_docstrings=True):
     """Narrow the documents that take part; every condition must hold."""
 
-    prefix: Annotated[str, Field(max_length=1_000)] = Field(
-        default="", description="What the document's id starts with."
-    )
-    metadata: Annotated[dict[_Key, _Value], Field(max_length=20)] = Field(
-        default_factory=dict, description="Metadata that the document has, name and value."
-    )
+    prefix: Annotated[str, Field(max_length=1_000)] = ""
+    """Prefix of the document's id."""
+
+    metadata: Annotated[dict[_Key, _Value], Field(max_length=20)] = Field(default_factory=dict)
+    """Metadata that the document has, name and value."""
 
     def to_filters(self) -> Filters:
         """Return the filters as the retriever takes them."""
         return Filters(prefix=self.prefix, metadata=self.metadata)
 
 
-class AnswerRequest(Strict):
+class AnswerRequest(QuestionOptions):
     """A question; an option that is left out is as the service's settings say."""
 
-    question: Prompt = Field(
-        examples=["How do I upload a file?"],
-        description="The first 10,000 characters are looked for in the documents, and at most 64 "
-        "different words of them; a model gets all of it.",
-    )
-    stream: StrictBool = Field(default=False, description="Answer as server-sent events.")
-    top_k: _Count | None = Field(default=None, description="Chunks that the answer may draw on.")
+    stream: StrictBool = False
+    """Answer as server-sent events."""
+
     filters: FilterFields = Field(default_factory=FilterFields)
-    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Chat model, in the form `provider:model`."
-    )
-    temperature: Annotated[float, Field(strict=True, ge=0.0, le=2.0)] | None = None
-    max_tokens: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
-        default=None, description="Most tokens in the answer."
-    )
 
     def to_question(self) -> Question:
         """Return the question as the graph takes it."""
@@ -95,19 +82,18 @@ class Citations(Strict):
     citations: tuple[Citation, ...]
 
 
-class SearchRequest(Strict):
+class SearchRequest(Strict, use_attribute_docstrings=True):
     """A search; the query is plain text and no query language."""
 
-    query: Prompt = Field(
-        examples=["upload a file"],
-        description="The first 10,000 characters are searched for, and at most 64 different words "
-        "of them.",
-    )
-    k: _Count = Field(default=8, description="Most chunks to return.")
+    query: Prompt = Field(examples=["upload a file"])
+    """The first 10,000 characters are searched for, and at most 64 different words of them."""
+
+    k: _Count = 8
+    """Most chunks to return."""
+
     filters: FilterFields = Field(default_factory=FilterFields)
-    mode: SearchMode = Field(
-        default=SearchMode.HYBRID, description="Which legs of the search take part."
-    )
+    mode: SearchMode = SearchMode.HYBRID
+    """Which legs of the search take part."""
 
 
 class FoundChunk(Strict):
@@ -131,14 +117,14 @@ class SearchResponse(Traced):
 
 
 class IngestedDocument(Strict):
-    """What became of an uploaded file: `added`, `changed` or `unchanged`."""
+    """An uploaded file and its outcome: `added`, `changed` or `unchanged`."""
 
     document: str
     outcome: str
 
 
 class IngestedDocuments(Traced):
-    """What became of each uploaded file, in the order of the upload."""
+    """The outcome of each uploaded file, in the order of the upload."""
 
     documents: tuple[IngestedDocument, ...]
 
@@ -162,6 +148,6 @@ class DocumentPage(Traced):
 
 
 class Health(Strict):
-    """What the probes get."""
+    """The answer to a probe."""
 
     status: str

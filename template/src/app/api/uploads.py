@@ -39,17 +39,20 @@ def _are_files(values: object) -> object:
 _Files = Annotated[list[UploadFile], BeforeValidator(_are_files), Field(max_length=_MOST_FILES)]
 
 
-class UploadForm(Strict):
+class UploadForm(Strict, use_attribute_docstrings=True):
     """The fields of an upload; `file` and `files` mean the same, and both may be repeated."""
 
-    file: _Files = Field(default=[], description="A document.")
-    files: _Files = Field(default=[], description="Documents.")
-    id: str | None = Field(
-        default=None, description="The document's id, where there is one file and no prefix."
-    )
-    prefix: str | None = Field(
-        default=None, description="A folder that goes before the files' names, as in `guides`."
-    )
+    file: _Files = Field(default=[])
+    """A document."""
+
+    files: _Files = Field(default=[])
+    """Documents."""
+
+    id: str | None = None
+    """The document's id, where there is one file and no prefix."""
+
+    prefix: str | None = None
+    """A folder that goes before the files' names, as in `guides`."""
 
     def documents(self, limit: int) -> dict[str, UploadFile]:
         """Return the files by their document ids, in the order of the upload.

@@ -67,10 +67,6 @@ def _print_parts(console: Console, parts: Mapping[str, Mapping[str, str]]) -> No
 
 def _written(value: object) -> str:
     """Return the value as one would write it in the environment."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return str(value).lower()
-        case _:
-            return str(value)
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.documents import show_run
+from app.cli.ingestion import run_and_report
 from app.cli.session import AsJson, Verbose, load, run
 from app.exceptions import IngestError
 from app.ingestion.names import document_name
-from gwkit.terminal.interruption import interruptible
 from gwkit.terminal.output import Output, visible
-from gwkit.terminal.progress import progress_bar
 from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
@@ -21,17 +19,17 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from app.ingestion.run import Summary
+    from app.ingestion.run import Progress, Summary
     from app.services import Services
     from gwkit.index.store import Failure
+    from gwkit.terminal.interruption import Interruption
 
-__all__ = ["build_failed", "drop", "list_failures", "retry", "why"]
+__all__ = ["drop", "failed", "list_failures", "retry", "why"]
 
 _Document = Annotated[str, typer.Argument(metavar="ID", help="The document's id.")]
 _Documents = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The documents' ids.")
 ]
-_UNUSABLE = 2
 _NAMES = {
     "document": "document",
     "source": "folder",
@@ -45,21 +43,12 @@ _NAMES = {
 _All = Annotated[bool, typer.Option("--all", help="Every document that has failed.")]
 
 
-def build_failed() -> typer.Typer:
-    """Return the group of commands."""
-    cli = typer.Typer(
-        callback=_root,
-        invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    cli.command("list")(list_failures)
-    cli.command("why")(why)
-    cli.command("retry")(retry)
-    cli.command("drop")(drop)
-    return cli
+failed = typer.Typer()
+"""The group of commands."""
 
 
-def _root(context: typer.Context) -> None:
+@failed.callback()
+def _root() -> None:
     """List, explain, retry and drop documents that could not be ingested.
 
     A permanent failure would come again with the same bytes: mend the document.
@@ -67,11 +56,9 @@ def _root(context: typer.Context) -> None:
     ingestion of its folder tries a document again, but for one that exceeded a
     limit of parsing three times: that waits until it changes, or for `retry`.
     """
-    if context.invoked_subcommand is None:
-        Output(as_json=False).text(context.get_help())
-        context.exit(_UNUSABLE)
 
 
+@failed.command("list")
 def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
     """List the documents that have failed.
 
@@ -81,7 +68,7 @@ def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
 
     Exit codes: 0 done, also where there are some, 2 settings or arguments.
     """
-    failures = run(load(verbose=verbose), _failures)
+    failures = run(load(verbose=verbose), _chosen)
     Output(as_json=as_json).result(
         {"failures": [_as_json(failure) for failure in failures]},
         lambda console: _print_list(console, failures),
@@ -89,6 +76,7 @@ def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
     return 0
 
 
+@failed.command()
 def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> int:
     """Tell all that is known of one failure, or what of a document could not be read.
 
@@ -99,9 +87,8 @@ def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = Fals
     """
 
     async def work(services: Services) -> dict[str, object]:
-        failures = await _failures(services)
         entry = await services.index.entry(document)
-        if entry and entry.incomplete and all(one.document != document for one in failures):
+        if entry and entry.incomplete and document not in await services.index.failures():
             return {
                 "document": document,
                 "source": entry.source,
@@ -109,13 +96,14 @@ def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = Fals
                 "kind": "incomplete",
                 "indexed_at": entry.indexed_at,
             }
-        return _as_json(*_chosen(failures, [document]))
+        return _as_json(*await _chosen(services, [document]))
 
     told = run(load(verbose=verbose), work)
     Output(as_json=as_json).result(told, lambda console: _print_failure(console, told))
     return 0
 
 
+@failed.command()
 def retry(
     documents: _Documents = None,
     *,
@@ -132,20 +120,16 @@ def retry(
     Exit codes: 0 done, 1 one of them has failed again, 2 settings or arguments,
     130 or 143 interrupted.
     """
-    output = Output(as_json=as_json)
     _check_choice(documents, every=every)
-    settings = load(verbose=verbose)
-    with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
-        async def work(services: Services) -> Summary:
-            chosen = _chosen(await _failures(services), documents)
-            ids = [failure.document for failure in chosen]
-            return await services.pipeline.retry(ids, progress=bar, stop=interruption)
+    async def work(services: Services, progress: Progress, stop: Interruption) -> Summary:
+        chosen = [one.document for one in await _chosen(services, documents)]
+        return await services.pipeline.retry(chosen, progress=progress, stop=stop)
 
-        summary = run(settings, work)
-    return show_run(output, summary, interruption)
+    return run_and_report(load(verbose=verbose), work, as_json=as_json)
 
 
+@failed.command()
 def drop(
     documents: _Documents = None,
     *,
@@ -166,7 +150,7 @@ def drop(
     _check_choice(documents, every=every)
 
     async def work(services: Services) -> list[str]:
-        chosen = _chosen(await _failures(services), documents)
+        chosen = await _chosen(services, documents)
         return [one.document for one in chosen if await services.index.forget(one.document)]
 
     dropped = run(load(verbose=verbose), work)
@@ -176,24 +160,23 @@ def drop(
     return 0
 
 
-async def _failures(services: Services) -> Sequence[Failure]:
-    return tuple((await services.index.failures()).values())
-
-
 def _check_choice(documents: Sequence[str] | None, *, every: bool) -> None:
     if bool(documents) == every:
         raise typer.BadParameter("give the ids of documents, or --all", param_hint="ID")
 
 
-def _chosen(failures: Sequence[Failure], documents: Sequence[str] | None) -> Sequence[Failure]:
-    if not documents:
-        return failures
-    by_id = {failure.document: failure for failure in failures}
-    names = dict.fromkeys(map(document_name, documents))
+async def _chosen(services: Services, documents: Sequence[str] | None = None) -> Sequence[Failure]:
+    """Return the failures of these documents, or all of them if no document is named.
+
+    Raises:
+        IngestError: one of them has not failed.
+    """
+    failures = await services.index.failures()
+    names = dict.fromkeys(map(document_name, documents)) if documents else failures
     for document in names:
-        if document not in by_id:
-            raise IngestError(document, "has not failed; `python -m app failed list` has what has")
-    return [by_id[document] for document in names]
+        if document not in failures:
+            raise IngestError(document, "has not failed; `python -m app failed list` has those")
+    return [failures[document] for document in names]
 
 
 def _as_json(failure: Failure) -> dict[str, object]:

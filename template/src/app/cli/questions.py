@@ -92,6 +92,8 @@ def search(
 
     Exit codes: 0 done, 1 the search failed, 2 settings or arguments.
     """
+    from app.api.schemas import FoundChunk
+
     output = Output(as_json=as_json)
     query = text_argument(text)
     settings = load(verbose=verbose)
@@ -103,25 +105,12 @@ def search(
         return hits, bool(hits) or bool(await services.index.documents(prefix))
 
     hits, documents = run(settings, work)
-    output.result(
-        {"query": query, "mode": mode.value, "hits": [_as_json(hit) for hit in hits]},
-        lambda console: _print_hits(console, hits),
-    )
+    found = [FoundChunk.model_validate(hit).model_dump() for hit in hits]
+    document = {"query": query, "mode": mode.value, "hits": found}
+    output.result(document, lambda console: _print_hits(console, hits))
     if not documents:
         output.remark(_NOTHING_THERE)
     return 0
-
-
-def _as_json(hit: Hit) -> dict[str, object]:
-    return {
-        "document": hit.document,
-        "chunk": hit.chunk,
-        "score": hit.score,
-        "title": hit.title,
-        "headings": list(hit.headings),
-        "text": hit.text,
-        "metadata": dict(hit.metadata),
-    }
 
 
 def _print_answer(console: Console, answer: Answer) -> None:

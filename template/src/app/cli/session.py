@@ -1,4 +1,4 @@
-"""What every command shares: its common options, its settings, and how its work is run."""
+"""Shared by all commands: common options, settings, and how their work is run."""
 
 from __future__ import annotations
 

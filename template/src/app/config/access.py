@@ -1,4 +1,4 @@
-"""The settings of who may call the service, from where, and how much of it at a time."""
+"""Settings of access: API keys, hosts, proxies and rate limits."""
 
 from __future__ import annotations
 
@@ -49,52 +49,39 @@ class AccessSettings(SettingsGroup):
     """Access and overload."""
 
     api_keys: Annotated[dict[str, SecretStr], AfterValidator(_usable_keys)] = Field(
-        default={},
-        description="API keys by the names of those who use them, each of at least 16 characters. "
-        "With one, every call but the probes' needs a key, as `Authorization: Bearer <key>`.",
-        examples=['{"reader": "change-me-to-a-long-random-text"}'],
+        default={}, examples=['{"reader": "change-me-to-a-long-random-text"}']
     )
-    authentication: str = Field(
-        default="keys",
-        min_length=1,
-        max_length=40,
-        description="Who may call: `keys` asks for one of APP_API_KEYS, if there are any.",
-    )
-    allow_unauthenticated: bool = Field(
-        default=False,
-        description="Listen beyond this machine without API keys, because something in front of "
-        "the service asks who is calling.",
-    )
-    allowed_hosts: tuple[_HostName, ...] = Field(
-        default=(),
-        description="Names of hosts, without ports, by which browsers may call the service beside "
-        "localhost. Without API keys, a service on a loopback address refuses others; with names "
-        "here, every service does. Pages of these hosts may call it, too.",
-        examples=['["answers.example.org"]'],
-    )
-    public_metrics: bool = Field(
-        default=False, description="Serve /metrics without a key, where there are API keys."
-    )
-    enable_docs: bool = Field(
-        default=True,
-        description="Serve /docs and /openapi.json, without a key. The page loads its scripts "
-        "from a public network.",
-    )
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        default=(),
-        description="Networks of the proxies whose X-Forwarded-For names the client.",
-        examples=['["10.0.0.0/8"]'],
-    )
-    requests_per_minute: int = Field(
-        default=600, ge=1, le=1_000_000, description="Requests that one client may make a minute."
-    )
-    max_concurrent_requests: int = Field(
-        default=100,
-        ge=1,
-        le=100_000,
-        description="Requests that are answered at a time, streams among them; further ones are "
-        "refused at once.",
-    )
+    """API keys by the names of those who use them, each of at least 16 characters. With one, every
+    call but the probes' needs a key, as `Authorization: Bearer <key>`."""
+
+    authentication: str = Field(default="keys", min_length=1, max_length=40)
+    """How callers are authenticated: `keys` asks for one of APP_API_KEYS, if there are any."""
+
+    allow_unauthenticated: bool = False
+    """Listen beyond this machine without API keys, because something in front of the service
+    authenticates callers."""
+
+    allowed_hosts: tuple[_HostName, ...] = Field(default=(), examples=['["answers.example.org"]'])
+    """Names of hosts, without ports, by which browsers may call the service beside localhost.
+    Without API keys, a service on a loopback address refuses others; with names here, every service
+    does. Pages of these hosts may call it, too."""
+
+    public_metrics: bool = False
+    """Serve /metrics without a key, where there are API keys."""
+
+    enable_docs: bool = True
+    """Serve /docs and /openapi.json, without a key. The page loads its scripts from a public
+    network."""
+
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(default=(), examples=['["10.0.0.0/8"]'])
+    """Networks of the proxies whose X-Forwarded-For names the client."""
+
+    requests_per_minute: int = Field(default=600, ge=1, le=1_000_000)
+    """Requests that one client may make a minute."""
+
+    max_concurrent_requests: int = Field(default=100, ge=1, le=100_000)
+    """Requests that are answered at a time, streams among them; further ones are refused at
+    once."""
 
     @property
     def asks_who_calls(self) -> bool:

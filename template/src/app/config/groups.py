@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import StringConstraints
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +32,11 @@ class SettingsGroup(BaseSettings):
     """Settings that belong together.
 
     The first line of the docstring heads the group in `.env.example`. Each field has a type, a
-    default or none, a range and a `description`; its variable is its name in capitals, with the
-    prefix `APP_`.
+    default or none, a range, and a docstring or `description` that says what it is for; its
+    variable is its name in capitals, with the prefix `APP_`.
     """
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
 
     @classmethod
     def settings_customise_sources(

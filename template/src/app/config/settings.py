@@ -38,104 +38,75 @@ LogFormat = Literal["auto", "console", "json"]
 _Group = TypeVar("_Group", bound=SettingsGroup)
 
 
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
 class ServiceSettings(SettingsGroup):
     """The service."""
 
-    service_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
-        default=SERVICE_NAME,
-        description="Name of the service in its API description and on its log lines.",
+    service_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = SERVICE_NAME
+    """Name of the service in its API description and on its log lines."""
+
+    host: Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=253)] = (
+        "127.0.0.1"
     )
-    host: Annotated[str, StringConstraints(pattern=r"^\S+$", min_length=1, max_length=253)] = Field(
-        default="127.0.0.1", description="Address to listen on."
-    )
-    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes any.")
-    shutdown_grace_seconds: float = Field(
-        default=10.0,
-        gt=0,
-        le=300,
-        description="How long a stopping server lets running requests finish, in seconds.",
-    )
+    """Address to listen on."""
+
+    port: int = Field(default=8000, ge=0, le=65_535)
+    """Port to listen on; 0 takes any."""
+
+    shutdown_grace_seconds: float = Field(default=10.0, gt=0, le=300)
+    """How long a stopping server lets running requests finish, in seconds."""
 
 
 class LoggingSettings(SettingsGroup):
     """Logging."""
 
-    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
-        default="INFO", description="Least severe level that is logged."
-    )
-    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
-        default="auto",
-        description="`console` for people, `json` for machines, `auto` decides by the terminal.",
-    )
-    log_file: UserPath | None = Field(
-        default=None,
-        description="File to log to as well, as JSON lines; none by default.",
-        examples=["var/service.log"],
-    )
-    log_file_max_bytes: int = Field(
-        default=10_000_000,
-        ge=10_000,
-        le=10_000_000_000,
-        description="Size at which the log file is rotated, in bytes.",
-    )
-    log_file_backups: int = Field(
-        default=5, ge=1, le=100, description="Rotated log files that are kept."
-    )
-    log_content: bool = Field(
-        default=False,
-        description="Log the prompts and the replies of models, and record them in traces. They "
-        "hold what people asked and what documents say.",
-    )
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
+    """Least severe level that is logged."""
+
+    log_format: Annotated[LogFormat, BeforeValidator(str.lower)] = "auto"
+    """`console` for people, `json` for machines, `auto` decides by the terminal."""
+
+    log_file: UserPath | None = Field(default=None, examples=["var/service.log"])
+    """File to log to as well, as JSON lines; none by default."""
+
+    log_file_max_bytes: int = Field(default=10_000_000, ge=10_000, le=10_000_000_000)
+    """Size at which the log file is rotated, in bytes."""
+
+    log_file_backups: int = Field(default=5, ge=1, le=100)
+    """Rotated log files that are kept."""
+
+    log_content: bool = False
+    """Log the prompts and the replies of models, and record them in traces. They hold what people
+    asked and what documents say."""
 
 
 class IndexSettings(SettingsGroup):
     """The index."""
 
-    index_path: UserPath = Field(default=Path("var/index.sqlite"), description="The index file.")
-    vector_store: str = Field(
-        default="sqlite", min_length=1, max_length=40, description="Store of the index."
-    )
-    samples_path: UserPath = Field(
-        default=Path("data/samples"),
-        description="Documents that `make run` ingests while the index is empty.",
-    )
-    chunk_tokens: int = Field(
-        default=256, ge=32, le=8_192, description="Most tokens in a chunk (estimated)."
-    )
-    chunk_overlap_tokens: int = Field(
-        default=32,
-        ge=0,
-        le=4_096,
-        description="Tokens that neighbouring chunks share, at most; at most half a chunk.",
-    )
-    max_document_bytes: int = Field(
-        default=50_000_000,
-        ge=1_000,
-        le=10_000_000_000,
-        description="Largest document that is read, and most text that one may hold, in bytes.",
-    )
-    parse_timeout_seconds: float = Field(
-        default=60.0,
-        gt=0,
-        le=3_600,
-        description="Longest time that one document may take to parse, in seconds; for PDF, DOCX, "
-        "HTML, Markdown above 10 kB and plain text above 100 kB.",
-    )
-    parse_memory_bytes: int = Field(
-        default=1_000_000_000,
-        ge=200_000_000,
-        le=100_000_000_000,
-        description="Most memory that parsing one such document may take, in bytes, where the "
-        "system can limit it.",
-    )
+    index_path: UserPath = Path("var/index.sqlite")
+    """The index file."""
+
+    vector_store: str = Field(default="sqlite", min_length=1, max_length=40)
+    """Store of the index."""
+
+    samples_path: UserPath = Path("data/samples")
+    """Documents that `make run` ingests while the index is empty."""
+
+    chunk_tokens: int = Field(default=256, ge=32, le=8_192)
+    """Most tokens in a chunk (estimated)."""
+
+    chunk_overlap_tokens: int = Field(default=32, ge=0, le=4_096)
+    """Tokens that neighbouring chunks share, at most; at most half a chunk."""
+
+    max_document_bytes: int = Field(default=50_000_000, ge=1_000, le=10_000_000_000)
+    """Largest document that is read, and most text that one may hold, in bytes."""
+
+    parse_timeout_seconds: float = Field(default=60.0, gt=0, le=3_600)
+    """Longest time that one document may take to parse, in seconds; for PDF, DOCX, HTML, Markdown
+    above 10 kB and plain text above 100 kB."""
+
+    parse_memory_bytes: int = Field(default=1_000_000_000, ge=200_000_000, le=100_000_000_000)
+    """Most memory that parsing one such document may take, in bytes, where the system can limit
+    it."""
 
     def problems(self, settings: Settings) -> Iterable[str]:
         """Return what does not fit together: overlaps are at most half a chunk."""
@@ -150,81 +121,59 @@ class IndexSettings(SettingsGroup):
 class AnswerSettings(SettingsGroup):
     """Retrieval and answers."""
 
-    top_k: int = Field(default=6, ge=1, le=100, description="Chunks that an answer may draw on.")
-    min_grounding: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="Share of a question's content words that its evidence must contain; "
-        "below it the answer is that the documents do not say.",
-    )
-    max_evidence_tokens: int = Field(
-        default=8_000,
-        ge=100,
-        le=1_000_000,
-        description="Most tokens of retrieved text in a prompt (estimated); more is left out.",
-    )
-    context_tokens: int | None = Field(
-        default=None,
-        ge=500,
-        le=10_000_000,
-        description="Most tokens of a prompt and its answer together (estimated); as many as the "
-        "model takes by default, where that is known.",
-        examples=["128000"],
-    )
-    default_model: ModelName = Field(
-        default="offline:extractive", description="Chat model, in the form `provider:model`."
-    )
-    embedding_model: ModelName = Field(
-        default="offline:hashing", description="Embedding model, in the form `provider:model`."
-    )
-    answer_prompt: str = Field(
-        default="answer.v1",
-        min_length=1,
-        max_length=60,
-        description="Prompt that chat models get; `python -m app config` lists all.",
-    )
+    top_k: int = Field(default=6, ge=1, le=100)
+    """Chunks that an answer may draw on."""
+
+    min_grounding: float = Field(default=0.5, ge=0, le=1)
+    """Share of a question's content words that its evidence must contain; below it the answer is
+    that the documents do not say."""
+
+    max_evidence_tokens: int = Field(default=8_000, ge=100, le=1_000_000)
+    """Most tokens of retrieved text in a prompt (estimated); more is left out."""
+
+    context_tokens: int | None = Field(default=None, ge=500, le=10_000_000, examples=["128000"])
+    """Most tokens of a prompt and its answer together (estimated); as many as the model takes by
+    default, where that is known."""
+
+    default_model: ModelName = "offline:extractive"
+    """Chat model, in the form `provider:model`."""
+
+    embedding_model: ModelName = "offline:hashing"
+    """Embedding model, in the form `provider:model`."""
+
+    answer_prompt: str = Field(default="answer.v1", min_length=1, max_length=60)
+    """Prompt that chat models get; `python -m app config` lists all."""
+
     reranker: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=200,
-        description="Reranker of what a search finds; none by default.",
-        examples=["team-reranker"],
+        default=None, min_length=1, max_length=200, examples=["team-reranker"]
     )
-    max_tokens: int = Field(
-        default=1_024, ge=1, le=1_000_000, description="Most tokens in an answer."
-    )
-    temperature: float | None = Field(
-        default=None,
-        ge=0.0,
-        le=2.0,
-        description="Sampling temperature of the chat model; its own by default, for some models "
-        "admit no other.",
-        examples=["0.0"],
-    )
+    """Reranker of what a search finds; none by default."""
+
+    max_tokens: int = Field(default=1_024, ge=1, le=1_000_000)
+    """Most tokens in an answer."""
+
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0, examples=["0.0"])
+    """Sampling temperature of the chat model; its own by default, for some models admit no
+    other."""
 
 
 class LimitSettings(SettingsGroup):
     """Flags and limits."""
 
-    enable_caching: bool = Field(
-        default=False, description="Keep answers in memory until something they depend on changes."
-    )
-    answer_cache_size: int = Field(
-        default=1_000, ge=1, le=1_000_000, description="Answers kept while caching is on."
-    )
-    enable_streaming: bool = Field(
-        default=True, description='Serve `"stream": true` as server-sent events.'
-    )
-    timeout_seconds: float = Field(
-        default=30.0, gt=0, le=600, description="Longest time that a request may take, in seconds."
-    )
-    max_body_bytes: int = Field(
-        default=1_000_000,
-        ge=1_000,
-        le=1_000_000_000,
-        description="Largest JSON request body, in bytes.",
-    )
+    enable_caching: bool = False
+    """Keep answers in memory until something they depend on changes."""
+
+    answer_cache_size: int = Field(default=1_000, ge=1, le=1_000_000)
+    """Answers kept while caching is on."""
+
+    enable_streaming: bool = True
+    """Serve `"stream": true` as server-sent events."""
+
+    timeout_seconds: float = Field(default=30.0, gt=0, le=600)
+    """Longest time that a request may take, in seconds."""
+
+    max_body_bytes: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    """Largest JSON request body, in bytes."""
 
 
 # Pydantic takes the fields of the last base first, so the groups stand here from last to first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
+    _Ask = Callable[[ChatRequest], AsyncGenerator[Delta | ChatReply]]
     _Record = Callable[..., Answer]
     _RequestWith = Callable[[Sequence[Hit]], ChatRequest]
 
@@ -38,6 +40,7 @@ __all__ = ["Answerer"]
 _log = structlog.stdlib.get_logger(__name__)
 
 
+@dataclass(kw_only=True)
 class Answerer:
     """Answers questions from the index, and only from there.
 
@@ -54,34 +57,26 @@ class Answerer:
         metrics: counts the answers.
         settings: the options of a question that it leaves open.
         prompt: what the model is asked with, read at first use.
-        window_tokens: most tokens of prompt and answer together, `None` if not known.
+        window_tokens: most tokens of prompt and answer together, unless a setting says it; `None`
+            if not known.
     """
 
-    def __init__(
-        self,
-        *,
-        retriever: Retriever,
-        model: ChatModel,
-        index: Index,
-        metrics: Metrics,
-        settings: Settings,
-        prompt: AsyncOnce[PromptFile],
-        window_tokens: int | None = None,
-    ) -> None:
-        self._retriever = retriever
-        self._model = model
-        self._index = index
-        self._metrics = metrics
-        self._settings = settings
-        self._window_tokens = settings.context_tokens or window_tokens
-        self._prompt = prompt
-        self._cache = AnswerCache(settings.answer_cache_size)
+    retriever: Retriever
+    model: ChatModel
+    index: Index
+    metrics: Metrics
+    settings: Settings
+    prompt: AsyncOnce[PromptFile]
+    window_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        self._cache = AnswerCache(self.settings.answer_cache_size)
         self._executor = BoundedExecutor(1, name="evidence")
 
     @property
     def known_models(self) -> frozenset[str]:
         """The names that a question may ask for."""
-        return frozenset({self._model.name})
+        return frozenset({self.model.name})
 
     async def answer(self, question: Question) -> Answer:
         """Return the whole answer.
@@ -92,20 +87,9 @@ class Answerer:
             OverloadError: too many questions are being answered already.
             RetrievalError: the index could not answer.
         """
-        with self._recording(question) as record:
-            key = await self._cache_key(question)
-            if key and (cached := self._cache.get(key)):
-                return record(cached, outcome="cached")
-            prompt = await self._prompt.get()
-            request_with = partial(self._request, question, prompt)
-            hits = await self._retrieve(question)
-            hits = await self._check_evidence(question, hits, request_with)
-            if not hits:
-                return record(not_found(self._model.name, prompt_hash=prompt.digest))
-            reply, hits = await self._ask(hits, request_with)
-            answer = compose(reply, hits, prompt_hash=prompt.digest)
-            self._keep(key, answer)
-            return record(answer)
+        parts = self._run(question, self._complete)
+        (answer,) = [part async for part in parts if isinstance(part, Answer)]
+        return answer
 
     async def stream(self, question: Question) -> AsyncGenerator[Delta | Answer]:
         """Yield the answer's text in pieces, and at last the whole answer.
@@ -115,26 +99,9 @@ class Answerer:
         to end the call of the model early. Raises what `answer` raises, an `LLMError` also after
         the first piece.
         """
-        with self._recording(question) as record:
-            key = await self._cache_key(question)
-            if key and (cached := self._cache.get(key)):
-                yield Delta(text=cached.answer)
-                yield record(cached, outcome="cached")
-                return
-            prompt = await self._prompt.get()
-            request_with = partial(self._request, question, prompt)
-            hits = await self._retrieve(question)
-            hits = await self._check_evidence(question, hits, request_with)
-            if not hits:
-                yield Delta(text=NOT_FOUND)
-                yield record(not_found(self._model.name, prompt_hash=prompt.digest))
-                return
-            async with aclosing(self._ask_for_pieces(hits, request_with)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Answer):
-                        self._keep(key, piece)
-                        record(piece)
-                    yield piece
+        async with aclosing(self._run(question, self.model.stream)) as parts:
+            async for part in parts:
+                yield part
 
     async def warm_up(self) -> None:
         """Read the prompt, so that the first caller does not wait for it.
@@ -142,20 +109,40 @@ class Answerer:
         Raises:
             ConfigError: it cannot be read, or is no prompt.
         """
-        await self._prompt.get()
+        await self.prompt.get()
+
+    async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
+        """Take a question through the steps, and yield what `stream` does."""
+        with self._recording(question) as record:
+            key = await self._cache_key(question)
+            if key and (cached := self._cache.get(key)):
+                yield Delta(text=cached.answer)
+                yield record(cached, outcome="cached")
+                return
+            prompt = await self.prompt.get()
+            request_with = partial(self._request, question, prompt)
+            hits = await self._retrieve(question)
+            hits = await self._check_evidence(question, hits, request_with)
+            if not hits:
+                yield Delta(text=NOT_FOUND)
+                yield record(not_found(self.model.name, prompt_hash=prompt.digest))
+                return
+            async with aclosing(self._ask(hits, request_with, ask)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Answer):
+                        self._keep(key, piece)
+                        record(piece)
+                    yield piece
 
     async def _retrieve(self, question: Question) -> Sequence[Hit]:
-        return await self._retriever.search(
-            question.question,
-            k=question.top_k or self._settings.top_k,
-            filters=question.filters,
-        )
+        k = question.top_k or self.settings.top_k
+        return await self.retriever.search(question.question, k=k, filters=question.filters)
 
     async def _check_evidence(
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
     ) -> Sequence[Hit]:
         """Return the hits that are evidence and fit the window, none if there is no evidence."""
-        settings = self._settings
+        settings = self.settings
         evidence = await self._executor.run(
             check_evidence,
             question.question,
@@ -169,20 +156,13 @@ class Answerer:
             evidence=len(evidence.hits),
             coverage=round(evidence.coverage, 2),
         )
-        return fitted(evidence.hits, request_with, self._window_tokens)
+        return fitted(evidence.hits, request_with, settings.context_tokens or self.window_tokens)
+
+    async def _complete(self, request: ChatRequest) -> AsyncGenerator[ChatReply]:
+        yield await self.model.complete(request)
 
     async def _ask(
-        self, hits: Sequence[Hit], request_with: _RequestWith
-    ) -> tuple[ChatReply, Sequence[Hit]]:
-        """Return the model's reply, and the hits that it was sent."""
-        try:
-            return await self._model.complete(request_with(hits)), hits
-        except TokenLimitError as exc:
-            hits = fewer(hits, exc)
-        return await self._model.complete(request_with(hits)), hits
-
-    async def _ask_for_pieces(
-        self, hits: Sequence[Hit], request_with: _RequestWith
+        self, hits: Sequence[Hit], request_with: _RequestWith, ask: _Ask
     ) -> AsyncGenerator[Delta | Answer]:
         """Yield the model's reply in pieces, and at last the answer.
 
@@ -194,7 +174,7 @@ class Answerer:
             request, shown = request_with(hits), False
             text = ReplyText(range(1, len(hits) + 1))
             try:
-                async with aclosing(self._model.stream(request)) as pieces:
+                async with aclosing(ask(request)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, ChatReply):
                             if rest := text.finish():
@@ -211,7 +191,7 @@ class Answerer:
                 hits = fewer(hits, exc)
 
     def _request(self, question: Question, prompt: PromptFile, hits: Sequence[Hit]) -> ChatRequest:
-        sent, settings = passages(hits), self._settings
+        sent, settings = passages(hits), self.settings
         return ChatRequest(
             messages=prompt.messages(question.question, sent),
             question=question.question,
@@ -236,7 +216,7 @@ class Answerer:
 
         def record(answer: Answer, outcome: str = "") -> Answer:
             outcome = outcome or ("answered" if answer.found else "not_found")
-            self._metrics.count("answers_total", outcome=outcome)
+            self.metrics.count("answers_total", outcome=outcome)
             _log.info(
                 "question_answered",
                 found=answer.found,
@@ -252,19 +232,19 @@ class Answerer:
         try:
             yield record
         except Exception as exc:
-            self._metrics.count("answers_total", outcome="failed")
+            self.metrics.count("answers_total", outcome="failed")
             _log.error("question_failed", error=type(exc).__name__)
             raise
 
     def _keep(self, key: AnswerKey | None, answer: Answer) -> None:
         # A fallback's answer is not kept: this model may be back for the next request.
-        if key and answer.model == self._model.name:
+        if key and answer.model == self.model.name:
             self._cache.put(key, answer.model_copy(update={"usage": NO_USAGE}))
 
     async def _cache_key(self, question: Question) -> AnswerKey | None:
         """Return what the answer is kept under, `None` without caching."""
-        if not self._settings.enable_caching:
+        if not self.settings.enable_caching:
             return None
         # Read before the search: an answer from a newer index is kept under the older version
         # and so never found, not the other way round.
-        return answer_key(question, await self._index.version())
+        return answer_key(question, await self.index.version())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_USAGE", "ReplyText", "compose", "not_found"]
 
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
-"""What an answer takes for which no model was asked."""
+"""The usage of an answer for which no model was asked."""
 
 _log = structlog.stdlib.get_logger(__name__)
 

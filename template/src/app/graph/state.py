@@ -1,26 +1,41 @@
-"""What goes into the graph, what its steps hand on, and what comes out."""
+"""Input and output of the answering pipeline: a question, and an answer with its citations."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, InstanceOf
+from pydantic import Field, InstanceOf, StringConstraints
 
 from gwkit.index.store import Filters
 from gwkit.models.messages import FinishReason, Prompt, Strict, Usage
 
-__all__ = ["Answer", "Citation", "Question"]
+__all__ = ["Answer", "Citation", "Question", "QuestionOptions"]
 
 
-class Question(Strict):
-    """A question to the documents; an option that is `None` is as the settings say."""
+class QuestionOptions(Strict, use_attribute_docstrings=True):
+    """A question; an option that is `None` is as the service's settings say."""
 
-    question: Prompt
+    question: Prompt = Field(examples=["How do I upload a file?"])
+    """The first 10,000 characters are looked for in the documents, and at most 64 different words
+    of them; a model gets all of it."""
+
+    top_k: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    """Chunks that the answer may draw on."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """Chat model, in the form `provider:model`."""
+
+    temperature: Annotated[float, Field(strict=True, ge=0.0, le=2.0)] | None = None
+    """Sampling temperature of the model."""
+
+    max_tokens: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    """Most tokens in the answer."""
+
+
+class Question(QuestionOptions):
+    """A question to some of the documents."""
+
     filters: InstanceOf[Filters] = Field(default_factory=Filters)
-    top_k: Annotated[int, Field(ge=1, le=100)] | None = None
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    model: str | None = None
 
 
 class Citation(Strict):

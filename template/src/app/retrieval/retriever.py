@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -43,6 +43,7 @@ class Reranker(Protocol):
         ...
 
 
+@dataclass(kw_only=True)
 class Retriever:
     """Embeds a text and searches the index for it.
 
@@ -53,18 +54,10 @@ class Retriever:
         reranker: orders the hits again; by default nothing does.
     """
 
-    def __init__(
-        self,
-        *,
-        index: Index,
-        embedder: Embedder,
-        metrics: Metrics,
-        reranker: Reranker | None = None,
-    ) -> None:
-        self._index = index
-        self._embedder = embedder
-        self._metrics = metrics
-        self._reranker = reranker
+    index: Index
+    embedder: Embedder
+    metrics: Metrics
+    reranker: Reranker | None = None
 
     async def search(
         self,
@@ -88,12 +81,12 @@ class Retriever:
         """
         started = time.perf_counter()
         text = text[:SEARCHED_CHARACTERS]
-        with self._metrics.timer("search_seconds", mode=mode.value):
+        with self.metrics.timer("search_seconds", mode=mode.value):
             if mode is SearchMode.LEXICAL:
-                vector = np.zeros(self._embedder.dimension, dtype=np.float32)
+                vector = np.zeros(self.embedder.dimension, dtype=np.float32)
             else:
-                vector = await self._embedder.embed_query(text)
-            count = max(k, _CLOSER_LOOK) if self._reranker else k
+                vector = await self.embedder.embed_query(text)
+            count = max(k, _CLOSER_LOOK) if self.reranker else k
             query = SearchQuery(
                 text=text,
                 vector=vector,
@@ -101,14 +94,14 @@ class Retriever:
                 k=count,
                 filters=filters,
                 mode=mode,
-                vector_weight=self._embedder.rank_weight,
+                vector_weight=self.embedder.rank_weight,
             )
-            hits = await self._index.search(query)
+            hits = await self.index.search(query)
             if has_copies(hits):
-                more = await self._index.search(replace(query, k=max(k, _CLOSER_LOOK)))
+                more = await self.index.search(replace(query, k=max(k, _CLOSER_LOOK)))
                 hits = originals_first(more)[:count]
-            if self._reranker:
-                hits = (await self._reranker.rerank(text, hits))[:k]
+            if self.reranker:
+                hits = (await self.reranker.rerank(text, hits))[:k]
         _log.info(
             "search_done",
             mode=mode.value,

@@ -1,4 +1,4 @@
-"""What every package may use: an async singleton."""
+"""Utilities for every package: an async singleton."""
 
 from __future__ import annotations
 

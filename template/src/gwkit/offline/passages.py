@@ -124,7 +124,9 @@ def _blocks(text: str) -> Iterator[tuple[QuoteKind, list[str]]]:
 
 def _unfenced(text: str) -> Iterator[tuple[QuoteKind, list[str]]]:
     for paragraph in _BLANK_LINE.split(text):
-        yield from (block for block in _prose(paragraph.strip("\n").splitlines()) if any(block[1]))
+        # Line ends that are no newlines, such as U+001E, leave empty lines within a paragraph.
+        lines = [line for line in paragraph.splitlines() if line.strip()]
+        yield from (block for block in _prose(lines) if any(block[1]))
 
 
 def _prose(lines: Sequence[str]) -> Iterator[tuple[QuoteKind, list[str]]]:

@@ -125,7 +125,7 @@ def _describe(
         required=field.is_required(),
         secret=secret,
         example=None if not field.examples else str(field.examples[0]),
-        description=field.description or "",
+        description=" ".join((field.description or "").split()),
     )
 
 

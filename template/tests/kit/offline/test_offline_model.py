@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gwkit.errors import TokenLimitError
@@ -86,6 +86,7 @@ async def test_what_does_not_fit_is_left_out_whole() -> None:
 
 
 @given(st.text(max_size=60), st.lists(st.text(max_size=120), max_size=3))
+@example("", ["\x1e", "parcel\x1e\x1d", "- \x85parcel"])
 async def test_nothing_is_invented(question: str, texts: list[str]) -> None:
     """Every word of a reply stands in a passage or is a citation."""
     passages = tuple(

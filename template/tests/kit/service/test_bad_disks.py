@@ -73,7 +73,7 @@ def test_a_disk_that_refuses_to_grow_keeps_what_was_written(cli: CommandLine, fo
         (folder / f"{number:02}.md").write_bytes(_TEXT + os.urandom(10_000).hex().encode())
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "
-        "from app.cli.application import main; sys.exit(main(sys.argv[1:]))"
+        "from app.cli.commands import main; sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(  # noqa: S603 - the service's own command
         [sys.executable, "-c", script, "ingest", str(folder)],

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from app.graph.state import Question
 from app.options.openai.session import Session
-from app.options.openai_chat.chat import OpenAIChatModel
+from app.options.openai_chat.completions import OpenAIChatModel
 from app.wiring import open_services
 from fixtures.provider.conformance import REQUEST, SECRET, ChatModelConformance, reply_of
 from gwkit.errors import ProviderError, RefusalError

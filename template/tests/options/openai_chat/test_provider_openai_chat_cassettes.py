@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.options.openai.session import Session
-from app.options.openai_chat.chat import OpenAIChatModel
+from app.options.openai_chat.completions import OpenAIChatModel
 from fixtures.provider.questions import question
 from gwkit.models.messages import ChatReply
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.options.openai.session import Session
-from app.options.openai_chat.chat import OpenAIChatModel
+from app.options.openai_chat.completions import OpenAIChatModel
 from fixtures.provider import Step
 from fixtures.provider.conformance import REQUEST, SECRET, reply_of
 from gwkit.errors import (

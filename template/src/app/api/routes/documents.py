@@ -59,7 +59,7 @@ async def add_documents(
 @router.get("", responses=problems(422))
 async def list_documents(
     services: OpenServices,
-    prefix: Annotated[str, Query(max_length=1_000, description="What the ids start with.")] = "",
+    prefix: Annotated[str, Query(max_length=1_000, description="Prefix of the ids.")] = "",
     limit: Annotated[int, Query(ge=1, le=1_000, description="Most documents to return.")] = 100,
     after: Annotated[str, Query(max_length=1_000, description="The `next` of a page.")] = "",
 ) -> DocumentPage:

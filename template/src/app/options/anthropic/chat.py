@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict
 
 import anthropic
-import httpx2
 
-from app.exceptions import InvalidResponseError, ProviderError, RefusalError
+from app.exceptions import InvalidResponseError, RefusalError
 from app.options.anthropic.settings import VENDOR_URL
 from app.options.anthropic.wire import Event, Reply
+from app.options.providers.sdk import SdkErrors
 from app.options.providers.streams import read_events
 from app.options.providers.thoughts import Thoughts
 from gwkit.models.messages import Delta
-from gwkit.resilience.failures import broken, failed, message_of, status_of, too_late, too_long
 from gwkit.resilience.replies import estimated_usage, parse_reply
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from anthropic.types import MessageParam, OutputConfigParam
     from pydantic import SecretStr
 
-    from app.exceptions import LLMError
     from app.options.anthropic.wire import Usage
     from gwkit.models.messages import ChatReply, ChatRequest, Message
     from gwkit.resilience.replies import RawReply
@@ -33,11 +31,10 @@ __all__ = ["AnthropicChatModel"]
 _CONNECT_SECONDS: Final = 5.0
 _HOTTEST: Final = 1.0
 _CUT_OFF: Final = frozenset({"max_tokens", "model_context_window_exceeded"})
-_PROMISED: Final = "what its API promises"
 
 
 class _Parameters(TypedDict):
-    """What a request asks for, whole or as a stream."""
+    """The parameters of a request, whole or as a stream."""
 
     model: str
     messages: list[MessageParam]
@@ -61,7 +58,9 @@ class AnthropicChatModel:
         self, model: str, *, key: SecretStr | None, base_url: str | None, timeout_seconds: float
     ) -> None:
         self._model = model
-        self._key = key
+        self._errors = SdkErrors(
+            anthropic, anthropic.AnthropicError, self.name, "ANTHROPIC_API_KEY", key
+        )
         self._client = anthropic.AsyncAnthropic(
             # The SDK would look for one elsewhere; servers that need none ignore it.
             api_key=key.get_secret_value() if key else "none",
@@ -92,12 +91,12 @@ class AnthropicChatModel:
         Raises:
             LLMError: as `gwkit.models.protocols` says.
         """
-        with self._mapped(request):
+        with self._errors.mapped(_texts(request)):
             messages = self._client.messages.with_raw_response
             response = await messages.create(**self._parameters(request))
             reply = Reply.model_validate_json(response.http_response.content)
         if reply.error:
-            raise self._failure(reply.error, request)
+            raise self._errors.reported(reply.error, _texts(request))
         return self._reply(request, reply.content, reply.stop_reason, reply.usage)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
@@ -111,7 +110,7 @@ class AnthropicChatModel:
         text, stop_reason, ended = "", None, False
         shown = Thoughts(held=False)
         told: list[Usage | None] = []
-        with self._mapped(request):
+        with self._errors.mapped(_texts(request)):
             async with (
                 messages.create(**self._parameters(request), stream=True) as response,
                 aclosing(read_events(response.http_response)) as events,
@@ -121,7 +120,7 @@ class AnthropicChatModel:
                     if data:
                         event = Event.model_validate_json(data)
                         if event.error:
-                            raise self._failure(event.error, request)
+                            raise self._errors.reported(event.error, _texts(request))
                         told += [event.message.usage if event.message else None, event.usage]
                         stop_reason = (event.delta and event.delta.stop_reason) or stop_reason
                         ended = ended or event.type == "message_stop"
@@ -170,46 +169,9 @@ class AnthropicChatModel:
             raw["finish_reason"] = "length"
         return parse_reply(raw, request)
 
-    @contextmanager
-    def _mapped(self, request: ChatRequest) -> Iterator[None]:
-        try:
-            yield
-        except anthropic.APIStatusError as exc:
-            error = self._failure(exc.body or exc.response.text, request, exc.response)
-            # The cause would go to the log with all that the server said, also of the key.
-            raise error from None
-        # Of a stream that has begun the HTTP client's errors come through.
-        except (anthropic.AnthropicError, httpx2.TransportError, ValueError) as exc:
-            raise self._error(exc) from exc
 
-    def _error(self, exc: Exception) -> LLMError:
-        """Return the service's error for one of the SDK's."""
-        match exc:
-            case anthropic.APITimeoutError() | httpx2.TimeoutException():
-                return too_late(self.name)
-            case anthropic.APIConnectionError() | httpx2.TransportError():
-                return broken(self.name)
-            case anthropic.AnthropicError():
-                return ProviderError(f"{self.name} could not be asked: {type(exc).__name__}")
-            case _:
-                # The SDK lets its JSON parser's error through; Pydantic's is a ValueError, too.
-                return InvalidResponseError(response=str(exc), expected=_PROMISED)
-
-    def _failure(
-        self, error: object, request: ChatRequest, response: httpx2.Response | None = None
-    ) -> LLMError:
-        """Return the service's error for one that a server reports, here or within a reply."""
-        if limit := too_long(f"{error}", (each.content for each in request.messages)):
-            return limit
-        return failed(
-            self.name,
-            response.status_code if response else status_of(error),
-            response.headers if response else {},
-            message_of(error),
-            key="ANTHROPIC_API_KEY",
-            secret=self._key,
-            path=response.url.path if response else "",
-        )
+def _texts(request: ChatRequest) -> Iterator[str]:
+    return (message.content for message in request.messages)
 
 
 def _turn(message: Message) -> MessageParam:

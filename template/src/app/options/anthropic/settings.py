@@ -22,19 +22,15 @@ VENDOR_URL: Final = "https://api.anthropic.com"
 class AnthropicSettings(SettingsGroup):
     """Anthropic."""
 
-    anthropic_api_key: SecretStr | None = Field(
-        default=None,
-        validation_alias="ANTHROPIC_API_KEY",
-        description="The key; required where a model of `anthropic:` is used at the vendor's own "
-        "address, optional at another.",
-    )
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    """The key; required where a model of `anthropic:` is used at the vendor's own address, optional
+    at another."""
+
     anthropic_base_url: Url | None = Field(
-        default=None,
-        validation_alias="ANTHROPIC_BASE_URL",
-        description="Where the server is; the vendor's by default. Any server that speaks the "
-        "protocol will do, such as a gateway.",
-        examples=["http://127.0.0.1:8080"],
+        default=None, validation_alias="ANTHROPIC_BASE_URL", examples=["http://127.0.0.1:8080"]
     )
+    """Where the server is; the vendor's by default. Any server that speaks the protocol will do,
+    such as a gateway."""
 
     def problems(self, settings: Settings) -> Iterator[str]:
         """Yield what is wrong with the key for the models that are named."""

@@ -1,4 +1,4 @@
-"""What chat models and embeddings share of OpenAI, and of every server that speaks its protocol."""
+"""OpenAI and servers that speak its protocol: the key and address of chat models and embeddings."""
 
 from __future__ import annotations
 

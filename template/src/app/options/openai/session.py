@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-import httpx2
 import openai
 import structlog
 from pydantic import ValidationError
 
-from app.exceptions import InvalidResponseError, ProviderError
+from app.exceptions import InvalidResponseError
 from app.options.openai.settings import VENDOR_URL, OpenAISettings
+from app.options.providers.sdk import PROMISED, SdkErrors
 from app.options.providers.settings import CallSettings
-from gwkit.resilience.failures import broken, failed, message_of, status_of, too_late, too_long
+from gwkit.resilience.failures import too_long
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from pydantic import BaseModel, SecretStr
 
     from app.config.settings import Settings
-    from app.exceptions import LLMError
 
 __all__ = ["Session", "open_session"]
 
 _CONNECT_SECONDS: Final = 5.0
-_PROMISED: Final = "what its API promises"
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -76,7 +73,7 @@ class Session:
         self, name: str, *, key: SecretStr | None, base_url: str | None, timeout_seconds: float
     ) -> None:
         self._name = name
-        self._key = key
+        self.errors = SdkErrors(openai, openai.OpenAIError, name, "OPENAI_API_KEY", key)
         host = f".{urlsplit(base_url or VENDOR_URL).hostname}"
         # What the server is known to refuse: the vendor the older name of a limit.
         self.refused = frozenset({"max_tokens"} if host.endswith(".openai.com") else ())
@@ -95,26 +92,6 @@ class Session:
     async def __aexit__(self, *exc_info: object) -> None:
         """Close the connections."""
         await self.client.close()
-
-    @contextmanager
-    def mapped(self, texts: Iterable[str]) -> Iterator[None]:
-        """Return a context manager in which the SDK's errors become those of the service.
-
-        Args:
-            texts: what is sent, to be counted where that was too much.
-
-        Raises:
-            LLMError: what `gwkit.models.protocols` says.
-        """
-        try:
-            yield
-        except openai.APIStatusError as exc:
-            error = self.failure(exc.body or exc.response.text, texts, exc.response)
-            # The cause would go to the log with all that the server said, also of the key.
-            raise error from None
-        # Of a stream that has begun the HTTP client's errors come through.
-        except (openai.OpenAIError, httpx2.TransportError, ValueError) as exc:
-            raise self._error(exc) from exc
 
     async def send(self, request: Callable[[], Awaitable[_T]]) -> _T:
         """Return the result of a request; one is sent again if its optional parts are `refused`.
@@ -145,46 +122,7 @@ class Session:
             return model.model_validate_json(body)
         except ValidationError as exc:
             text = body.decode("utf-8", "replace")
-            raise InvalidResponseError(response=text, expected=_PROMISED) from exc
-
-    def failure(
-        self, error: object, texts: Iterable[str], response: httpx2.Response | None = None
-    ) -> LLMError:
-        """Return the service's error for one that a server reports.
-
-        Args:
-            error: what it reports.
-            texts: what was sent, to be counted where that was too much.
-            response: the answer whose status says that it failed; `None` for an error within a
-                reply that seemed to succeed.
-        """
-        if limit := too_long(f"{error}", texts):
-            return limit
-        status = response.status_code if response else status_of(error)
-        if "insufficient_quota" in f"{error}":
-            message = f"the account of OPENAI_API_KEY has no credit left, says {self._name}"
-            return ProviderError(message, status=status)
-        return failed(
-            self._name,
-            status,
-            response.headers if response else {},
-            message_of(error),
-            key="OPENAI_API_KEY",
-            secret=self._key,
-            path=response.url.path if response else "",
-        )
-
-    def _error(self, exc: Exception) -> LLMError:
-        match exc:
-            case openai.APITimeoutError() | httpx2.TimeoutException():
-                return too_late(self._name)
-            case openai.APIConnectionError() | httpx2.TransportError():
-                return broken(self._name)
-            case openai.OpenAIError():
-                return ProviderError(f"{self._name} could not be asked: {type(exc).__name__}")
-            case _:
-                # The SDK lets its JSON parser's error through; Pydantic's is a ValueError, too.
-                return InvalidResponseError(response=str(exc), expected=_PROMISED)
+            raise InvalidResponseError(response=text, expected=PROMISED) from exc
 
 
 def _refused(exc: openai.APIStatusError) -> frozenset[str]:

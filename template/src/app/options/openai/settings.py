@@ -22,19 +22,15 @@ VENDOR_URL: Final = "https://api.openai.com/v1"
 class OpenAISettings(SettingsGroup):
     """OpenAI."""
 
-    openai_api_key: SecretStr | None = Field(
-        default=None,
-        validation_alias="OPENAI_API_KEY",
-        description="The key; required where a model of `openai:` is used at the vendor's own "
-        "address, optional at another.",
-    )
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    """The key; required where a model of `openai:` is used at the vendor's own address, optional at
+    another."""
+
     openai_base_url: Url | None = Field(
-        default=None,
-        validation_alias="OPENAI_BASE_URL",
-        description="Where the server is; the vendor's by default. Any server that speaks the "
-        "protocol will do: vLLM, Ollama, TEI, a gateway.",
-        examples=["http://127.0.0.1:11434/v1"],
+        default=None, validation_alias="OPENAI_BASE_URL", examples=["http://127.0.0.1:11434/v1"]
     )
+    """Where the server is; the vendor's by default. Any server that speaks the protocol will do:
+    vLLM, Ollama, TEI, a gateway."""
 
     def problems(self, settings: Settings) -> Iterator[str]:
         """Yield what is wrong with the key for the models that are named."""

@@ -21,6 +21,6 @@ def register(registry: Registry) -> None:
 
 def _open_chat(name: str, settings: Settings) -> AbstractAsyncContextManager[ChatModel]:
     from app.options.openai.session import open_session
-    from app.options.openai_chat.chat import OpenAIChatModel
+    from app.options.openai_chat.completions import OpenAIChatModel
 
     return OpenAIChatModel(name.partition(":")[2], open_session(name, settings))

@@ -70,7 +70,7 @@ class OpenAIEmbedder:
 
     @property
     def rank_weight(self) -> float:
-        """What a rank by these vectors counts: as much as one by words, for they know meanings."""
+        """Weight of a rank by these vectors: that of one by words, for they know meanings."""
         return 1.0
 
     async def __aenter__(self) -> Self:
@@ -92,7 +92,7 @@ class OpenAIEmbedder:
         if not texts:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = self._session.client.embeddings.with_raw_response
-        with self._session.mapped(texts):
+        with self._session.errors.mapped(texts):
             response = await self._session.send(
                 lambda: embeddings.create(
                     model=self._model,
@@ -106,7 +106,7 @@ class OpenAIEmbedder:
             )
         answer = self._session.parse(response.content, _Embeddings)
         if answer.error:
-            raise self._session.failure(answer.error, texts)
+            raise self._session.errors.reported(answer.error, texts)
         if answer.usage and answer.usage.prompt_tokens:
             note_usage(answer.usage.prompt_tokens)
         # Servers that give no index keep to the order of the texts.

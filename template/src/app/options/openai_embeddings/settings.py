@@ -26,14 +26,9 @@ KNOWN_DIMENSIONS: Final[Mapping[str, int]] = {
 class EmbeddingSettings(SettingsGroup):
     """Embeddings of a provider."""
 
-    embedding_dimension: int | None = Field(
-        default=None,
-        ge=1,
-        le=65_536,
-        description="Length of the vectors; the model's own by default, where that is known. "
-        "text-embedding-3 models shorten theirs to it.",
-        examples=["1024"],
-    )
+    embedding_dimension: int | None = Field(default=None, ge=1, le=65_536, examples=["1024"])
+    """Length of the vectors; the model's own by default, where that is known. text-embedding-3
+    models shorten theirs to it."""
 
     def problems(self, settings: Settings) -> Iterator[str]:
         """Yield a line if the length of the model's vectors is unknown."""

@@ -1,17 +1,19 @@
-"""What every provider of models needs: settings of calls, and guards around the models."""
+"""Shared by all providers of models: settings of calls, and guards around the models."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from app.options.providers.settings import CallSettings
+from app.registry import GuardedModels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Sequence
 
     from app.config.settings import Settings
-    from app.registry import Guards, Registry
+    from app.registry import Registry
+    from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["register"]
@@ -29,7 +31,13 @@ class _Resilience:
     def fallbacks(self, settings: Settings) -> Sequence[str]:
         return settings.group(CallSettings).fallback_models
 
-    def open(self, settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[Guards]:
+    @asynccontextmanager
+    async def open(
+        self, settings: Settings, metrics: Metrics, models: Sequence[ChatModel], embedder: Embedder
+    ) -> AsyncIterator[GuardedModels]:
         from app.options.providers.guards import ResilientGuards
 
-        return ResilientGuards.open(settings, metrics)
+        async with ResilientGuards.open(settings, metrics) as guards:
+            yield GuardedModels(
+                guards.chat_model(models), guards.embedder(embedder), guards.window_tokens(models)
+            )

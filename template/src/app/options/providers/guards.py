@@ -1,4 +1,4 @@
-"""Puts around providers' models what the settings want, and opens what that needs."""
+"""Guards around providers' models, as the settings ask for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["ResilientGuards"]
 
 
 class ResilientGuards:
-    """What the models of a process share: prices, the budget of the day, what was paid for.
+    """Prices, the budget of the day and paid results, shared by the models of a process.
 
     Made by `open`, as a context manager. The models of the provider `offline` are only observed:
     they cost nothing and have nothing to fail.

@@ -1,4 +1,4 @@
-"""What the settings of all vendors have in common: addresses, and keys that requests can carry."""
+"""Shared by the settings of all vendors: addresses, and keys that requests can carry."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.configuration import config
-from app.cli.documents import ingest
 from app.cli.evaluation import evaluate
-from app.cli.failures import build_failed
+from app.cli.failures import failed
+from app.cli.ingestion import ingest
 from app.cli.questions import ask, search
 from app.cli.server import serve
 from app.exceptions import AppError, ConfigError, IndexMismatchError
@@ -50,7 +50,7 @@ def build_cli(registry: Registry) -> typer.Typer:
     for command in (ingest, ask, search, serve, config):
         cli.command(command.__name__)(command)
     cli.command("eval")(evaluate)
-    cli.add_typer(build_failed(), name="failed")
+    cli.add_typer(failed, name="failed")
     for name, part in registry.commands.parts.items():
         if isinstance(part, typer.Typer):
             cli.add_typer(part, name=name)

@@ -38,7 +38,7 @@ class _Message(WireModel):
 
 
 class _Choice(WireModel):
-    """What a model writes; chunks with the verdict of a filter only have no message."""
+    """A reply, or a piece of one; chunks with only a filter's verdict have no message."""
 
     message: _Message | None = Field(None, validation_alias=AliasChoices("message", "delta"))
     finish_reason: Annotated[str | None, Lenient] = None
@@ -59,7 +59,7 @@ class _Completion(WireModel):
 
 
 class _Parameters(TypedDict):
-    """What a request asks for, whole or as a stream."""
+    """The parameters of a request, whole or as a stream."""
 
     model: str
     messages: list[ChatCompletionMessageParam]
@@ -106,7 +106,7 @@ class OpenAIChatModel:
         """
         completions = self._session.client.chat.completions.with_raw_response
         reading = _Reading(self.name, request, self._session)
-        with self._session.mapped(reading.prompt):
+        with self._session.errors.mapped(reading.prompt):
             response = await self._session.send(
                 lambda: completions.create(**self._parameters(request))
             )
@@ -124,7 +124,7 @@ class OpenAIChatModel:
         reading = _Reading(self.name, request, self._session)
         shown = Thoughts(held=self._begins_inside_thoughts)
         ended = False
-        with self._session.mapped(reading.prompt):
+        with self._session.errors.mapped(reading.prompt):
             async with AsyncExitStack() as stack:
                 response = await self._session.send(
                     lambda: stack.enter_async_context(
@@ -174,7 +174,7 @@ class OpenAIChatModel:
 
 
 class _Reading:
-    """What has come of a reply so far, with the thoughts in it."""
+    """The reply so far, with the thoughts in it."""
 
     def __init__(self, model: str, request: ChatRequest, session: Session) -> None:
         self.request = request
@@ -202,11 +202,11 @@ class _Reading:
         if body.usage is not None:
             self._usage = self._usage.model_copy(update=body.usage.model_dump(exclude_none=True))
         if body.error:
-            raise self._session.failure(body.error, self.prompt)
+            raise self._session.errors.reported(body.error, self.prompt)
         text = ""
         for choice in (body.choices or [])[:1]:
             if choice.error:
-                raise self._session.failure(choice.error, self.prompt)
+                raise self._session.errors.reported(choice.error, self.prompt)
             message = choice.message or _Message()
             if message.refusal:
                 raise RefusalError(self._model, "the model refused")

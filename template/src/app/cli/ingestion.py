@@ -10,22 +10,23 @@ import typer
 
 from app.cli.session import AsJson, Verbose, load, run, user_path
 from gwkit.telemetry.profiling import measure
-from gwkit.terminal.interruption import Interruption, interruptible
+from gwkit.terminal.interruption import interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
 from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable
 
     from rich.console import Console
 
-    from app.ingestion.run import Summary
+    from app.config.settings import Settings
+    from app.ingestion.run import Progress, Summary
     from app.services import Services
     from gwkit.telemetry.metrics import TimingSummary
-    from gwkit.telemetry.profiling import MemoryProfile
+    from gwkit.terminal.interruption import Interruption
 
-__all__ = ["ingest", "show_run"]
+__all__ = ["ingest", "run_and_report"]
 
 _Paths = Annotated[
     list[Path] | None,
@@ -89,55 +90,65 @@ def ingest(
         raise typer.BadParameter("name files and folders, or one --source", param_hint="PATH")
     from app.wiring import build_registry
 
-    output = Output(as_json=as_json)
     settings = load(verbose=verbose)
     open_source = build_registry().sources.find(source, "--source") if source else None
-    with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
-        async def work(services: Services) -> tuple[Summary, dict[str, TimingSummary]]:
-            pipeline = services.pipeline
-            if source is None or open_source is None:
-                summary = await pipeline.ingest(paths or [], progress=bar, stop=interruption)
-            else:
-                async with open_source(source, settings) as opened:
-                    summary = await pipeline.ingest_source(
-                        source, opened, progress=bar, stop=interruption
-                    )
-            return summary, services.metrics.summary()
+    async def work(services: Services, progress: Progress, stop: Interruption) -> Summary:
+        pipeline = services.pipeline
+        if source is None or open_source is None:
+            return await pipeline.ingest(paths or [], progress=progress, stop=stop)
+        async with open_source(source, settings) as opened:
+            return await pipeline.ingest_source(source, opened, progress=progress, stop=stop)
 
-        with measure(enabled=profile_memory) as memory:
-            summary, taken = run(settings, work, rebuild=rebuild)
-    measured = memory if profile_memory else None
-    code = show_run(output, summary, interruption, taken if timings else None, measured)
-    if rebuild and not summary.complete:
-        output.remark("The index is as it was: run the same command again to go on.")
-    return code
+    return run_and_report(
+        settings,
+        work,
+        as_json=as_json,
+        rebuild=rebuild,
+        timings=timings,
+        profile_memory=profile_memory,
+    )
 
 
-def show_run(
-    output: Output,
-    summary: Summary,
-    interruption: Interruption,
-    timings: Mapping[str, TimingSummary] | None = None,
-    memory: MemoryProfile | None = None,
+def run_and_report(
+    settings: Settings,
+    work: Callable[[Services, Progress, Interruption], Awaitable[Summary]],
+    *,
+    as_json: bool,
+    rebuild: bool = False,
+    timings: bool = False,
+    profile_memory: bool = False,
 ) -> int:
-    """Write what came of a run, and return the exit code that goes with it."""
+    """Run a piece of ingestion, write what came of it, and return the exit code."""
+    with (
+        interruptible() as interruption,
+        progress_bar(shown=not as_json) as bar,
+        measure(enabled=profile_memory) as memory,
+    ):
+
+        async def timed(services: Services) -> tuple[Summary, dict[str, TimingSummary]]:
+            return await work(services, bar, interruption), services.metrics.summary()
+
+        summary, taken = run(settings, timed, rebuild=rebuild)
     document = _as_json(summary) | {"interrupted": interruption()}
     if timings:
-        document["timings"] = {name: asdict(taken) for name, taken in timings.items()}
-    if memory:
+        document["timings"] = {name: asdict(each) for name, each in taken.items()}
+    if profile_memory:
         document["memory"] = asdict(memory)
 
     def draw(console: Console) -> None:
         _print_summary(console, summary, interruption)
-        for name, taken in (timings or {}).items():
-            figures = (f"{key} {getattr(taken, key):.3f}" for key in _FIGURES)
-            console.print(f"{name}: {taken.count} times, {', '.join(figures)}")
-        if memory:
+        for name, each in taken.items() if timings else ():
+            figures = (f"{key} {getattr(each, key):.3f}" for key in _FIGURES)
+            console.print(f"{name}: {each.count} times, {', '.join(figures)}")
+        if profile_memory:
             current, peak = (size / 1e6 for size in (memory.current_bytes, memory.peak_bytes))
             console.print(f"memory: {current:,.1f} MB at the end, {peak:,.1f} MB at most")
 
+    output = Output(as_json=as_json)
     output.result(document, draw)
+    if rebuild and not summary.complete:
+        output.remark("The index is as it was: run the same command again to go on.")
     return interruption.exit_code or int(summary.failed > 0 or bool(summary.stopped))
 
 
@@ -161,13 +172,14 @@ def _print_summary(console: Console, summary: Summary, interruption: Interruptio
     console.print(f"chunks written: {summary.chunks}, in {summary.seconds:.1f} s")
     if summary.skipped:
         console.print(f"files skipped: {summary.skipped}")
-    for file, reason in summary.skipped_files[:_MOST_SKIPPED]:
-        console.print(f"skipped  {escape_controls(file)}: {reason}")
+    skipped: list[tuple[str, str]] = [*summary.skipped_files[:_MOST_SKIPPED]]
     if summary.skipped > _MOST_SKIPPED:
-        console.print(f"skipped  and {summary.skipped - _MOST_SKIPPED} more; --json names them all")
-    for document, reason in summary.incomplete.items():
-        console.print(f"partly  {escape_controls(document)}: {visible(reason)}", style="yellow")
-    for failure in summary.failures:
-        console.print(
-            f"failed  {escape_controls(failure.document)}: {visible(failure.reason)}", style="red"
-        )
+        skipped.append((f"and {summary.skipped - _MOST_SKIPPED} more", "--json names them all"))
+    failed = [(failure.document, failure.reason) for failure in summary.failures]
+    for outcome, style, documents in (
+        ("skipped", "", skipped),
+        ("partly", "yellow", summary.incomplete.items()),
+        ("failed", "red", failed),
+    ):
+        for name, reason in documents:
+            console.print(f"{outcome}  {escape_controls(name)}: {visible(reason)}", style=style)
