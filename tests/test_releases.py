@@ -131,8 +131,8 @@ def test_the_command_carries_edits_into_moved_files(
 ) -> None:
     """From 0.2.0, before the kit: what came from the template is new, what a team wrote is kept."""
     edits = {
-        "src/app/ingestion/documents.py": "src/gwkit/documents.py",
-        "src/app/utils/timing.py": "src/gwkit/telemetry/timing.py",
+        "src/app/cli/interruption.py": "src/gwkit/terminal/interruption.py",
+        "src/app/config/uncaught.py": "src/gwkit/logging/uncaught.py",
         "README.md": "README.md",
     }
     service = history.render(tmp_path / "service", ref="v0.2.0")
