@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,9 +35,16 @@ def pages(service: Path) -> dict[str, str]:
 def test_settings_are_those_of_the_render(name: str, rendered: Renderer) -> None:
     """No page names a variable that stops the start, but for those that its own code declares."""
     service = rendered(name)
-    declared = re.findall(
-        r"^    (\w+): .*Field\(", "".join(item.code for item in snippets(service)), re.MULTILINE
-    )
+    declared = [
+        ast.unparse(field.target)
+        for item in snippets(service)
+        if item.language == "python"
+        for group in ast.walk(ast.parse(item.code))
+        if isinstance(group, ast.ClassDef)
+        and any(ast.unparse(base).endswith("SettingsGroup") for base in group.bases)
+        for field in group.body
+        if isinstance(field, ast.AnnAssign)
+    ]
     examples = "".join(f"APP_{name.upper()}=\n" for name in declared)
     known = (service / ".env.example").read_text("utf-8") + examples
     for path, text in pages(service).items():
