@@ -77,8 +77,12 @@ class AccessSettings(SettingsGroup):
     )
     enable_docs: bool = Field(
         default=True,
-        description="Serve /docs and /openapi.json, without a key. The page loads its scripts "
-        "from a public network.",
+        description="Serve /docs and /openapi.json, without a key.",
+    )
+    enable_page: bool = Field(
+        default=True,
+        description="Serve the page for people at /, without a key; what it asks of the API needs "
+        "one like every call. Without the page, / leads to /docs.",
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
