@@ -84,7 +84,7 @@ def test_a_document_is_added_asked_about_read_and_removed(
     assert _SAID.rstrip(".") in turn.locator(".answer").inner_text()
     assert [_SAID] == turn.locator("mark:visible").all_inner_texts()
     assert "ferries.md" in page.evaluate("document.activeElement.innerText")
-    assert "1 source" in page.locator("[role=status]").inner_text()
+    assert "1 source" in page.locator("#status").inner_text()
     assert width[0] <= width[1]
 
     if options:
@@ -191,6 +191,35 @@ def test_a_failure_is_shown_and_the_question_asked_again(
     assert ("r-1" in str(events)) == ("Request r-1" in turn.inner_text())
     turn.get_by_role("button", name="Ask again").click()
     tab.page.locator("article").nth(1).locator(".cite").first.wait_for()
+    assert [] == grave
+
+
+def test_an_answer_is_judged(tab: Tab) -> None:
+    """A thumb is sent at once, and a comment after it; the last one counts."""
+    sent: list[dict[str, Any]] = []
+    tab.page.on(
+        "request",
+        lambda request: "feedback" in request.url and sent.append(request.post_data_json),
+    )
+    turn = tab.ask("How many days of leave are there?")
+    turn.get_by_role("button", name="This answer does not help").click()
+    turn.get_by_text("Thank you.").wait_for()
+    turn.get_by_role("button", name="This answer helps").click()
+    turn.get_by_label("What was right, or wrong?").fill("The number is right.")
+    grave = tab.grave()
+    turn.get_by_role("button", name="Send").click()
+    turn.get_by_role("button", name="Send").wait_for(state="hidden")
+    tab.page.route("**/v1/feedback", lambda route: route.abort())
+    turn.get_by_role("button", name="This answer helps").click()
+    turn.get_by_text("cannot be reached").wait_for()
+
+    assert [False, True, True, True] == [one["helpful"] for one in sent]
+    assert ["", "", "The number is right."] == [one["comment"] for one in sent[:3]]
+    assert 1 == len({one["answer_id"] for one in sent})
+    assert "policies/leave.md" in sent[0]["documents"]
+    assert "true" == turn.get_by_role("button", name="This answer helps").get_attribute(
+        "aria-pressed"
+    )
     assert [] == grave
 
 

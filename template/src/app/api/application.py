@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
 from app.api.page import PUBLIC_PATHS, build_routes
-from app.api.routes import answer, documents, operations, search
+from app.api.routes import answer, documents, feedback, operations, search
 from app.api.uploads import not_kept
 from gwkit.http.keys import keyless_paths
 from gwkit.http.lifecycle import Lifecycle
@@ -112,7 +112,7 @@ def build_app(
     app.state.lifecycle = lifecycle
     # `include_router` would nest them, and matching a path through nested routers takes longer
     # than both layers of middleware together.
-    routers = [module.router for module in (answer, search, documents, operations)]
+    routers = [module.router for module in (answer, search, documents, feedback, operations)]
     for router in (*routers, *registry.routes.parts.values()):
         app.router.routes.extend(router.routes)
     app.router.routes.extend(build_routes(settings))

@@ -11,6 +11,7 @@ from app.cli.configuration import config
 from app.cli.documents import ingest
 from app.cli.evaluation import evaluate
 from app.cli.failures import build_failed
+from app.cli.feedback import build_feedback
 from app.cli.questions import ask, search
 from app.cli.server import serve
 from app.exceptions import AppError, ConfigError, IndexMismatchError
@@ -51,6 +52,7 @@ def build_cli(registry: Registry) -> typer.Typer:
         cli.command(command.__name__)(command)
     cli.command("eval")(evaluate)
     cli.add_typer(build_failed(), name="failed")
+    cli.add_typer(build_feedback(), name="feedback")
     for name, part in registry.commands.parts.items():
         if isinstance(part, typer.Typer):
             cli.add_typer(part, name=name)

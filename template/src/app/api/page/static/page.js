@@ -234,7 +234,8 @@ function addTurn(question) {
   return { article, answer };
 }
 
-function showAnswer({ article, answer }, { answer: text, citations, finish_reason: reason }) {
+function showAnswer({ article, answer }, question, reply) {
+  const { answer: text, citations, finish_reason: reason } = reply;
   const ranges = quotes(text, citations);
   const sources = citations.map((citation, i) => passage(citation, i + 1, ranges[i]));
   const open = (number) => {
@@ -251,6 +252,39 @@ function showAnswer({ article, answer }, { answer: text, citations, finish_reaso
     ...parts(text, citations).flatMap((part) => (typeof part === "string" ? part : part.map(cite))));
   if (reason === "length") article.append(make("p", { class: "note" }, texts.cutShort));
   if (sources.length) article.append(section(texts.sources, sources));
+  article.append(feedback(question, reply));
+}
+
+/** Makes the thumbs below an answer; after one of them there is room for a comment. */
+function feedback(question, { answer, citations, request_id: id }) {
+  const documents = [...new Set(citations.map(({ document: name }) => name))];
+  const state = make("small", { role: "status" });
+  const comment = make("input", { maxlength: 2000, placeholder: texts.comment, "aria-label": texts.comment });
+  const form = make("form", { hidden: "" }, comment, make("button", { class: "quiet" }, texts.sendComment));
+  let helpful = true;
+  const give = async () => {
+    try {
+      await post("v1/feedback", {
+        answer_id: id, question, answer, documents, helpful, comment: comment.value.trim(),
+      });
+      thumbs.forEach((thumb, i) => thumb.setAttribute("aria-pressed", helpful === !i));
+      form.hidden = comment.value !== "";
+      state.textContent = texts.thanks;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      state.textContent = error.message;
+    }
+  };
+  const thumbs = [[true, "up", texts.helpful], [false, "down", texts.unhelpful]].map(
+    ([value, name, title]) => make("button", {
+      class: "icon", type: "button", "aria-pressed": "false", "aria-label": title, title,
+      onclick: () => give((helpful = value)),
+    }, icon(name)));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    give();
+  });
+  return make("div", { class: "feedback" }, ...thumbs, form, state);
 }
 
 function section(title, passages) {
@@ -291,12 +325,13 @@ async function ask(question) {
   announce(texts.answering);
   try {
     const answer = await receive(question, turn, signal);
-    showAnswer(turn, answer);
+    showAnswer(turn, question, answer);
     announce(texts.ready(answer.answer, answer.citations.length));
     if (!answer.found) await showNearest(turn, question, signal);
   } catch (error) {
-    if (!(error instanceof Problem) && error.name !== "AbortError") throw error;
-    showFailure(turn, question, error);
+    const known = error instanceof Problem || error.name === "AbortError";
+    showFailure(turn, question, known ? error : new Problem(texts.cutOff));
+    if (!known) throw error;
   } finally {
     turn.article.setAttribute("aria-busy", "false");
     if (running.signal === signal) setBusy(false);
@@ -306,7 +341,8 @@ async function ask(question) {
 /** Shows what comes nearest where the documents have no answer. */
 async function showNearest({ article }, query, signal) {
   const { hits } = await (await post("v1/search", { query, k: NEAREST }, { signal })).json();
-  if (hits.length) article.append(section(texts.nearest, hits.map((hit, i) => passage(hit, i + 1))));
+  const passages = hits.map((hit, i) => passage(hit, i + 1));
+  if (hits.length) article.lastChild.before(section(texts.nearest, passages));
 }
 
 function setBusy(busy) {
