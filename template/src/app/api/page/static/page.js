@@ -54,9 +54,9 @@ let key = sessionStorage.getItem("key") ?? "";
 let asking = null;
 
 /** Asks for another key than the one that was refused; says whether there is one now. */
-function renewKey(refused) {
+function renewKey(refused, text = refused ? texts.keyWrong : texts.keyNeeded) {
   if (key !== refused) return true;
-  asking ??= openDialog("key", refused ? texts.keyWrong : texts.keyNeeded).then((given) => {
+  asking ??= openDialog("key", text).then((given) => {
     asking = null;
     if (!given) return false;
     key = $("key-field").value.trim();
@@ -248,8 +248,14 @@ function showAnswer({ article, answer }, question, reply) {
     class: "cite", type: "button", onclick: () => open(number),
     "aria-label": texts.source(number, citations[number - 1].document),
   }, number);
-  answer.replaceChildren(
-    ...parts(text, citations).flatMap((part) => (typeof part === "string" ? part : part.map(cite))));
+  answer.replaceChildren();
+  for (const part of parts(text, citations)) {
+    if (typeof part !== "string") answer.lastChild.append(...part.map(cite));
+    else {
+      const [, before, word] = part.match(/^(.*?)(\S{0,24})$/s); // which no citation is torn from
+      answer.append(before, make("span", { class: "together" }, word));
+    }
+  }
   if (reason === "length") article.append(make("p", { class: "note" }, texts.cutShort));
   if (sources.length) article.append(section(texts.sources, sources));
   article.append(feedback(question, reply));
@@ -261,28 +267,29 @@ function feedback(question, { answer, citations, request_id: id }) {
   const state = make("small", { role: "status" });
   const comment = make("input", { maxlength: 2000, placeholder: texts.comment, "aria-label": texts.comment });
   const form = make("form", { hidden: "" }, comment, make("button", { class: "quiet" }, texts.sendComment));
-  let helpful = true;
-  const give = async () => {
+  const press = (helpful) =>
+    thumbs.forEach((thumb, i) => thumb.setAttribute("aria-pressed", helpful === !i));
+  const give = async (helpful, commented) => {
+    const body = { answer_id: id, question, answer, documents, helpful, comment: comment.value.trim() };
+    press(helpful);
     try {
-      await post("v1/feedback", {
-        answer_id: id, question, answer, documents, helpful, comment: comment.value.trim(),
-      });
-      thumbs.forEach((thumb, i) => thumb.setAttribute("aria-pressed", helpful === !i));
-      form.hidden = comment.value !== "";
+      await post("v1/feedback", body);
+      form.hidden = commented;
       state.textContent = texts.thanks;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      press(null);
       state.textContent = error.message;
     }
   };
   const thumbs = [[true, "up", texts.helpful], [false, "down", texts.unhelpful]].map(
-    ([value, name, title]) => make("button", {
+    ([helpful, name, title]) => make("button", {
       class: "icon", type: "button", "aria-pressed": "false", "aria-label": title, title,
-      onclick: () => give((helpful = value)),
+      onclick: () => give(helpful, false),
     }, icon(name)));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    give();
+    give(thumbs[0].getAttribute("aria-pressed") === "true", true);
   });
   return make("div", { class: "feedback" }, ...thumbs, form, state);
 }
@@ -473,7 +480,7 @@ $("toggle").addEventListener("click", () => {
   $("toggle").setAttribute("aria-expanded", shown);
 });
 $("key").addEventListener("click", async () => {
-  if (await renewKey(key)) report(list());
+  if (await renewKey(key, texts.keyNeeded)) report(list());
 });
 for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
