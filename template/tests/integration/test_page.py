@@ -196,11 +196,6 @@ def test_a_failure_is_shown_and_the_question_asked_again(
 
 def test_an_answer_is_judged(tab: Tab) -> None:
     """A thumb is sent at once, and a comment after it; the last one counts."""
-    sent: list[dict[str, Any]] = []
-    tab.page.on(
-        "request",
-        lambda request: "feedback" in request.url and sent.append(request.post_data_json),
-    )
     turn = tab.ask("How many days of leave are there?")
     turn.get_by_role("button", name="This answer does not help").click()
     turn.get_by_text("Thank you.").wait_for()
@@ -214,6 +209,7 @@ def test_an_answer_is_judged(tab: Tab) -> None:
     tab.page.route("**/v1/feedback", lambda route: route.abort())
     turn.get_by_role("button", name="This answer helps").click()
     turn.get_by_text("cannot be reached").wait_for()
+    sent = [each.post_data_json for each in tab.requests if each.url.endswith("/v1/feedback")]
 
     assert [False, True, True, True] == [one["helpful"] for one in sent]
     assert ["", "", "The number is right."] == [one["comment"] for one in sent[:3]]

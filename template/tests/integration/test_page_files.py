@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fixtures.configuration import MakeSettings
 
 _KEYS = {"reader": SecretStr("a-key-of-sixteen-characters")}
-_NAMED = re.compile(r"""(?:src|href|url)(?:=|: )"([^"#]+)""")
+_NAMED = re.compile(r"""(?:src|href|url)(?:=|: )"([^#"]+)""")
 _FOLDER = Path(page.__file__).parent
 _FILES = [file for file in sorted(_FOLDER.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
 
