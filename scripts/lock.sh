@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Pin the template repository's own tools, with hashes. A render is judged by the very tools that its
 # team will run, so all but pytest has the versions of the generated service. What the benchmarks
-# compare the service with has an environment, and so a resolution, of its own.
+# compare the service with has an environment, and so a resolution, of its own; what drives a browser is
+# installed beside a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,4 +15,6 @@ mkdir -p build
 sed '/^pytest==/,/^[^ ]/ { /^pytest==/d; /^ /d }' template/requirements/dev.txt >build/constraints.txt
 lock --constraint build/constraints.txt requirements/dev.in --output-file requirements/dev.txt
 lock requirements/bench.in --output-file requirements/bench.txt
+lock --constraint template/requirements/base.txt requirements/browser.in \
+  --output-file requirements/browser.txt
 lock requirements/floor.in --output-file requirements/floor.txt

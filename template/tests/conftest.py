@@ -11,6 +11,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from fixtures.effort import THOROUGH
 
 pytest_plugins = [
+    "fixtures.browser",
     "fixtures.clock",
     "fixtures.command_line",
     "fixtures.configuration",

@@ -184,6 +184,7 @@ async def test_the_description_is_whole(fakes: Fakes) -> None:
     assert fakes.settings.service_name == description["info"]["title"]
     assert {
         ("post", "/v1/answer"),
+        ("post", "/v1/feedback"),
         ("post", "/v1/search"),
         ("post", "/v1/documents"),
         ("get", "/v1/documents"),

@@ -15,8 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
-from app.api.routes import answer, documents, operations, search
+from app.api.page import PUBLIC_PATHS, build_routes
+from app.api.routes import answer, documents, feedback, operations, search
 from app.api.uploads import not_kept
+from gwkit.http.keys import keyless_paths
 from gwkit.http.lifecycle import Lifecycle
 from gwkit.http.limits import RequestLimits
 from gwkit.http.middleware import RequestLog
@@ -80,7 +82,7 @@ def build_app(
         version="1",
         description=DESCRIPTION,
         openapi_tags=TAGS,
-        docs_url="/docs" if settings.enable_docs else None,
+        docs_url=None,
         openapi_url="/openapi.json" if settings.enable_docs else None,
         redoc_url=None,
         lifespan=lifespan,
@@ -91,6 +93,7 @@ def build_app(
                 RequestLimits,
                 settings=settings,
                 body_limits={documents.PATH: upload_limit},
+                keyless=keyless_paths(public_metrics=settings.public_metrics) | PUBLIC_PATHS,
                 authenticate=authenticate if settings.asks_who_calls else None,
             ),
         ],
@@ -109,9 +112,10 @@ def build_app(
     app.state.lifecycle = lifecycle
     # `include_router` would nest them, and matching a path through nested routers takes longer
     # than both layers of middleware together.
-    routers = [module.router for module in (answer, search, documents, operations)]
+    routers = [module.router for module in (answer, search, documents, feedback, operations)]
     for router in (*routers, *registry.routes.parts.values()):
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(build_routes(settings))
     return app
 
 

@@ -10,6 +10,7 @@ import typer
 from app.cli.configuration import config
 from app.cli.evaluation import evaluate
 from app.cli.failures import failed
+from app.cli.feedback import feedback
 from app.cli.ingestion import ingest
 from app.cli.questions import ask, search
 from app.cli.server import serve
@@ -51,6 +52,7 @@ def build_cli(registry: Registry) -> typer.Typer:
         cli.command(command.__name__)(command)
     cli.command("eval")(evaluate)
     cli.add_typer(failed, name="failed")
+    cli.add_typer(feedback, name="feedback")
     for name, part in registry.commands.parts.items():
         if isinstance(part, typer.Typer):
             cli.add_typer(part, name=name)

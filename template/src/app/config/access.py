@@ -70,8 +70,11 @@ class AccessSettings(SettingsGroup):
     """Serve /metrics without a key, where there are API keys."""
 
     enable_docs: bool = True
-    """Serve /docs and /openapi.json, without a key. The page loads its scripts from a public
-    network."""
+    """Serve /docs and /openapi.json, without a key."""
+
+    enable_page: bool = True
+    """Serve the page for people at /, without a key; what it asks of the API needs one like every
+    call. Without the page, / leads to /docs."""
 
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(default=(), examples=['["10.0.0.0/8"]'])
     """Networks of the proxies whose X-Forwarded-For names the client."""

@@ -18,7 +18,7 @@ Authenticate: TypeAlias = "Callable[[Headers], Awaitable[str | None]]"
 """Returns the name of who sends a request with these headers, `None` if unknown."""
 
 _METRICS_PATH: Final = "/metrics"
-_DOCS_PATHS: Final = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
+_DOCS_PATHS: Final = frozenset({"/docs", "/openapi.json"})
 
 UNLIMITED_PATHS: Final = frozenset({"/healthz", "/readyz", _METRICS_PATH})
 """Paths for orchestrators and scrapers: no limit of rate, number or time applies."""

@@ -22,10 +22,10 @@ from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from gwkit.http.keys import UNLIMITED_PATHS, keyless_paths
+from gwkit.http.keys import UNLIMITED_PATHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -70,10 +70,6 @@ class LimitSettings(HostSettings, Protocol):
         """Further names by which browsers may call the service."""
 
     @property
-    def public_metrics(self) -> bool:
-        """Whether `/metrics` needs no key."""
-
-    @property
     def requests_per_minute(self) -> int:
         """Requests of one client a minute."""
 
@@ -98,6 +94,7 @@ class RequestLimits:
         settings: hosts and limits.
         body_limits: paths with another limit than `max_body_bytes`, and that limit in bytes.
         authenticate: recognises callers; `None` lets everybody in.
+        keyless: paths that need no key.
     """
 
     def __init__(
@@ -107,6 +104,7 @@ class RequestLimits:
         settings: LimitSettings,
         body_limits: Mapping[str, int],
         authenticate: Authenticate | None = None,
+        keyless: Collection[str] = (),
     ) -> None:
         self._app = app
         self._settings = settings
@@ -115,7 +113,7 @@ class RequestLimits:
         self._checks_host = bool(self._hosts) or (
             is_loopback(settings.host) and not settings.asks_who_calls
         )
-        self._keyless = keyless_paths(public_metrics=settings.public_metrics)
+        self._keyless = frozenset(keyless)
         self._limiter = RateLimiter(settings.requests_per_minute)
         self._running = 0
         self._body_limits = body_limits
