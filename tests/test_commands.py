@@ -146,7 +146,7 @@ def test_a_newcomer_makes_a_service_and_updates_it(
     clone: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
     """`make new` works in a fresh clone, and what it made can be updated from there."""
-    assert "Where to?" in run("make", "new", cwd=clone, env=env, expected=2).stdout
+    assert "DEST is not set" in run("make", "new", cwd=clone, env=env, expected=2).stdout
     run("make", "new", f"DEST={tmp_path / 'my service'}", cwd=clone, env=env)
     service = tmp_path / "my service"
     assert "" == git(clone, "status", "--porcelain")
