@@ -252,7 +252,7 @@ def test_an_update_is_taken_back(edits: Mapping[str, str | None], trial: Trial) 
     assert before == trial.files()
     assert "" == Repository(trial.service).git("status", "--porcelain")
     refuse_unready(trial.service)
-    with pytest.raises(UpdateError, match="no update to take back"):
+    with pytest.raises(UpdateError, match="no update to undo"):
         abort(trial.service)
 
 
@@ -261,7 +261,7 @@ def test_a_committed_update_is_not_taken_back(trial: Trial) -> None:
     apply(trial.service, trial.merge())
     commit(trial.service)
 
-    with pytest.raises(UpdateError, match="no update to take back"):
+    with pytest.raises(UpdateError, match="no update to undo"):
         abort(trial.service)
 
 
