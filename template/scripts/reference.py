@@ -34,8 +34,8 @@ CONFIGURATION = """\
 <!-- Written by `make reference` from the settings; do not edit. -->
 
 Settings come from the environment and from a file `.env` in the working directory; the environment
-takes precedence. `python -m app config` prints the current settings, with secrets masked. Invalid and
-unknown `APP_…` variables stop the start with one message that lists all of them.
+takes precedence. `python -m app config` prints the current settings, with secrets masked. Invalid
+and unknown `APP_…` variables stop the start with one message that lists all of them.
 
 Single-quoted text in `.env` is literal; elsewhere `${NAME}` is another variable.
 Paths may begin with `~`, the home folder.
