@@ -321,7 +321,7 @@ def test_an_ignored_file_in_the_way_is_not_overwritten(trial: Trial) -> None:
     write(trial.service, {"notes.local": "ours\n"})
     before = trial.files()
 
-    with pytest.raises(UpdateError, match=r"git does not track yours: notes\.local"):
+    with pytest.raises(UpdateError, match=r"paths of your untracked files: notes\.local"):
         apply(trial.service, trial.merge())
 
     assert before == trial.files()
