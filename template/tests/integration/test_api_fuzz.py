@@ -1,4 +1,4 @@
-"""Requests that nobody would send, made from the API's own description, against a real server."""
+"""Unusual requests, generated from the API description, against a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY: Final = "fuzz-key-of-many-characters"
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """Yield a service that asks for a key, and refuses nothing for haste or size."""
+    """Yield a service that requires a key, without rate and size limits."""
     variables = {
         "APP_API_KEYS": f'{{"fuzz": "{KEY}"}}',
         "APP_REQUESTS_PER_MINUTE": "1000000",

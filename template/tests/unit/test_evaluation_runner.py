@@ -26,7 +26,7 @@ CASES = (
 
 
 async def test_a_document_ranks_where_its_best_chunk_does() -> None:
-    """Two chunks of one document are one place in the ranking."""
+    """Two chunks of one document count as one place in the ranking."""
     report = await evaluate(CASES, FixedRetriever(HITS), k=2)
     assert [case.ranking for case in report.cases] == [("a.md", "b.md")] * 3
 
@@ -47,7 +47,7 @@ async def test_means_and_cases() -> None:
 
 
 async def test_enough_chunks_are_asked_for() -> None:
-    """The k of documents needs more chunks than that."""
+    """The best k documents need more than k chunks."""
     retriever = FixedRetriever(HITS)
     await evaluate(CASES[:1], retriever, k=3)
     ((_, k, _),) = retriever.searches
@@ -55,14 +55,14 @@ async def test_enough_chunks_are_asked_for() -> None:
 
 
 async def test_the_worst_cases_come_first() -> None:
-    """Those that are perfect are not listed."""
+    """Perfect cases are not listed."""
     report = await evaluate(CASES, FixedRetriever(HITS))
     assert [case.id for case in report.worst()] == ["lost", "poor"]
     assert [case.id for case in report.worst(1)] == ["lost"]
 
 
 async def test_what_misses_a_minimum_is_named() -> None:
-    """With the value that it has; a measure that does not exist is an error."""
+    """The value is named, too; an unknown measure is an error."""
     report = await evaluate(CASES, FixedRetriever(HITS))
     assert report.below({"mrr": 0.5, "recall": 0.5}) == {}
     assert report.below({"mrr": 0.6, "recall": 0.5}) == {"mrr": report.scores.mrr}
@@ -71,7 +71,7 @@ async def test_what_misses_a_minimum_is_named() -> None:
 
 
 async def test_a_report_is_json() -> None:
-    """Everything in it can be written out and read back."""
+    """All of its content can be serialised and read back."""
     report = (await evaluate(CASES, FixedRetriever(HITS))).as_dict()
     again = json.loads(json.dumps(report))
     assert again["mode"] == "hybrid"
@@ -79,7 +79,7 @@ async def test_a_report_is_json() -> None:
 
 
 async def test_every_mode_is_compared() -> None:
-    """Hybrid and both of its legs."""
+    """Hybrid search and both of its modes are compared."""
     reports = await compare_modes(CASES, FixedRetriever(HITS), k=5)
     assert [(mode, report.mode, report.k) for mode, report in reports.items()] == [
         (mode, mode, 5) for mode in SearchMode
@@ -87,6 +87,6 @@ async def test_every_mode_is_compared() -> None:
 
 
 async def test_no_cases_are_an_error() -> None:
-    """There is no mean of nothing."""
+    """A mean over nothing is undefined."""
     with pytest.raises(EvaluationError, match="no cases"):
         await evaluate((), FixedRetriever(HITS))
