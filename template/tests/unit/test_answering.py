@@ -261,7 +261,7 @@ async def test_an_unknown_model_is_refused(make_settings: MakeSettings) -> None:
 
 
 async def test_too_long_a_prompt_is_shortened(make_settings: MakeSettings) -> None:
-    """ERR6: the model is called again with fewer whole passages, and the answer cites only those."""
+    """ERR6: the model gets a second call with fewer passages, and the answer cites only those."""
     too_long = TokenLimitError(tokens_used=9, limit=5)
     bench = Bench(make_settings, FakeChatModel(too_long, "72 hours [1], or 3.50 [3]."))
     answer = await bench.answerer.answer(QUESTION)
