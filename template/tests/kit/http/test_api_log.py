@@ -1,4 +1,4 @@
-"""What the log says of requests."""
+"""The log of requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def test_every_log_line_has_the_id_of_its_request(
     make_settings: MakeSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also with many requests at once, in the tasks and threads that they start."""
+    """The id is there for concurrent requests, and in their tasks and threads."""
     settings = make_settings(log_format="json", log_level="DEBUG")
     fakes = Fakes(settings)
 
@@ -54,7 +54,7 @@ async def test_every_log_line_has_the_id_of_its_request(
 async def test_a_planted_secret_is_nowhere(
     make_settings: MakeSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What an unexpected error says reaches neither the caller nor, if it is a key, the log."""
+    """The text of an unexpected error does not reach the caller, nor a key the log."""
     secret = "sk-ant-" + "planted0" * 6
     settings = make_settings(log_format="json")
     fakes = Fakes(settings)

@@ -12,7 +12,7 @@ MADE = Manifest(embedder="offline:hashing", dimension=512, chunker="blocks-v1/25
 
 
 def test_equal_manifests_do_not_differ() -> None:
-    """An index fits settings that ask for what it has."""
+    """An index fits settings with the same values."""
     assert {} == MADE.differences(replace(MADE))
 
 
@@ -33,5 +33,5 @@ def test_equal_manifests_do_not_differ() -> None:
 def test_a_difference_names_the_part_and_both_values(
     asked: Manifest, expected: dict[str, tuple[str, str]]
 ) -> None:
-    """What differs is named, with what the index has first."""
+    """The difference is named, with the index's value first."""
     assert expected == MADE.differences(asked)

@@ -1,4 +1,4 @@
-"""Tests of the request id and of how it travels."""
+"""The request id and its propagation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gwkit.telemetry.context import carry_context, request_id
 
 
 def test_an_id_holds_within_its_block() -> None:
-    """There is none outside, the innermost counts, and the outer one comes back."""
+    """There is none outside, the innermost applies, and the outer one is restored."""
     assert "" == request_id()
     with bound_contextvars(request_id="outer"):
         with bound_contextvars(request_id="inner"):
@@ -31,7 +31,7 @@ def test_an_id_ends_with_its_block_when_it_fails() -> None:
 
 
 async def test_concurrent_requests_keep_their_ids_in_tasks_and_threads() -> None:
-    """Requests that interleave see their own id, in their tasks and in every kind of thread."""
+    """Interleaved requests keep their own id, in their tasks and in every kind of thread."""
     with ThreadPoolExecutor(4) as pool:
         loop = asyncio.get_running_loop()
 
@@ -58,7 +58,7 @@ async def test_concurrent_requests_keep_their_ids_in_tasks_and_threads() -> None
 
 
 def test_a_plain_executor_needs_the_context_carried() -> None:
-    """A bare thread knows no id; a carried function knows its own, also many at once."""
+    """A bare thread has no id; a wrapped function has its own, also concurrently."""
     start = threading.Barrier(4, timeout=60)
 
     def look(_number: int) -> str:
@@ -71,7 +71,7 @@ def test_a_plain_executor_needs_the_context_carried() -> None:
 
 
 def test_a_carried_function_stays_itself() -> None:
-    """Arguments, results and the name pass through, and what it binds stays in the thread."""
+    """Arguments, results and the name are passed through, and bindings stay in the thread."""
 
     def bind_and_join(*parts: str, joint: str) -> str:
         """Join the parts."""

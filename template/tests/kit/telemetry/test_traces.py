@@ -1,4 +1,4 @@
-"""A call of a model is a span with the names of the conventions, where somebody wants spans."""
+"""A model call is a span with the conventions' names, if an SDK is set up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
-    """Who was asked for what, within which request, and what came of it."""
+    """It has the model, the request, and the outcome."""
     with bound_contextvars(request_id="abc"):
         span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
         end_span(span, {Attribute.INPUT_TOKENS: 7, Attribute.COST_USD: None}, None)
@@ -36,7 +36,7 @@ def test_a_span_tells_of_the_call(spans: InMemorySpanExporter) -> None:
 
 
 def test_an_error_is_told_by_its_class(spans: InMemorySpanExporter) -> None:
-    """Its text may hold anything, so neither it nor a stack is recorded."""
+    """Its text may contain anything, so neither it nor a stack is recorded."""
     span = span_starter(Operation.EMBEDDINGS, "openai:small")()
     end_span(span, {}, "RateLimitError")
     (seen,) = spans.get_finished_spans()
@@ -46,7 +46,7 @@ def test_an_error_is_told_by_its_class(spans: InMemorySpanExporter) -> None:
 
 
 def test_what_happens_within_belongs_to_the_span(spans: InMemorySpanExporter) -> None:
-    """As the spans of an instrumented HTTP client, once for each attempt."""
+    """Spans of an instrumented HTTP client are its children, one per attempt."""
     span = span_starter(Operation.CHAT, "openai:gpt-4o-mini")()
     with current(span):
         trace.get_tracer("test").start_span("POST").end()
@@ -65,14 +65,14 @@ def test_without_an_sdk_a_span_is_nothing() -> None:
 
 
 def test_the_other_names_are_those_of_the_conventions() -> None:
-    """As the package that comes with the SDK has them: a name that was changed is found here."""
+    """They equal those of the SDK's package, so a renamed one is detected."""
     known = [*vars(gen_ai_attributes).values(), *vars(error_attributes).values()]
     unknown = [name for name in Attribute if not name.startswith("app.") and name not in known]
     assert [] == unknown
 
 
 def test_own_names_have_a_prefix_of_their_own() -> None:
-    """Nobody takes what the service adds for a part of the conventions."""
+    """Own attributes cannot be mistaken for those of the conventions."""
     prefixes = {name.value.partition(".")[0] for name in Attribute}
     assert {"app", "error", "gen_ai"} == prefixes
     assert {"chat", "embeddings"} == {operation.value for operation in Operation}

@@ -18,26 +18,26 @@ MARKS = "\u0301\u0323\uff9e\U0001e944\u0f73\u0344"
 
 @given(st.text(st.characters(), max_size=MOST_MARKS) | st.text("a\u0301\u0323é", max_size=30))
 def test_other_texts_are_normalized_as_ever(text: str) -> None:
-    """What has no long run of marks keeps all of them."""
+    """Text without long runs of marks keeps all of them."""
     for form in FORMS:
         assert unicodedata.normalize(form, text) == normalize(form, text)
 
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_marks_beyond_the_bound_go(mark: str) -> None:
-    """Of a run the first 30 stay; the letters around it stay as well."""
+    """The first 30 of a run stay, and the letters around it."""
     kept = f"a{mark * MOST_MARKS}b"
     for form in FORMS:
         assert unicodedata.normalize(form, kept) == normalize(form, f"a{mark * MOST_MARKS * 9}b")
 
 
 def test_emoji_in_a_row_are_no_marks() -> None:
-    """What merely has a code point like that of some marks is not cut."""
+    """Characters with similar code points are not removed."""
     assert "\U0001f600" * 99 == normalize("NFC", "\U0001f600" * 99)
 
 
 def test_every_mark_of_this_python_s_unicode_is_known() -> None:
-    """Whatever can begin with a mark once it is decomposed counts as one."""
+    """Every character whose decomposition begins with a mark counts as one."""
     _, runs = _patterns()
     for character in map(chr, range(sys.maxunicode + 1)):
         first = unicodedata.normalize("NFKD", character)[0]
