@@ -58,7 +58,7 @@ def _pages(bench: Bench) -> tuple[list[Line], list[str]]:
             firsts.append(_ingested(service, folder, scratch))
             agains.append(_ingested(service, folder, scratch))
     if any(run.chunks for run in agains) or not firsts[0].chunks:
-        raise BenchError(f"{folder} is no folder of documents that stay as they are")
+        raise BenchError(f"{folder} is not a folder of unchanging documents")
     megabytes = _megabytes(service, folder)
     documents, chunks = firsts[0].documents, firsts[0].chunks
     seconds = median(run.seconds for run in firsts)

@@ -64,7 +64,7 @@ def alternate(
         theirs: takes the other side's.
         rounds: how many pairs to take.
         warm: how many pairs to take before, and forget: connections, caches.
-        told: is told the progress.
+        told: receives progress messages.
     """
     each = []
     for place in range(-warm, rounds):

@@ -38,7 +38,7 @@ def serve(commands: Mapping[str, Callable[..., object]]) -> None:
             for line in sys.stdin:
                 try:
                     reply = {"value": runner.run(_done(commands, json.loads(line), stack))}
-                except Exception:  # noqa: BLE001 - whatever it is, who asked is told
+                except Exception:  # noqa: BLE001 - the caller gets any error
                     reply = {"error": traceback.format_exc()}
                 replies.write(json.dumps(reply) + "\n")
                 replies.flush()

@@ -37,8 +37,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def test_every_answer_is_as_described(served: Served) -> None:
     """No 5xx; each status, media type, header and body as documented; no entry without a key.
 
-    Examples, boundaries, random requests and sequences of them, valid and not. What is refused
-    although it fits its schema is no fault: a schema cannot tell which models there are.
+    Examples, boundaries, random requests and sequences of them, valid and not. A rejection
+    of a request that fits its schema is not a fault: a schema does not know the available models.
     """
     tool = Path(sys.executable).with_name("schemathesis")
     done = subprocess.run(  # noqa: S603 - a tool of this environment

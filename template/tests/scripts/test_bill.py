@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scripts.bill import Rules
 
 RULES: Rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["bill"]
-# Packages that are always there to be asked for their licence.
+# Packages that are always installed, to read their licences.
 PYTEST, NUMPY, CERTIFI = (Pin(name, "1.0") for name in ("pytest", "numpy", "certifi"))
 
 

@@ -33,7 +33,7 @@ def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:
         ("A stray ` tick.\n\nNext [2].", "A stray ` tick.\n\nNext [1].", (2,)),
         ("No [citation] [1a] [] [1", "No [citation] [1a] [] [1", ()),
         ("[[2]]", "[[1]]", (2,)),
-        ("[[9]1] [1, [9]2]", "[[?]1] [1,[?]2]", ()),  # no number slips in by what goes
+        ("[[9]1] [1, [9]2]", "[[?]1] [1,[?]2]", ()),  # removing text creates no number
         ("", "", ()),
     ],
 )

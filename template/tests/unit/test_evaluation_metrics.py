@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.evaluation.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
 
 DOCUMENTS = "abcdef"
-SECOND = 1 / math.log2(3)  # what a grade of 1 gains at the second rank
+SECOND = 1 / math.log2(3)  # the gain of grade 1 at rank 2
 rankings = st.lists(st.sampled_from(DOCUMENTS), max_size=8)
 judgements = st.dictionaries(
     st.sampled_from(DOCUMENTS), st.integers(min_value=0, max_value=3), min_size=1
@@ -69,7 +69,7 @@ def slow_ndcg(ranking: list[str], relevant: dict[str, int], k: int) -> float:
         ("xa", {"a": 2, "b": 1}, 10, (1 / 2, 1 / 2, 2 * SECOND / (2 + SECOND))),
         # Cut at 1: later ones do not count, though recall counts all relevant ones.
         ("ab", {"a": 2, "b": 1}, 1, (1 / 2, 1, 1)),
-        # What comes twice is there once.
+        # Duplicates count once.
         ("xxxa", {"a": 1}, 2, (1, 1 / 2, SECOND)),
         ("xyz", {"a": 1}, 10, (0, 0, 0)),
         ("", {"a": 1}, 10, (0, 0, 0)),

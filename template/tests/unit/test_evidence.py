@@ -27,7 +27,7 @@ def coverage(question: str) -> float:
         ("How long does a parcel wait?", 1.0),
         ("How long does a parcle wait?", 1.0),  # by its nearest spelling
         ("What is the hold time?", 1.0),  # headings count
-        ("How long does a parcel swim?", 1 / 2.25),  # no hit has the word, so it counts more
+        ("How long does a parcel swim?", 1 / 2.25),  # no hit has the word, so its weight is higher
         ("Does Mars have a parcel?", 1 / 3),  # a name that no hit has counts double
         ("Does a parcel from Mars wait?", 2 / 4),
         ("Do lockers swim?", 0.5 / 1.75),  # what all hits are about counts half

@@ -60,7 +60,7 @@ def test_a_text_without_words_has_no_terms(text: str) -> None:
         ("Größe naïve", ["grösse", "naïve"]),
         ("end. Start", ["end", "start"]),
         ("a-b_c.d-e-f", [*"abcdef", "a-b_c.d-e-f"]),
-        ("a-b-c-d-e-f-g", [*"abcdefg"]),  # too many parts to look for in a row
+        ("a-b-c-d-e-f-g", [*"abcdefg"]),  # too many parts for a compound
         ("a-b a-c a-d a-e a-f", [*"abcdef", "a-b", "a-c", "a-d", "a-e"]),  # too many names
         (f"{'x' * 100} {'y' * 101} y-{'z' * 99}", ["x" * 100, "y", "z" * 99]),  # too long
     ],

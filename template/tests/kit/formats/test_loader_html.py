@@ -33,7 +33,7 @@ def _load(content: str | bytes, document: str = "a.html") -> list[tuple[int, str
         ("iso-2022-jp", "iso2022_jp", "漢字とカナ"),
         ("windows-1251", "cp1251", "Цена \u2013 5 €"),
         ("koi8-u", "koi8-u", "Ціна"),
-        # A declaration that is wrong, or that cannot be true of a page that says so in ASCII.
+        # A wrong declaration, or one that is impossible for a page declared in ASCII.
         ("iso-8859-1", "utf-8", "Größe: 5 €"),
         ("gb2312", "utf-8", "汉字"),
         ("utf-16", "utf-8", "Größe"),

@@ -28,10 +28,10 @@ JSON: Final = b"Content-Type: application/json\r\n"
 SEARCH: Final = (
     b"POST /v1/search HTTP/1.1\r\nHost: s\r\n" + JSON + b'Content-Length: 14\r\n\r\n{"query": "a"}'
 )
-# Ends a test that waits in vain; nothing is measured by it.
+# A limit for tests that would wait forever; nothing is measured with it.
 PATIENCE: Final = 100
 
-# One loop for all, for most of them have one server.
+# One loop for all, because most of them share one server.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

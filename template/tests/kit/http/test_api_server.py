@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 QUESTION = {"question": "How do I upload a file?"}
 
-# A service of fakes that answers only once it was told to stop, in a process of its own.
+# A service of fakes in a separate process, which responds only after the stop signal.
 SLOW_SERVICE: Final = """
 import asyncio, logging, sys
 sys.path[:0] = sys.argv[1:]

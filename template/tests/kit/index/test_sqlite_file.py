@@ -100,7 +100,7 @@ async def test_a_rebuild_beside_a_running_index_is_seen(path: Path, index: Sqlit
     await write(index, "a.md", ["needle"])
     await search(index, "needle")
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as other:
-        # First another document, so that no chunk has the id that the old index knows.
+        # Another document first, so that no chunk has an id of the old index.
         await write(other, "c.md", ["straw"])
         await write(other, "b.md", ["needle"])
         await other.publish()

@@ -31,7 +31,7 @@ def test_the_file_holds_json_and_rotates(
 ) -> None:
     """The folder is created, the format does not depend on the terminal, old files are kept.
 
-    Nobody but the owner can read any of them.
+    Only the owner can read them.
     """
     path = tmp_path / "logs" / "service.log"
     settings = make_settings(

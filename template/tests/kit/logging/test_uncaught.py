@@ -1,4 +1,4 @@
-"""Errors that nobody catches (`gwkit.logging.uncaught`)."""
+"""Uncaught errors (`gwkit.logging.uncaught`)."""
 
 from __future__ import annotations
 

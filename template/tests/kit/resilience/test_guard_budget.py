@@ -98,7 +98,7 @@ async def test_processes_share_a_day(tmp_path: Path, clock: Clock) -> None:
             two = await DailyBudget(other, most_tokens=100, now=clock).load()
             two.spend(90, None)
         one.spend(10, None)
-        await store.spent("")  # the one thread has written by now
+        await store.spent("")  # the single thread has written by now
         with pytest.raises(BudgetExceededError):
             one.check()
 

@@ -1,6 +1,6 @@
 """The whole port, with the vendors' own SDKs, at a faulty provider over real HTTP.
 
-Each test says how many requests arrive, what comes back, and what the log and the metrics tell.
+Each test checks the number of requests, the result, the log and the metrics.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from gwkit.models.ports import ChatModel
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
-# A service has the providers that it was made with.
+# A service has only its chosen providers.
 MODELS = [name for known, name in NAMES.items() if known in REGISTRY.chat_models.parts]
-# What a machine under load takes longest for is no error here.
+# A long step on a machine under load is not an error here.
 PATIENT = {
     "timeout_seconds": 300,
     "llm_timeout_seconds": 200,
@@ -313,7 +313,7 @@ async def test_an_answer_of_its_own_kind_is_not_tried_again(
     async with opened(make_settings, provider, name) as bench:
         await bench.fail(error)
     assert 1 == len(provider.requests)
-    # Who refuses has read the prompt, and has to be paid for it.
+    # A refusing model has read the prompt, so its tokens are paid for.
     assert (step == "refusal") == (bench.call()["prompt_tokens"] > 0)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fixtures.provider import FaultyProvider
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
-# A service has the providers that it was made with.
+# A service has only its chosen providers.
 MODELS = [name for known, name in NAMES.items() if known in REGISTRY.chat_models.parts]
 QUESTION = {"question": "How many days of paid leave does everybody have?"}
 

@@ -38,7 +38,7 @@ from kit.fixtures.work import Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Each is repeated to the length that is asked for.
+# Each is repeated to the requested length.
 HOSTILE = [
     "a", "A", "aB", "1", "1,", "1.", "a.", "a-", "a_", "a'", "ab ", "a. ", '."', ".)", "Q: a? ",
     " ", "\t", "\n", " \n", "a\n", "a\n\n", "-", "_", "|", "`", "``a", "~", "*a ", "_a*", "**", "#",

@@ -1,7 +1,7 @@
 """Document text stays data: in the prompt, the answer, the API, the terminal and the logs.
 
-The model here is the worst there is: it repeats everything that it is given. What remains open is
-what no rule of form can hold: whether a real model does what a document asks of it.
+The model here is the worst case: it repeats its whole input. These tests cannot show whether a real
+model follows the instructions of a document.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def settings(canaries: frozenset[str], tmp_path: Path, monkeypatch: pytest.Monke
 def error_of(kind: type[AppError], canaries: frozenset[str]) -> AppError:
     """Return an error of a class with the keys in all its parts.
 
-    Its own text has them unless that is what the caller is shown: there nobody writes one.
+    Its own text has them, unless the caller sees that text: those never contain keys.
     """
     error = kind.__new__(kind)
     text = " ".join(sorted(canaries))
@@ -157,7 +157,7 @@ async def test_no_error_tells_a_key(
         metrics=fakes.metrics.exposition().decode(),
         replies="".join(reply.text + str(reply.headers) for reply in replies),
     )
-    # They were there to be found: the log has their places.
+    # The keys were reachable: the log has their masked places.
     assert MASK in written.err
     assert MASK in file
     assert "about_to_fail" in file

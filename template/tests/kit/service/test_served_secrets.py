@@ -63,10 +63,10 @@ def test_every_secret_is_planted() -> None:
 class CarelessSettings(Settings):
     """Invalid settings of a team."""
 
-    vendor_key: str = Field(default="", description="A key that everybody sees.")
-    access_token: str | None = Field(default=None, description="A token that everybody sees.")
+    vendor_key: str = Field(default="", description="A key in plain text.")
+    access_token: str | None = Field(default=None, description="A token in plain text.")
     login: str = Field(default="", validation_alias="DB_PASSWORD", description="A hidden one.")
-    token_names: list[str] = Field(default=[], description="Tokens that everybody sees.")
+    token_names: list[str] = Field(default=[], description="Tokens in plain text.")
     max_output_tokens: int = Field(default=1, description="No secret.")
     monkey: str = Field(default="", description="No secret.")
 

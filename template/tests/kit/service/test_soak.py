@@ -1,7 +1,6 @@
 """Many concurrent callers: no error, no inconsistent reply, and constant memory.
 
-`make soak` takes 50 callers and many calls of each, `make test` fewer of both, and fewest outside
-of CI.
+`make soak` runs 50 callers with many calls each, `make test` fewer of both, and fewest outside CI.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Ownership:
     """A caller's record of its document, which no other caller writes.
 
     `started` is the last version that was sent, `confirmed` the last that was answered; version 0
-    and every removal are odd ones out: no text at all.
+    and every removal have no text.
     """
 
     owner: int
@@ -140,7 +139,7 @@ class Soak:
         hits = response.json()["hits"]
         self.check([(hit["document"], hit["text"]) for hit in hits], before)
         if prefix:
-            # Its own document stands still meanwhile: every chunk is found, or none is.
+            # Its own document does not change meanwhile: every chunk is found, or none.
             expected = 0 if owner.confirmed in owner.gone else SECTIONS
             assert expected == len(hits), (owner, hits)
 

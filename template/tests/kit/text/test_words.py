@@ -43,7 +43,7 @@ def test_a_vocabulary_has_the_parts_of_camel_case(text: str, also: set[str]) -> 
         (["retrun"], ["return"]),
         (["vaild"], ["valid"]),
         (["valid"], ["valid"]),
-        (["vali"], ["vali"]),  # too short to tell
+        (["vali"], ["vali"]),  # too short for a correction
         (["planet"], ["planet"]),  # `plan` is another word
         (["valib"], ["valib"]),  # another letter in a short word makes another word
         (["rollbakk"], ["rollbakk"]),
