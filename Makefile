@@ -28,23 +28,23 @@ help: ## Show this list
 	@echo "  make new DEST=../my-service ANSWERS=answers.yml    takes the answers from a file"
 
 .PHONY: setup
-setup: $(VENV)/ready ## Make .venv with the pinned tools; the other targets do it by themselves
+setup: $(VENV)/ready ## Create .venv with the pinned tools; the other targets do this themselves
 
 $(VENV)/ready: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python >= 3.11 is needed, and $(PYTHON) is older: make PYTHON=python3.12 ..." >&2; exit 1; }
+		{ echo "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .PHONY: new
-new: $(VENV)/ready ## Start a service in DEST=, with the questions or the answers of ANSWERS=
-	@test -n "$(DEST)" || { echo "Where to? make new DEST=../my-service" >&2; exit 2; }
+new: $(VENV)/ready ## Start a service in DEST=; ask the questions, or read the answers from ANSWERS=
+	@test -n "$(DEST)" || { echo "DEST is not set: make new DEST=../my-service" >&2; exit 2; }
 	@python scripts/new.py "$(DEST)" $(if $(ANSWERS),--answers "$(ANSWERS)")
 
 .PHONY: update
 update: $(VENV)/ready ## Update the service in REPO= to this checkout's last commit; PREVIEW=1, TO=, ANSWERS=, ABORT=1
-	@test -n "$(REPO)" || { echo "Which service? make update REPO=../my-service" >&2; exit 2; }
+	@test -n "$(REPO)" || { echo "REPO is not set: make update REPO=../my-service" >&2; exit 2; }
 	@python template/scripts/template_update.py --service "$(REPO)" --source "$(CURDIR)" \
 		--to "$(or $(TO),HEAD)" --answers "$$ANSWERS" --no-proof \
 		$(if $(PREVIEW),--preview) $(if $(ABORT),--abort)
@@ -57,7 +57,7 @@ demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, as
 	cd build/demo && .venv/bin/python -m app ingest data/samples
 	cd build/demo && .venv/bin/python -m app ask "$(QUESTION)"
 	@echo
-	@echo "The service stands in build/demo: cd build/demo && make run"
+	@echo "The service is in build/demo: cd build/demo && make run"
 
 .PHONY: test
 test: check ## Everything that CI runs
@@ -82,10 +82,10 @@ bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, AR
 	@python -m benchmarks $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
 
 .PHONY: lock
-lock: $(VENV)/ready ## Pin everything anew: the service with every option on, the tools, the benchmarks
+lock: $(VENV)/ready ## Resolve all pins again: the service with every option, the tools, the benchmarks
 	$(MAKE) -C template lock ARGS=--all
 	scripts/lock.sh
 
 .PHONY: clean
-clean: ## Remove what the other targets made, .venv too
+clean: ## Remove all that the other targets created, including .venv
 	rm -rf build .cache $(VENV)

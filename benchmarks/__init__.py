@@ -1,4 +1,4 @@
-"""How fast a rendered service is, and how fast it is to render one: `make bench`.
+"""Benchmarks of a rendered service and of rendering one: `make bench`.
 
 Each subject is a module here with this small interface; `SUBJECTS` lists them in the page's order.
 
@@ -8,7 +8,7 @@ Each subject is a module here with this small interface; `SUBJECTS` lists them i
   (`benchmarks.findings`). Both sides of a line are measured in one run, by turns
   (`benchmarks.measure.alternate`); a figure is a median.
 
-What runs in another environment is a module in `benchmarks/workers/`: the rendered service's own
+Code for another environment is a module in `benchmarks/workers/`: the rendered service's own
 (`bench.service()`), or that of the competitors (`bench.competitors()`, pinned in
 `requirements/bench.txt`). `bench.worker(python, name)` starts one, and `worker.ask(command)` has it
 do something and returns its reply; the worker takes the time, so that the pipe costs nothing.

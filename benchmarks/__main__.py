@@ -1,4 +1,4 @@
-"""Measure, and write the page of results: what `make bench` runs."""
+"""Measure, and write the page of results, for `make bench`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 when something could not be measured.
+    """Run the command line; return 0, or 2 if something could not be measured.
 
-    A missed aim is told, and is no failure: a measurement is no test.
+    A missed aim is reported but is not a failure: a measurement is not a test.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)
@@ -64,12 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="*", help="what to measure; everything by default")
+    parser.add_argument("name", nargs="*", help="what to measure; all by default")
     parser.add_argument("--corpus", type=Path, help="a folder of real documents")
-    parser.add_argument("--quick", action="store_true", help="a look; writes only to --out")
+    parser.add_argument("--quick", action="store_true", help="a quick look; writes only to --out")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
-    parser.add_argument("--list", action="store_true", help="tell what there is to measure")
-    parser.add_argument("--out", type=Path, help="where the page goes; docs by default")
+    parser.add_argument("--list", action="store_true", help="list the benchmarks")
+    parser.add_argument("--out", type=Path, help="folder of the page; docs by default")
     parser.add_argument(
         "--page", action="store_true", help="measure nothing; write the page from its results"
     )
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measured(bench: Bench, names: Sequence[str], *, as_json: bool) -> dict[str, Taken]:
-    """Measure each subject, and print what it found as soon as it is known.
+    """Measure each subject, and print its findings at once.
 
     Raises:
         BenchError: something could not be measured.

@@ -38,7 +38,7 @@ _REMEDY: Final = (
 
 
 def measure(bench: Bench) -> Findings:
-    """Compare both routes, in throughput and in the slowest of a hundred."""
+    """Compare throughput and 99th percentile of both routes."""
     service = bench.service()
     python = service / ".venv/bin/python"
     with bench.scratch() as folder, ExitStack() as stack:

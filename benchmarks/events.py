@@ -25,7 +25,7 @@ _OTHER: Final = "`json.dumps`"
 
 
 def measure(bench: Bench) -> Findings:
-    """Compare an event that is written, and one that is not."""
+    """Compare an event that is written, and one below the level."""
     python = bench.service() / ".venv/bin/python"
     with bench.worker(python, "events") as worker:
         worker.ask("set_up")

@@ -1,4 +1,4 @@
-"""What a subject finds: lines of a table, and plots."""
+"""Findings of a subject: lines of a table, and plots."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SIGNS: Final = {"<": "<", "<=": "≤", ">=": "≥", ">": ">"}
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a figure has to be.
+    """A bound for a figure.
 
     Args:
         comparison: how the figure compares with the bound.
         bound: in the unit of the line, or without one for a ratio.
-        of: which figure: ours, the ratio, or by how much ours is more than the other's.
+        of: which figure: ours, the ratio, or the difference of ours and the other's.
     """
 
     comparison: Literal["<", "<=", ">=", ">"]
@@ -33,7 +33,7 @@ class Aim:
     of: Literal["ours", "ratio", "added"] = "ratio"
 
     def met(self, line: Line) -> bool:
-        """Tell whether a line is as it has to be."""
+        """Return whether a line meets the aim."""
         figure = {"ours": line.ours, "ratio": line.ratio, "added": line.added}[self.of]
         return figure is not None and bool(_COMPARISONS[self.comparison](figure, self.bound))
 
@@ -46,19 +46,19 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One comparison, or one figure that stands alone.
+    """One comparison, or one single figure.
 
     Args:
         what: what is measured, such as `a streamed token`.
-        ours: our figure; a median where there are several.
+        ours: our figure; the median if there are several.
         unit: of both figures.
         theirs: the other side's figure.
         other: what the other side is, such as `the bare SDK`.
         ratio: ours to theirs, the median over the pairs.
         spread: the quartiles of the ratio over the pairs.
-        added: by how much ours is more, the median over the pairs.
-        aim: what has to be; a line without one is told for its own sake.
-        remedy: what to do when it is not enough.
+        added: the difference of ours and theirs, the median over the pairs.
+        aim: the bound, if there is one.
+        remedy: what to do if it is not enough.
     """
 
     what: str
@@ -84,7 +84,7 @@ class Plot:
 
     Args:
         name: of its file, without the ending.
-        title: what it shows; read aloud in its place where it cannot be seen.
+        title: the content; also the alternative text.
         x: the horizontal axis, with its unit.
         y: the vertical axis, with its unit.
         series: each legend's name with its points. Points at texts are drawn as bars, points at
@@ -104,12 +104,12 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a subject has found.
+    """The findings of a subject.
 
     Args:
         lines: the rows of its table.
         plots: drawn below it.
-        remarks: sentences that the figures need to be understood, such as what a machine lacked.
+        remarks: sentences that explain the figures, such as what a machine lacked.
     """
 
     lines: list[Line]
@@ -117,12 +117,12 @@ class Findings:
     remarks: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
-        """Return the findings as JSON can say them."""
+        """Return the findings as JSON values."""
         return asdict(self)
 
 
 def findings_from(said: Mapping[str, object]) -> Findings:
-    """Return what `Findings.as_json` was made of."""
+    """Return the findings from `Findings.as_json`."""
     lines, plots, remarks = said["lines"], said["plots"], said["remarks"]
     assert isinstance(lines, list)
     assert isinstance(plots, list)
@@ -160,8 +160,8 @@ def compared(
         pairs: both sides, by turns.
         unit: of the figures once they are scaled.
         other: what the other side is.
-        aim: what has to be.
-        remedy: what to do when it is not enough.
+        aim: the bound.
+        remedy: what to do if it is not enough.
         scale: what the figures are multiplied with, such as 1,000 from seconds to milliseconds.
     """
     return Line(
@@ -179,7 +179,7 @@ def compared(
 
 
 def number(value: float) -> str:
-    """Return a figure with three significant digits, and thousands apart."""
+    """Return a figure with three significant digits and separated thousands."""
     if not value:
         return "0"
     places = max(0, 2 - floor(log10(abs(value))))

@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Findings:
                 step("`make test`", "make", "test")
     lines = [Line(what, taken, "s") for what, taken in steps[:3]]
     if bench.quick:
-        return Findings(lines, remarks=["The tests are left out of a quick look."])
+        return Findings(lines, remarks=["A quick look omits the tests."])
     tests = [taken for what, taken in steps if what == "`make test`"]
     return Findings(
         [

@@ -58,7 +58,7 @@ def _pages(bench: Bench) -> tuple[list[Line], list[str]]:
             firsts.append(_ingested(service, folder, scratch))
             agains.append(_ingested(service, folder, scratch))
     if any(run.chunks for run in agains) or not firsts[0].chunks:
-        raise BenchError(f"{folder} is no folder of documents that stay as they are")
+        raise BenchError(f"{folder} is not a folder of unchanging documents")
     megabytes = _megabytes(service, folder)
     documents, chunks = firsts[0].documents, firsts[0].chunks
     seconds = median(run.seconds for run in firsts)
@@ -94,7 +94,7 @@ def _pages(bench: Bench) -> tuple[list[Line], list[str]]:
 
 
 def _megabytes(service: Path, folder: Path) -> float:
-    """Return the size of what is ingested of a folder."""
+    """Return the size of the ingestible files of a folder."""
     listed = "from app.ingestion.loaders import LoaderRegistry; print(*LoaderRegistry().suffixes)"
     suffixes = run(service / ".venv/bin/python", "-c", listed, cwd=service).split()
     paths = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
@@ -102,7 +102,7 @@ def _megabytes(service: Path, folder: Path) -> float:
 
 
 def _ingested(service: Path, folder: Path, scratch: Path) -> _Run:
-    """Run the command and return what it says of itself, and its peak memory.
+    """Run the command; return its summary and its peak memory.
 
     Raises:
         BenchError: it failed.
@@ -121,7 +121,7 @@ def _ingested(service: Path, folder: Path, scratch: Path) -> _Run:
         assert process.stdout is not None
         said = process.stdout.read()
         process.stdout.close()
-        # The largest of the process and of those that it waited for.
+        # The largest of the process and its children.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in {0, 1}:  # 1: some of the documents failed

@@ -1,4 +1,4 @@
-"""Paired measurements: both sides by turns, so that what disturbs one disturbs the other."""
+"""Paired measurements: both sides by turns, so that disturbances affect both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Pairs", "alternate", "percentile", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The figures of two sides, each of ours with the one of theirs that was taken beside it."""
+    """The figures of two sides, in pairs that were measured together."""
 
     each: Sequence[tuple[float, float]]
 
@@ -41,7 +41,7 @@ class Pairs:
 
     @property
     def added(self) -> float:
-        """The median of the pairs' differences: by how much ours is more."""
+        """The median of the pairs' differences, ours minus theirs."""
         return statistics.median(ours - theirs for ours, theirs in self.each)
 
     @property
@@ -57,19 +57,19 @@ def alternate(
     warm: int = 1,
     told: Callable[[str], None] = lambda _: None,
 ) -> Pairs:
-    """Take both sides' figures by turns.
+    """Measure both sides by turns.
 
     Args:
         ours: takes our figure once, such as the seconds that a piece of work takes.
         theirs: takes the other side's.
         rounds: how many pairs to take.
         warm: how many pairs to take before, and forget: connections, caches.
-        told: is told the progress.
+        told: receives progress messages.
     """
     each = []
     for place in range(-warm, rounds):
         told(f"round {place + 1} of {rounds}" if place >= 0 else "warming up")
-        # Whoever goes first finds other caches than whoever goes second: by turns as well.
+        # The first side finds other caches than the second, so the order alternates, too.
         if place % 2:
             second = theirs()
             pair = ours(), second
@@ -81,7 +81,7 @@ def alternate(
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return a percentile, between the two nearest values where it falls between them."""
+    """Return a percentile, interpolated between the two nearest values."""
     ordered = sorted(values)
     place = (len(ordered) - 1) * percent / 100
     below = int(place)
@@ -90,7 +90,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long the work takes."""
+    """Return the duration of the work, in seconds."""
     started = perf_counter()
     work()
     return perf_counter() - started

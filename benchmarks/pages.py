@@ -1,4 +1,4 @@
-"""Documents to ingest where nobody names a folder of real ones."""
+"""Documents to ingest if no folder of real ones is given."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_pages(folder: Path, count: int, *, samples: Path) -> None:
     Args:
         folder: made, with a hundred pages to each folder in it.
         count: of pages.
-        samples: Markdown whose paragraphs are taken.
+        samples: Markdown with the paragraphs to use.
     """
     paragraphs = [
         block.strip()

@@ -2,8 +2,8 @@
 
     python -m benchmarks.plots results.json FOLDER
 
-One grey is read on a white and on a black page alike, and so are the colours of the series; the
-ground is left out.
+The grey and the colours of the series are legible on white and on black pages, so the
+background is transparent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STYLE: Final = {
     "axes.spines.top": False,
     "font.family": "sans-serif",
     "font.size": 11,
-    "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+    "svg.fonttype": "none",  # keep text as text: searchable, accessible
     "svg.hashsalt": "groundwork",
     "text.color": _INK,
     "xtick.color": _INK,
@@ -45,7 +45,7 @@ _STYLE: Final = {
 
 
 def draw(plot: Plot, path: Path) -> None:
-    """Draw one plot into a file, whose ending says the format."""
+    """Draw one plot into a file; the suffix is the format."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.2, 3.8), layout="constrained")
         axes = figure.subplots()
@@ -104,7 +104,7 @@ def _lines(axes: Axes, plot: Plot) -> None:
 
 
 def main(results: Path, folder: Path) -> None:
-    """Draw every plot of the results, and take away what no result has any more."""
+    """Draw every plot of the results, and remove plots without results."""
     drawn = set()
     for subject in json.loads(results.read_text(encoding="utf-8")).values():
         for plot in findings_from(subject["findings"]).plots:

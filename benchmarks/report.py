@@ -1,4 +1,4 @@
-"""The page of results: Markdown and plots, written from a file of JSON that is kept beside it."""
+"""The page of results: Markdown and plots, written from a JSON file beside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["HAND_WRITTEN", "Taken", "methods", "read_results", "table", "taken", "write_page"]
 
 HAND_WRITTEN: Final = "## Tried, and did not help"
-"""The heading from which on the page is written by hand, and kept."""
+"""From this heading on, the page is written by hand and kept."""
 
 _INTRODUCTION: Final = """# Benchmarks
 

@@ -61,7 +61,7 @@ _SHORTCUT: Final = (
 
 
 def measure(bench: Bench) -> Findings:
-    """Compare each leg at each size, then the rankings with and without the shortcut."""
+    """Compare each search mode at each size, then the rankings with and without the shortcut."""
     lines: list[Line] = []
     remarks: list[str] = []
     sizes = _QUICK_SIZES if bench.quick else _SIZES
@@ -73,7 +73,7 @@ def measure(bench: Bench) -> Findings:
 
 
 def _compared_at(bench: Bench, chunks: int, *, largest: bool) -> tuple[list[Line], str]:
-    """Return the lines of one size, and how far the sides find the same by vectors."""
+    """Return the lines of one size, and how often the sides agree by vectors."""
     lines: list[Line] = []
     found: dict[str, list[list[str]]] = {}
     rounds = bench.size(10, 2)
@@ -100,7 +100,7 @@ def _compared_at(bench: Bench, chunks: int, *, largest: bool) -> tuple[list[Line
 def _case(
     bench: Bench, asked: _Asked, what: str, *, aims: Mapping[int, Aim], remedy: str
 ) -> list[Line]:
-    """Return the lines of one leg beside one store."""
+    """Return the lines of one search mode for one store."""
     pairs = alternate(
         partial(asked.batch, "ours"),
         partial(asked.batch, "theirs"),
@@ -126,7 +126,7 @@ def _case(
 def _built(
     bench: Bench, ours: Worker, theirs: Worker, folder: Path, sizes: tuple[int, int]
 ) -> Iterator[Line]:
-    """Have every side store the same, and yield how fast each did."""
+    """Store the same chunks on every side, and yield how fast each was."""
     chunks, questions = sizes
     bench.say(f"{chunks:,} chunks, writing")
     rate = chunks / ours.figure("build", folder=str(folder), chunks=chunks, asked=questions)
@@ -143,7 +143,7 @@ def _built(
 
 
 class _Asked:
-    """Both sides of a case, and all that they replied."""
+    """Both sides of a case, and all their replies."""
 
     def __init__(self, ours: Worker, theirs: Worker, mode: str, store: str, rounds: int) -> None:
         self._workers = {"ours": ours, "theirs": theirs}
@@ -157,7 +157,7 @@ class _Asked:
         self.found: dict[str, list[list[str]]] = {"ours": [], "theirs": []}
 
     def batch(self, side: str) -> float:
-        """Have a side answer its next questions; return the median, in milliseconds.
+        """Send a side its next questions; return the median, in milliseconds.
 
         The first batch warms up: it is asked again at the end, and only then remembered.
         """
@@ -177,7 +177,7 @@ def _share(ours: list[list[str]], theirs: list[list[str]]) -> float:
 
 
 def _shortcut(bench: Bench) -> Iterator[Line]:
-    """Yield how well the golden set is ranked with the shortcut, and without."""
+    """Yield the ranking quality on the golden set with the shortcut, and without."""
     service = bench.service()
     bench.say("the golden set")
     scores: dict[bool, Mapping[str, float]] = {}

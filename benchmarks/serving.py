@@ -1,4 +1,4 @@
-"""A server in a process of its own, and how soon it is there."""
+"""A server in a separate process, and its start-up time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
 
@@ -47,7 +47,7 @@ def free_port() -> int:
 def serving(
     *command: str | Path, cwd: Path, port: int, variables: Mapping[str, str], log: Path
 ) -> Iterator[Server]:
-    """Start a server, wait until `/readyz` says yes, and end it in the end.
+    """Start a server, wait until `/readyz` returns 200, and stop it at the end.
 
     Args:
         command: starts it.

@@ -1,4 +1,4 @@
-"""Documents of any number of chunks, and questions about them, where no real ones are so many.
+"""Documents of any number of chunks, and questions about them.
 
 Words are as frequent as those of a language: p(r) ~ 1 / (r + 2.7), the law of Zipf and Mandelbrot.
 The most frequent are English function words, all others are made of syllables. A document has a
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CHUNKS_OF_A_DOCUMENT", "Synthetic", "documents", "questions"]
 
 CHUNKS_OF_A_DOCUMENT: Final = 20
-"""Chunks of every document but the last, which has what is left."""
+"""Chunks of every document except the last, which has the rest."""
 
 _VOCABULARY: Final = 60_000
 _CHUNK_WORDS: Final = 105
@@ -57,7 +57,7 @@ class Synthetic:
 
 
 def documents(chunks: int) -> Iterator[Synthetic]:
-    """Yield documents that have so many chunks together; the same ones every time."""
+    """Yield documents with this many chunks in total; the same ones every time."""
     draw = random.Random(1)  # noqa: S311 - the same documents every time
     words = _vocabulary()
     weights = list(accumulate(1 / (rank + 2.7) for rank in range(_VOCABULARY)))

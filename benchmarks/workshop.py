@@ -1,4 +1,4 @@
-"""Where the subjects work: rendered services, environments, workers, documents, progress."""
+"""The environment of the subjects: rendered services, workers, documents, progress."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 _BUILD: Final = ROOT / "build/bench"
 _TAIL: Final = 4_000
 _PATIENCE_SECONDS: Final = 300
-# What make, the tools' environment or the developer's own service would leak into what is measured.
+# Variables that make, the tools or the developer's service would leak into the measurement.
 _LEAKS: Final = ("APP_", "MAKE", "MFLAGS", "PYTEST_", "PYTHON")
 _LEAKING_NAMES: Final = frozenset({"ARGS", "CI", "CORPUS", "VIRTUAL_ENV"})
 
 
 class BenchError(Exception):
-    """Something cannot be measured; the message says why."""
+    """Something cannot be measured; the message has the reason."""
 
 
 @dataclass
 class Bench:
-    """What a subject has to work with.
+    """The workshop of a subject.
 
     Args:
-        quick: a look instead of a measurement: small sizes, few rounds.
+        quick: a quick look instead of a measurement: small sizes, few rounds.
         corpus: a folder of real documents; without one, `documents` writes pages.
         took_corpus: whether the subject has used that folder.
     """
@@ -53,30 +53,30 @@ class Bench:
     _workers: int = 0
 
     def size(self, full: int, quick: int) -> int:
-        """Return the one or the other, as this run is."""
+        """Return the value for a full run or for a quick one."""
         return quick if self.quick else full
 
     def begin(self, subject: str) -> None:
-        """Tell that a subject begins."""
+        """Report that a subject begins."""
         self._subject, self._workers, self.took_corpus = subject, 0, False
         if not sys.stderr.isatty():
             sys.stderr.write(f"{subject}\n")
 
     def say(self, what: str) -> None:
-        """Tell the progress, on one line of a terminal."""
+        """Report the progress, on one line of a terminal."""
         if sys.stderr.isatty():
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write(f"\r\x1b[K{f'{self._subject}: {what}'[:width]}")
             sys.stderr.flush()
 
     def end(self) -> None:
-        """Take the progress away."""
+        """Clear the progress."""
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
     def service(self, answers: Mapping[str, object] | None = None) -> Path:
-        """Return a rendered service in its own environment of its own pins, without an index.
+        """Return a rendered service in an environment with its own pins, without an index.
 
         Args:
             answers: to the template's questions; the defaults for the rest.
@@ -95,7 +95,7 @@ class Bench:
         return self._made[name]
 
     def competitors(self) -> Path:
-        """Return the interpreter of the environment that others' libraries have to themselves.
+        """Return the interpreter of the competitors' environment.
 
         Raises:
             BenchError: it cannot be set up.
@@ -122,7 +122,7 @@ class Bench:
         return python
 
     def documents(self, pages: int) -> Path:
-        """Return the folder of documents: the one that was named, or one of that many pages."""
+        """Return the folder of documents: the given one, or a new one with this many pages."""
         if self.corpus is not None:
             self.took_corpus = True
             return self.corpus
@@ -137,7 +137,7 @@ class Bench:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Lend an empty folder."""
+        """Yield an empty folder; remove it at the end."""
         folder = _BUILD / "scratch" / (self._subject or "any")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -150,7 +150,7 @@ class Bench:
     def worker(
         self, python: Path, name: str, variables: Mapping[str, str] | None = None
     ) -> Iterator[Worker]:
-        """Start a module of `benchmarks.workers` in an environment; end it in the end.
+        """Start a module of `benchmarks.workers` in an environment; stop it at the end.
 
         Args:
             python: the interpreter of the environment.
@@ -187,13 +187,13 @@ class Bench:
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that does what it is asked for, in another environment."""
+    """A process in another environment that runs commands."""
 
     process: subprocess.Popen[str]
     log: Path
 
     def ask(self, command: str, **arguments: object) -> object:
-        """Have a command done and return its reply.
+        """Run a command and return its reply.
 
         Raises:
             BenchError: it failed, or took too long.
@@ -205,7 +205,7 @@ class Worker:
             stdin.write(json.dumps({"command": command, **arguments}) + "\n")
             stdin.flush()
         except BrokenPipeError:
-            pass  # it is gone, and what it said last is read below
+            pass  # it has ended; its last output is read below
         if not select.select([stdout], [], [], _PATIENCE_SECONDS)[0]:
             raise BenchError(f"{command} took more than {_PATIENCE_SECONDS} s; see {self.log}")
         line = stdout.readline()
@@ -218,7 +218,7 @@ class Worker:
         return reply["value"]
 
     def figure(self, command: str, **arguments: object) -> float:
-        """Have a command done that replies with one figure."""
+        """Run a command that replies with one figure."""
         value = self.ask(command, **arguments)
         assert isinstance(value, float | int)
         return float(value)
@@ -226,7 +226,7 @@ class Worker:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Wait until no other run measures: two would share folders and disturb each other."""
+    """Wait until no other run measures: two would share folders and affect each other."""
     _BUILD.mkdir(parents=True, exist_ok=True)
     with (_BUILD / "lock").open("w", encoding="utf-8") as lock:
         try:
@@ -238,7 +238,7 @@ def alone() -> Iterator[None]:
 
 
 def plain_environment() -> dict[str, str]:
-    """Return the environment of somebody who has the tools and nothing set."""
+    """Return an environment with the tools and no settings."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -247,7 +247,7 @@ def plain_environment() -> dict[str, str]:
 
 
 def run(*command: str | Path, cwd: Path = ROOT, variables: Mapping[str, str] | None = None) -> str:
-    """Run a command without input and return what it printed.
+    """Run a command without input and return its output.
 
     Args:
         command: and its arguments.
@@ -275,7 +275,7 @@ def run(*command: str | Path, cwd: Path = ROOT, variables: Mapping[str, str] | N
 
 
 def _rendered(folder: Path, answers: str) -> Path:
-    """Render a service anew, and keep its environment where its pins are the same."""
+    """Render a service again, and keep its environment if its pins are the same."""
     environment, kept = folder / ".venv", folder.with_name(f"{folder.name}.venv")
     before = _pins(folder)
     shutil.rmtree(kept, ignore_errors=True)
@@ -293,6 +293,6 @@ def _rendered(folder: Path, answers: str) -> Path:
 
 
 def _pins(folder: Path) -> dict[str, bytes]:
-    """Return what the environment of a service is made from."""
+    """Return the inputs of a service's environment."""
     paths = [*folder.glob("requirements/*.txt"), *folder.glob("scripts/setup.sh")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

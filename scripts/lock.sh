@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Pin the template repository's own tools, with hashes. A render is judged by the very tools that its
-# team will run, so all but pytest has the versions of the generated service. What the benchmarks
-# compare the service with has an environment, and so a resolution, of its own; what drives a browser is
-# installed beside a service.
+# Pin the template repository's own tools, with hashes. A render is checked with the tools that its team
+# will run, so all except pytest have the versions of the generated service. The competitors in the
+# benchmarks have separate environments, and so separate resolutions. What drives a browser is installed
+# beside a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

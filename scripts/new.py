@@ -1,7 +1,7 @@
-"""Start a service from this checkout of the template: what `make new` and `make demo` run.
+"""Start a service from this checkout of the template, for `make new` and `make demo`.
 
 The answers come from the questions on a terminal, from a YAML file with ``--answers``, or from
-the defaults. Nothing is written over: the destination must be missing or empty.
+the defaults. No file is overwritten: the destination must be missing or empty.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TEMPLATE_PATHS = ("copier.yml", "includes", "template")
 
 
 class AnswersError(Exception):
-    """The answers file cannot be used; the message says why."""
+    """The answers file cannot be used; the message has the reason."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line and return its exit code: 2 when nothing could be started."""
+    """Run the command line; return the exit code, 2 if no service could be started."""
     arguments = _parser().parse_args(argv)
     if problem := _problem_with(arguments.destination):
         return _refuse(problem)
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
             )
     except KeyboardInterrupt:
         return 130
-    # Copier reports a refused answer as a ValueError.
+    # Copier reports an invalid answer as a ValueError.
     except (AnswersError, CopierError, ValueError) as exc:
         return _refuse(str(exc))
     if address := _address():
@@ -62,14 +62,14 @@ def main(argv: list[str] | None = None) -> int:
     elif not arguments.quiet:
         sys.stderr.write(
             "Note: this checkout has no remote, so the service will look for updates in this\n"
-            "folder. `make template-source URL=...` there names an address for everybody.\n"
+            "folder. `make template-source URL=...` there sets an address for all users.\n"
         )
     if not arguments.quiet:
         sys.stdout.write(_told(made.answers.combined, arguments.destination))
     if not arguments.quiet and _has_drafts():
         sys.stderr.write(
             "Note: this checkout has uncommitted changes. They are in the new service, which\n"
-            "can take no updates until they are committed and it is made anew.\n"
+            "cannot be updated until they are committed and it is created again.\n"
         )
     return 0
 
@@ -78,13 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make new", description=__doc__)
     parser.add_argument("destination", type=_path, help="a folder that is missing or empty")
     parser.add_argument("--answers", type=_path, help="YAML file of answers; defaults for the rest")
-    parser.add_argument("--defaults", action="store_true", help="ask nothing, take the defaults")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but what is wrong")
+    parser.add_argument("--defaults", action="store_true", help="ask nothing, use the defaults")
+    parser.add_argument("--quiet", action="store_true", help="print only errors")
     return parser
 
 
 def _path(text: str) -> Path:
-    """Return a path; `~` is expanded, which not every shell does in `DEST=~/my-service`.
+    """Return a path; expands `~`, which not every shell does in `DEST=~/my-service`.
 
     Raises:
         argparse.ArgumentTypeError: There is no such home folder.
@@ -96,7 +96,7 @@ def _path(text: str) -> Path:
 
 
 def _told(answers: Mapping[str, object], destination: Path) -> str:
-    """Return the answers that the service was made with, and what to do next."""
+    """Return the answers of the service, and the next steps."""
     config = _config()
     questions = [name for name in config if not name.startswith("_")]
     width = max(map(len, questions))
@@ -104,7 +104,7 @@ def _told(answers: Mapping[str, object], destination: Path) -> str:
     steps = str(config["_message_after_copy"])
     steps = steps.replace("@{ project_name }@", str(answers["project_name"]))
     steps = steps.replace("@{ _copier_conf.dst_path }@", shlex.quote(str(destination)))
-    return "\n".join(["The answers, as .copier-answers.yml keeps them:", "", *lines, steps])
+    return "\n".join(["The answers, saved in .copier-answers.yml:", "", *lines, steps])
 
 
 def _written(answer: object) -> str:
@@ -114,7 +114,7 @@ def _written(answer: object) -> str:
 
 
 def _address() -> str:
-    """Return the address of this checkout's remote, if others can reach it."""
+    """Return the address of this checkout's remote, if others can use it."""
     command = ["git", "remote", "get-url", "origin"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     url = done.stdout.strip()
@@ -122,7 +122,7 @@ def _address() -> str:
 
 
 def _record(service: Path, address: str) -> None:
-    """Name an address in a service's answers that updates can be fetched from anywhere."""
+    """Set an address for updates in a service's answers that works from anywhere."""
     file = service / ".copier-answers.yml"
     line = f"_src_path: {address}"
     text = re.sub(r"^_src_path: .*$", lambda _: line, file.read_text("utf-8"), flags=re.MULTILINE)
@@ -137,17 +137,17 @@ def _config() -> dict[str, object]:
 def _problem_with(destination: Path) -> str | None:
     if destination.is_dir():
         if any(destination.iterdir()):
-            return f"{destination} is not empty; name a new folder"
+            return f"{destination} is not empty; choose a new folder"
     elif destination.exists():
-        return f"{destination} is a file; name a new folder"
+        return f"{destination} is a file; choose a new folder"
     return None
 
 
 def _load(path: Path) -> dict[str, object]:
-    """Read the answers, refusing names that no question has: Copier would ignore them.
+    """Read the answers; rejects names without a question, which Copier would ignore.
 
     Raises:
-        AnswersError: The file is missing, no YAML mapping, or answers what nobody asked.
+        AnswersError: The file is missing, not a YAML mapping, or answers an unknown question.
     """
     try:
         answers = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -160,12 +160,12 @@ def _load(path: Path) -> dict[str, object]:
         if name not in questions and not name.startswith("_"):
             near = difflib.get_close_matches(name, questions, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(questions)}"
-            raise AnswersError(f"{path} answers {name}, which is no question; {hint}")
+            raise AnswersError(f"{path} answers {name}, which is not a question; {hint}")
     return {str(name): answer for name, answer in answers.items()}
 
 
 def _has_drafts() -> bool:
-    """Tell whether the checkout's template differs from its last commit."""
+    """Return whether the checkout's template differs from its last commit."""
     status = subprocess.run(
         ["git", "status", "--porcelain", "--", *TEMPLATE_PATHS],
         cwd=ROOT,

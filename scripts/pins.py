@@ -1,9 +1,9 @@
-"""Write into the service's pins which answers each of them is for.
+"""Write blocks into the service's pins, for the answers that need each of them.
 
-`template/requirements/*.in` say it for what is asked for, by blocks around the lines. All of it was
-resolved together, once. Here every pin gets the condition of whatever needs it, so that a render
-holds the subset that its answers need, with the same versions and hashes. In place the blocks are
-comments.
+`template/requirements/*.in` have blocks around the direct requirements. All of them were resolved
+together, once. This script gives every pin the conditions of the packages that need it, so that a
+render has the subset that its answers need, with the same versions and hashes. In place the blocks
+are comments.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["main"]
 FOLDER: Final = Path(__file__).resolve().parents[1] / "template" / "requirements"
 
 BELOW: Final = {"base": (), "dev": ("base",), "docs": ("base", "dev")}
-"""For each layer the layers it stands on, as in the service's `scripts/pins.py`."""
+"""For each layer the layers below it, as in the service's `scripts/pins.py`."""
 
 LOWEST_PYTHON: Final = "3.11"
 
 ALWAYS: Final = ""
-"""The condition of what every answer needs."""
+"""The condition of pins that all answers need."""
 
 _BLOCK = re.compile(r"\s*# \[% (?:if (?P<condition>.+)|endif) %\]")
 _NAME = re.compile(r"[\w.-]+")
@@ -38,14 +38,14 @@ Conditions = dict[str, frozenset[str]]
 
 @dataclass(slots=True)
 class Pin:
-    """One exact version: the lines that say so, and what needs it."""
+    """One exact version: its lines, and the packages that need it."""
 
     name: str
     lines: list[str] = field(default_factory=list)
     via: list[str] = field(default_factory=list)
 
     def covers(self, other: Pin) -> bool:
-        """Tell whether this pin holds wherever the other does, with the same extras."""
+        """Return whether this pin applies whenever the other does, with the same extras."""
         (label, _, marker), (others, _, limit) = (
             pin.lines[0].removesuffix(" \\").partition(" ; ") for pin in (self, other)
         )
@@ -80,7 +80,7 @@ def main() -> int:
 
 
 def _wishes(layer: str) -> dict[str, str]:
-    """Return what a layer asks for by name, with the condition that stands around it."""
+    """Return the direct requirements of a layer by name, with their conditions."""
     found: dict[str, str] = {}
     condition = ALWAYS
     for line in (FOLDER / f"{layer}.in").read_text(encoding="utf-8").splitlines():
@@ -92,7 +92,7 @@ def _wishes(layer: str) -> dict[str, str]:
 
 
 def _resolved(layers: list[str]) -> list[Pin]:
-    """Return the pins of these layers together, with everything that needs them."""
+    """Return the pins of these layers together, with all packages that need them."""
     with tempfile.TemporaryDirectory() as folder:
         limits, output = Path(folder, "constraints.txt"), Path(folder, "output.txt")
         texts = [(FOLDER / f"{layer}.txt").read_text(encoding="utf-8") for layer in BELOW]
@@ -141,7 +141,7 @@ def _parsed(text: str) -> list[Pin]:
 
 
 def _needed(wishes: dict[str, str], pins: list[Pin]) -> Conditions:
-    """Return what a layer's wishes need, and theirs, and so on."""
+    """Return the transitive requirements of a layer's wishes."""
     found = {name: frozenset({condition}) for name, condition in wishes.items()}
     while True:
         before = dict(found)
@@ -167,7 +167,7 @@ def _text(
     present: Conditions,
     asked: dict[str, dict[str, str]],
 ) -> list[str]:
-    """Return a pin's lines; what needs it is named where that is there itself."""
+    """Return a pin's lines; each package that needs it is named if its own condition holds."""
     sources: list[tuple[str, str]] = []
     for source in pin.via:
         if source in asked:
@@ -175,7 +175,7 @@ def _text(
         else:
             conditions = present[_canonical(source)]
         if conditions <= others:
-            continue  # where it is there, the pin is in a lower layer
+            continue  # under that condition, the pin is in a lower layer
         surely = ALWAYS in conditions or (ALWAYS not in own and own <= conditions)
         sources.append((source, "" if surely else _expression(conditions, frozenset())))
     if len(sources) == 1:
@@ -187,7 +187,7 @@ def _text(
 
 
 def _expression(own: frozenset[str], others: frozenset[str]) -> str:
-    """Return when one of the first is true and none of the second."""
+    """Return the condition that one of the first is true and none of the second."""
     wanted = "" if ALWAYS in own else " or ".join(sorted(own))
     if not others:
         return wanted

@@ -1,11 +1,11 @@
-"""Write into the settings' reference which answers each of its sections is for.
+"""Write blocks into the settings' reference, for the answers that each section needs.
 
     python scripts/reference.py            write
-    python scripts/reference.py --check    say whether it was written
+    python scripts/reference.py --check    check whether it is up to date
 
-`copier.yml` says it: a group of settings has the condition of its option's folder. Blocks with that
+A group of settings has the condition of its option's folder in `copier.yml`. Blocks with that
 condition go around the group's section of `.env.example` and `docs/configuration.md`, which `make
-reference` has written in place. There the blocks are comments, or pass for headings.
+reference` wrote in place. There the blocks are comments, or look like headings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SECTION = re.compile(r"\n+(?:# --- (?P<comment>.+) ---|## (?P<heading>.+))\n")
 
 
 def main(arguments: list[str]) -> int:
-    """Write the blocks into both files, or return 1 where that would change one."""
+    """Write the blocks into both files, or return 1 if that would change one."""
     texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in FILES}
     stale = {name for name, text in texts.items() if with_blocks(text) != text}
     if arguments == ["--check"]:
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 def with_blocks(text: str) -> str:
-    """Return the text of a file with the blocks that its sections need, and no others."""
+    """Return the text of a file with exactly the blocks that its sections need."""
     text = _BLOCK.sub("", text)
     conditions = _conditions()
     starts = [*_SECTION.finditer(text)]

@@ -15,14 +15,14 @@ Renderer = Callable[[str], Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the longest tests, so that no process works alone at the end."""
+    """Start the longest tests first, so that no process runs alone at the end."""
     order = ("test_services", "test_commands", "test_practices", "test_updates", "test_extensions")
     items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else 9)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _nobody_in_particular(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the developer's git and Copier settings out: a trusted folder would hide a defect."""
+    """Ignore the developer's git and Copier settings: a trusted folder would hide a defect."""
     settings = tmp_path_factory.mktemp("copier") / "settings.yml"
     settings.write_text("{}\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
@@ -47,7 +47,7 @@ def template(
 
 @pytest.fixture(scope="session")
 def rendered(template: TemplateRepository, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
-    """Render an answer set by its name, once a session; the tests must not change it."""
+    """Render an answer set by its name, once per session; tests must not change it."""
     cache: dict[str, Path] = {}
 
     def render(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The benchmarks run, each in its smallest form, and their page says what they say."""
+"""Every benchmark runs in its smallest form, and the page matches the results."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from harness.commands import run
 if TYPE_CHECKING:
     import subprocess
 
-# They share what they set up under build/.
+# They share the environments under build/.
 _ONE_AT_A_TIME = pytest.mark.xdist_group("benchmarks")
-# What needs a rendered service in an environment of its own.
+# Subjects that need a rendered service in a separate environment.
 _SET_UP = [name for name in SUBJECTS if name != "rendering"]
 _FINDINGS = Findings(
     [
@@ -44,14 +44,14 @@ def bench(*arguments: str, expected: int = 0) -> subprocess.CompletedProcess[str
 
 
 def measured(name: str) -> Findings:
-    """Measure a subject in its smallest form, and return what the command says."""
+    """Measure a subject in its smallest form, and return the output of the command."""
     said = bench(name, "--quick", "--json").stdout
     return findings_from(json.loads(said[said.index("{") :])[name]["findings"])
 
 
 @_ONE_AT_A_TIME
 def test_rendering_is_measured() -> None:
-    """Both sides have figures, and their ratio is judged."""
+    """Both sides have figures, and their ratio is checked."""
     for line in measured("rendering").lines:
         assert line.theirs is not None
         assert line.ratio is not None
@@ -63,7 +63,7 @@ def test_rendering_is_measured() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _SET_UP)
 def test_a_subject_is_measured(name: str) -> None:
-    """Each line has figures that are more than nothing."""
+    """Each line has figures above zero."""
     lines = measured(name).lines
 
     assert lines
@@ -71,7 +71,7 @@ def test_a_subject_is_measured(name: str) -> None:
 
 
 def test_what_there_is_to_measure_is_listed() -> None:
-    """The list has every subject with the title that its section has."""
+    """The list has every subject with the title of its section."""
     listed = bench("--list").stdout.splitlines()
 
     assert list(SUBJECTS) == [line.split()[0] for line in listed]
@@ -80,7 +80,7 @@ def test_what_there_is_to_measure_is_listed() -> None:
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_a_subject_says_what_it_measures(name: str) -> None:
-    """The docstring has a title and a text, for the page prints both."""
+    """The docstring has a title and a text, because the page prints both."""
     title, text = methods(name)
 
     assert title != name
@@ -96,12 +96,12 @@ def test_a_subject_says_what_it_measures(name: str) -> None:
     ],
 )
 def test_what_cannot_be_measured_is_refused(arguments: list[str], told: str) -> None:
-    """A wrong name or folder is one clear line, before anything is measured."""
+    """A wrong name or folder gives one clear line, before any measurement."""
     assert told in bench(*arguments, expected=2).stdout
 
 
 def test_sides_are_measured_by_turns() -> None:
-    """Neither side always goes first, and what is taken to warm up is forgotten."""
+    """The sides alternate, and warm-up figures are discarded."""
     order: list[str] = []
 
     def side(name: str, figures: list[float]) -> float:
@@ -116,7 +116,7 @@ def test_sides_are_measured_by_turns() -> None:
 
 
 def test_a_comparison_is_of_medians_over_the_pairs() -> None:
-    """The ratio is that of the middle pair, and so is the difference."""
+    """The ratio and the difference are medians over the pairs."""
     pairs = Pairs([(3, 2), (4, 2), (10, 1)])
 
     assert (4, 2) == (pairs.ours, pairs.theirs)
@@ -136,12 +136,12 @@ def test_a_comparison_is_of_medians_over_the_pairs() -> None:
     ],
 )
 def test_an_aim_is_met_or_not(aim: Aim, *, met: bool) -> None:
-    """It is judged by the figure that it is about."""
+    """The aim is checked against its own figure."""
     assert met is compared("x", Pairs([(3, 2)]), "ms", other="y", aim=aim).met
 
 
 def test_the_page_tells_what_is_missed_and_keeps_what_is_written_by_hand(tmp_path: Path) -> None:
-    """It is written anew from the results beside it, but for the part below the last heading."""
+    """It is rewritten from the results beside it, except for the part below the last heading."""
     plotter = tmp_path / "python"  # draws nothing
     plotter.write_text("#!/bin/sh\n", encoding="utf-8")
     plotter.chmod(0o755)
@@ -163,7 +163,7 @@ def test_the_page_tells_what_is_missed_and_keeps_what_is_written_by_hand(tmp_pat
 
 
 def test_a_remedy_is_told_once(tmp_path: Path) -> None:
-    """Lines that share one stand before it together, unless one of them is missed."""
+    """Lines with the same remedy are listed together, unless one of them is missed."""
     aim = Aim("<", 80, of="ours")
     lines = [
         Line(name, ours, "MB", aim=aim, remedy="take away.")
@@ -181,7 +181,7 @@ def test_a_remedy_is_told_once(tmp_path: Path) -> None:
 
 
 def test_pages_are_the_same_every_time(tmp_path: Path) -> None:
-    """No two pages are alike, and each is as it was."""
+    """No two pages are alike, and each is reproducible."""
     samples = ROOT / "template/data/samples"
     for name in ("once", "again"):
         write_pages(tmp_path / name, 101, samples=samples)
@@ -198,7 +198,7 @@ def test_pages_are_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_synthetic_documents_are_the_same_every_time() -> None:
-    """They have as many chunks as were asked for, no two alike, and more only go on from there."""
+    """They have the requested number of chunks, no two alike, and a larger number extends it."""
     few, many = list(documents(45)), list(documents(60))
     chunks = [chunk for document in few for chunk in document.chunks]
 
@@ -209,7 +209,7 @@ def test_synthetic_documents_are_the_same_every_time() -> None:
 
 
 def test_synthetic_words_are_as_frequent_as_a_language_s() -> None:
-    """The most frequent one is in nearly all chunks, and most words are in one or two."""
+    """The most frequent word is in nearly all chunks, and most words are in one or two."""
     chunks = [
         set(chunk.lower().replace(".", "").split())
         for document in documents(200)
@@ -222,7 +222,7 @@ def test_synthetic_words_are_as_frequent_as_a_language_s() -> None:
 
 
 def test_synthetic_questions_are_about_a_document() -> None:
-    """Each is made of words of one subject, and is the same every time."""
+    """Each consists of words of one subject, and is reproducible."""
     subjects = [document.subject for document in documents(60)]
     asked = questions(subjects, 12)
 
@@ -233,7 +233,7 @@ def test_synthetic_questions_are_about_a_document() -> None:
 
 
 def test_the_published_page_is_what_its_results_say(tmp_path: Path) -> None:
-    """Nobody has touched the figures on the page, and every plot that it shows is there."""
+    """The figures on the page match the results, and every plot exists."""
     page = ROOT / "docs/benchmarks.md"
     shutil.copytree(ROOT / "docs/benchmarks", tmp_path / "benchmarks")
     shutil.copy(page, tmp_path)

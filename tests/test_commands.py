@@ -1,4 +1,4 @@
-"""The commands of the template repository, run as a newcomer does: in a fresh clone."""
+"""The commands of the template repository, run in a fresh clone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """The environment of somebody who has git, make and the oldest Python, and no uv."""
+    """An environment with git, make and the oldest Python, without uv."""
     python = interpreter("3.11") or Path(sys.executable)
     return user_environment(tmp_path / "tools", python=python, uv=False)
 
@@ -44,12 +44,12 @@ def env(tmp_path: Path) -> dict[str, str]:
 def new(
     *arguments: str | Path, expected: int = 0, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Run what `make new` runs, without a terminal."""
+    """Run the script of `make new`, without a terminal."""
     return run(sys.executable, NEW, *arguments, cwd=cwd, expected=expected)
 
 
 def test_help_names_every_target() -> None:
-    """`make` alone lists the targets, with what each is for."""
+    """`make` without a target lists the targets and their purposes."""
     shown = run("make", cwd=ROOT).stdout
     declared = re.findall(r"^\.PHONY: (\S+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     for target in declared:
@@ -57,7 +57,7 @@ def test_help_names_every_target() -> None:
 
 
 def test_new_takes_answers_from_a_file(tmp_path: Path) -> None:
-    """The file's answers hold, the defaults stand in for the rest, next steps are printed."""
+    """The file's answers are used, defaults for the rest, and the next steps are printed."""
     answers = tmp_path / "answers.yml"
     answers.write_text("project_name: Acme Ärchive\ndocs: false\n", encoding="utf-8")
     done = new(tmp_path / "service", "--answers", answers)
@@ -85,7 +85,7 @@ def test_new_takes_answers_from_a_file(tmp_path: Path) -> None:
 def test_new_records_an_address_that_colleagues_can_use(
     remote: str | None, recorded: str | None, clone: Path, tmp_path: Path
 ) -> None:
-    """That of the checkout's remote; without one it says what to do."""
+    """The remote of the checkout is recorded; without a remote a note explains what to do."""
     if remote:
         git(clone, "remote", "add", "origin", remote)
     service = tmp_path / "service"
@@ -117,7 +117,7 @@ def test_new_takes_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_new_refuses_answers_that_it_cannot_use(
     text: str | None, message: str, tmp_path: Path
 ) -> None:
-    """A misspelt question is an error, for Copier would take the default in silence."""
+    """A misspelt question is an error, because Copier would silently use the default."""
     answers = tmp_path / "answers.yml"
     if text is not None:
         answers.write_text(text, encoding="utf-8")
@@ -128,7 +128,7 @@ def test_new_refuses_answers_that_it_cannot_use(
 
 
 def test_new_writes_nothing_over(tmp_path: Path) -> None:
-    """A folder with something in it, or a file, is refused; an empty folder will do."""
+    """A non-empty folder or a file is rejected; an empty folder is accepted."""
     occupied = tmp_path / "occupied"
     occupied.mkdir()
     (occupied / "thesis.tex").touch()
@@ -145,8 +145,8 @@ def test_new_writes_nothing_over(tmp_path: Path) -> None:
 def test_a_newcomer_makes_a_service_and_updates_it(
     clone: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """`make new` works in a fresh clone, and what it made can be updated from there."""
-    assert "Where to?" in run("make", "new", cwd=clone, env=env, expected=2).stdout
+    """`make new` works in a fresh clone, and the service can be updated from there."""
+    assert "DEST is not set" in run("make", "new", cwd=clone, env=env, expected=2).stdout
     run("make", "new", f"DEST={tmp_path / 'my service'}", cwd=clone, env=env)
     service = tmp_path / "my service"
     assert "" == git(clone, "status", "--porcelain")
@@ -157,7 +157,7 @@ def test_a_newcomer_makes_a_service_and_updates_it(
 
 @pytest.mark.slow
 def test_the_demo_answers_with_a_citation(clone: Path, env: dict[str, str]) -> None:
-    """`make demo` in a fresh clone ends with a correct answer and where it stands."""
+    """`make demo` in a fresh clone ends with a correct answer and the folder of the service."""
     shown = run("make", "demo", cwd=clone, env=env).stdout
     answer = shown.split("app ask")[-1]
     assert "72 hours" in answer

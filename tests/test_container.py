@@ -1,4 +1,4 @@
-"""The container files: linted, and the image's steps carried out in plain folders."""
+"""The container files: linted, and the image's steps run in plain folders."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_dockerfile_is_clean_under_its_linter(rendered: Renderer) -> None:
 
 
 def test_the_image_is_small_pinned_and_names_no_host(rendered: Renderer) -> None:
-    """The base is slim and has an exact tag; nothing says where packages come from."""
+    """The base is slim and has an exact tag; no package index is set."""
     service = rendered("mit, 3.12, no ci")
     dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
     found = list(instructions(dockerfile))
@@ -62,7 +62,7 @@ def test_the_image_is_small_pinned_and_names_no_host(rendered: Renderer) -> None
 
 
 def test_compose_takes_every_privilege_away(rendered: Renderer) -> None:
-    """The service writes only where it must, gains nothing, and is reachable from here alone."""
+    """The service has minimal write access and no privileges, and listens on loopback only."""
     text = (rendered("defaults") / "compose.yaml").read_text(encoding="utf-8")
     app = yaml.safe_load(text)["services"]["app"]
     assert app["read_only"] is True
@@ -127,7 +127,7 @@ def test_the_image_serves_from_a_read_only_tree_and_stops_when_told(
 def test_a_step_that_cannot_be_carried_out_is_none_that_passes(
     tmp_path: Path, line: str, told: str
 ) -> None:
-    """What the harness does not know, or the context has not, fails, and is not passed over."""
+    """Unknown instructions and missing files fail instead of being skipped."""
     context = tmp_path / "context"
     (context / "src").mkdir(parents=True)
     (context / "src/a.py").touch()
@@ -177,7 +177,7 @@ def _wait_until_healthy(
 
 
 def _snapshot(root: Path) -> dict[str, tuple[int, int]]:
-    """Return the size and time of every file that the service must not write."""
+    """Return size and time of every file that the service must not change."""
     return {
         name: (path.stat().st_size, path.stat().st_mtime_ns)
         for folder in ("app", "opt")

@@ -1,4 +1,4 @@
-"""The documentation of a render names only what the render has."""
+"""The documentation of a render names only existing settings, commands and files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.snippets import snippets
 
 Renderer = Callable[[str], Path]
 
-# What arises when the service is used.
+# Files that are created when the service is used.
 NOT_THERE: Final = re.compile(r"tests/team/|docs/configuration\.ext\.md|data/ours.*")
 every_choice = pytest.mark.parametrize("name", each(CHOICES))
 
 
 def pages(service: Path) -> dict[str, str]:
-    """Return what people read: the README and the pages, code examples included."""
+    """Return the README and the pages, including code examples."""
     return {
         path: text
         for path, text in texts(service).items()
@@ -33,7 +33,7 @@ def pages(service: Path) -> dict[str, str]:
 
 @every_choice
 def test_settings_are_those_of_the_render(name: str, rendered: Renderer) -> None:
-    """No page names a variable that stops the start, but for those that its own code declares."""
+    """Pages name only known variables, and those that their own code declares."""
     service = rendered(name)
     declared = [
         ast.unparse(field.target)
@@ -77,7 +77,7 @@ def test_commands_and_files_are_those_of_the_render(name: str, rendered: Rendere
                 (service / "src" / Path(*parts)).is_dir()
                 or (service / "src" / Path(*parts)).with_suffix(".py").exists()
             ):
-                # A name in a module: the module has to say it.
+                # A name in a module: the module has to contain it.
                 word = parts.pop()
             assert len(parts) > 1, (path, module)
             source = (service / "src" / Path(*parts)).with_suffix(".py")

@@ -84,7 +84,7 @@ def _extended(parts: Mapping[str, Mapping[str, str]]) -> set[str]:
 
 
 def _run_console_lines(service: Path, env: Mapping[str, str]) -> None:
-    """Run the console lines of every page, as a reader does: in order, in one checkout."""
+    """Run the console lines of every page in order, in one checkout."""
     documents = service / "path/to/documents"
     (documents / "reports").mkdir(parents=True)
     (documents / "guide.md").write_text("# Guide\n\nA question that they answer.\n")
@@ -128,7 +128,7 @@ def _update(
 
 
 def test_each_block_of_python_names_its_file(template: TemplateRepository, tmp_path: Path) -> None:
-    """So that no example escapes the test above."""
+    """The test above covers every example."""
     service = template.render(tmp_path / "service", SERVICES["both providers"])
     nameless = [item for item in snippets(service) if item.language == "python" and not item.title]
     assert [] == nameless

@@ -27,7 +27,7 @@ def test_where(number):
 
 
 def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
-    """The pinned pytest and pytest-xdist keep a group together, as `make test` asks them to."""
+    """The pinned pytest and pytest-xdist keep a group together, as `make test` requires."""
     (tmp_path / "test_grouped.py").write_text(_GROUPED, encoding="utf-8")
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8")
     options = "-n 2 --dist loadgroup"

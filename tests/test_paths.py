@@ -1,4 +1,4 @@
-"""Every rendered path has one class, and every pattern of `copier.yml` still means something."""
+"""Every rendered path has one class, and every pattern of `copier.yml` still matches."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from harness.rendering import TemplateRepository, commit_all, files
 
 Renderer = Callable[[str], Path]
 
-# The team's from the first day on. Adding to these lists is a decision: a path that leaves them,
-# or an owned path that enters them, changes what updates do to the services that are out there.
+# Owned by the team from the start. Changes of these lists are decisions: a path that leaves them,
+# or an owned path that enters them, changes the updates of existing services.
 SEEDS: Final = (
     "/src/app/ext/",
     "/requirements/app.in",
@@ -43,7 +43,7 @@ def _answer_patterns() -> list[tuple[str, str]]:
 
 
 def test_the_classes_are_declared() -> None:
-    """`copier.yml` declares exactly the seeds and the copy-only paths that are meant to be."""
+    """`copier.yml` declares exactly the intended seeds and copy-only paths."""
     copy_only = {p.rstrip("/") for p in COPY_ONLY}
     assert set(SEEDS) == set(_patterns("_skip_if_exists"))
     assert copy_only == {p for p, condition in _answer_patterns() if "_operation" in condition}
@@ -65,7 +65,7 @@ def test_every_rendered_path_has_one_class(name: str, rendered: Renderer) -> Non
 def test_a_copy_writes_what_an_update_leaves_alone(
     template: TemplateRepository, tmp_path: Path
 ) -> None:
-    """Copy-only paths come with the first copy, and no update brings them back."""
+    """The first copy writes copy-only paths, and no update restores them."""
     service = template.render(tmp_path / "service")
     listed = set(files(service))
     copy_only = set(GitIgnoreSpec.from_lines(COPY_ONLY).match_files(listed))
@@ -78,12 +78,12 @@ def test_a_copy_writes_what_an_update_leaves_alone(
 
 @pytest.mark.parametrize("path", [path for path, _ in _answer_patterns()])
 def test_every_answer_to_files_line_names_files(path: str, template: TemplateRepository) -> None:
-    """A line of the table whose files were renamed would let them into every render."""
+    """A line of the table for renamed files would no longer exclude them."""
     assert list(GitIgnoreSpec.from_lines([path]).match_files(files(template.root / "template")))
 
 
 def test_absent_answers_have_a_meaning() -> None:
-    """An update renders the new table with old answers: each one there has its default said."""
+    """An update renders the new table with old answers, so each answer there has a default."""
     for path, condition in _answer_patterns():
         if "_copier_operation" not in condition:
             assert "| default(" in condition, path
@@ -93,7 +93,7 @@ def test_absent_answers_have_a_meaning() -> None:
 @pytest.mark.xdist_group("seeds")
 @pytest.mark.parametrize("pattern", SEEDS)
 def test_seeds_depend_on_no_answer(pattern: str, rendered: Renderer) -> None:
-    """A seed is written once, so an answer that flips later could not take it back."""
+    """A seed is written once, so a later change of an answer could not remove it."""
     spec = GitIgnoreSpec.from_lines([pattern])
     written = {
         name: {path: (rendered(name) / path).read_bytes() for path in paths}
@@ -106,7 +106,7 @@ def test_seeds_depend_on_no_answer(pattern: str, rendered: Renderer) -> None:
 
 @pytest.mark.xdist_group("defaults")
 def test_working_in_place_leaves_nothing_in_a_render(rendered: Renderer) -> None:
-    """Everything rendered is in the repository: no cache, environment or index slips in."""
+    """Every rendered file is in the repository: no cache, environment or index."""
     for path in files(rendered("defaults")):
         assert (ROOT / "template" / path).is_file(), path
         assert not {"__pycache__", ".cache", ".venv", "var"} & set(Path(path).parts), path

@@ -39,20 +39,20 @@ def _pins(service: Path) -> dict[str, dict[str, str]]:
 
 
 def _folders(root: Path) -> set[str]:
-    """Return the names of the packages in a folder, which need not be there."""
+    """Return the names of the packages in a folder, which may be missing."""
     return {path.parent.name for path in root.glob("*/*.py")}
 
 
 @pytest.mark.parametrize("name", each(CHOICES))
 def test_the_pins_are_whole_and_none_is_left_over(name: str, rendered: Renderer) -> None:
-    """The service's own proof of them: what is asked for is pinned, and each pin is needed."""
-    # Without bytecode, for other tests look at the same render.
+    """The service's own check passes: every requirement is pinned, and each pin is needed."""
+    # Without bytecode, because other tests use the same render.
     run(sys.executable, "-B", "-m", "scripts.lock", "--check", cwd=rendered(name))
 
 
 @pytest.mark.parametrize("name", each(CHOICES))
 def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Renderer) -> None:
-    """And nowhere else, in the pins as in the modules."""
+    """The pins and modules of an option occur with its answers only."""
     answers = CHOICES[name]
     providers = answers.get("llm_providers", [])
     assert isinstance(providers, list)
@@ -74,7 +74,7 @@ def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Render
 
 @pytest.mark.parametrize("name", each(CHOICES))
 def test_every_variant_has_the_same_versions(name: str, rendered: Renderer) -> None:
-    """All is resolved once: a pin has the version and hashes that it has with every option on."""
+    """All options are resolved once: a pin has the same version and hashes in every render."""
     everything: Mapping[str, str] = {
         package: pin
         for layer in _pins(rendered("everything")).values()

@@ -1,7 +1,7 @@
-"""A service that breaks a practice fails its own `make check`, which names place and practice.
+"""A service that violates a practice fails `make check`, which names place and practice.
 
 Every violation is planted in a file of its own, all in one service, and `make check` runs once: it
-must list each. That a clean service passes is what `test_services.py` holds.
+must list each. `test_services.py` shows that a clean service passes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FUTURE = "from __future__ import annotations"
 
 
 class Violation(NamedTuple):
-    """What is planted where: a new file, or a change to one that is there."""
+    """The planted violations: new files, and changes of existing ones."""
 
     path: str
     text: str
@@ -31,7 +31,7 @@ class Violation(NamedTuple):
 
 
 def module(name: str, body: str, *, imports: str = "", public: str = "") -> Violation:
-    """Return a module of `app.utils` that is flawless but for its body."""
+    """Return a module of `app.utils` that is correct except for its body."""
     heading = f'"""Planted: {name}."""\n\n{FUTURE}\n\n'
     listed = f"__all__: list[str] = [{public}]\n\n\n"
     return Violation(
@@ -157,7 +157,7 @@ VIOLATIONS = {
 
 @pytest.fixture(scope="module")
 def report(template: TemplateRepository, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `make check` says about a service that breaks every practice."""
+    """The output of `make check` for a service that violates every practice."""
     root = tmp_path_factory.mktemp("practices")
     service = template.render(root / "service")
     commit_all(service, "Start from Groundwork")
@@ -181,7 +181,7 @@ LAYERS = module("upward", "_NAME = api.__name__\n", imports="from app import api
 
 @pytest.mark.parametrize("practice", VIOLATIONS)
 def test_a_planted_violation_is_named_with_its_place(practice: str, report: str) -> None:
-    """A line has the file and the code, or the file under the heading of a step that has it."""
+    """A line has the file and the code, or the file under the heading of a step with the code."""
     code, path = practice.split(maxsplit=1)[0], VIOLATIONS[practice].path
     heading = ""
     for line in report.splitlines():

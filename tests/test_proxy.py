@@ -1,4 +1,4 @@
-"""`deploy/nginx.conf` under the real nginx, in front of a server that does as the test says."""
+"""`deploy/nginx.conf` under the real nginx, in front of a scripted server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed here")
 
 PATIENCE = 30
-# Short times, and few connections: the tests wait until nginx has acted, however long it takes.
+# Short times and few connections: the tests wait until nginx has acted.
 CHANGES = {
     "client_header_timeout 10s;": "client_header_timeout 1s;",
     "client_body_timeout 10s;": "client_body_timeout 1s;",
@@ -33,7 +33,7 @@ CHANGES = {
 
 
 class Upstream(ThreadingHTTPServer):
-    """Stands where the service does: notes each request, and streams `/stream` in two pieces."""
+    """Stands in for the service: records each request, and streams `/stream` in two pieces."""
 
     daemon_threads = True
 
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -90,14 +90,14 @@ def port(upstream: Upstream) -> Iterator[int]:
     """The port of nginx with the shipped configuration, and short times."""
     configuration = (ROOT / "template/deploy/nginx.conf").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # under root the workers of nginx are another user
+        Path(folder).chmod(0o755)  # if nginx runs as root, its workers are another user
         with proxied(configuration, upstream.server_port, Path(folder), CHANGES) as number:
             yield number
 
 
 @contextmanager
 def asked(port: int, path: str = "/", **headers: str) -> Iterator[http.client.HTTPResponse]:
-    """Send a request and yield what it is answered with."""
+    """Send a request and yield the response."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request("GET", path, headers=named)
@@ -106,7 +106,7 @@ def asked(port: int, path: str = "/", **headers: str) -> Iterator[http.client.HT
 
 
 def closed_with(port: int, start: bytes, trickle: bytes = b"") -> bytes:
-    """Send the start of a request, then a byte now and then, until nginx closes the connection."""
+    """Send the start of a request, then single bytes, until nginx closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(start)
         connection.settimeout(0.3)
@@ -125,7 +125,7 @@ def closed_with(port: int, start: bytes, trickle: bytes = b"") -> bytes:
 
 
 def test_the_service_learns_who_asks(port: int, upstream: Upstream) -> None:
-    """The client's address is the real one, and its request id is kept or one is made."""
+    """The client's address is the real one, and its request id is kept or created."""
     with (
         asked(port, X_Forwarded_For="192.0.2.1", X_Request_ID="mine") as own,
         asked(port) as none,
@@ -158,7 +158,7 @@ def test_a_stream_is_passed_on_piece_by_piece(port: int, upstream: Upstream) -> 
 def test_a_client_that_is_slow_or_sends_too_much_never_reaches_the_service(
     port: int, upstream: Upstream, start: bytes, trickle: bytes, status: bytes
 ) -> None:
-    """It is answered, or cut off, by nginx."""
+    """The proxy rejects it, or closes the connection."""
     received = closed_with(port, start, trickle)
 
     assert received == b"" or status in received.split(b"\r\n")[0]
@@ -166,18 +166,18 @@ def test_a_client_that_is_slow_or_sends_too_much_never_reaches_the_service(
 
 
 def test_an_idle_connection_is_closed(port: int) -> None:
-    """After an answer, and where no request ever comes."""
+    """The proxy closes it after an answer, and if no request ever arrives."""
     assert b"200" in closed_with(port, b"GET / HTTP/1.1\r\nHost: s\r\n\r\n").split(b"\r\n")[0]
     closed_with(port, b"")
 
 
 def test_an_address_has_a_bounded_number_of_connections(port: int) -> None:
-    """The third request at a time is refused."""
+    """The third concurrent request is rejected."""
     with asked(port, "/stream") as one, asked(port, "/stream") as two, asked(port) as three:
         assert [200, 200, 429] == [one.status, two.status, three.status]
 
 
 def test_metrics_are_not_for_callers(port: int, upstream: Upstream) -> None:
-    """They are refused without asking the service."""
+    """The proxy rejects them without calling the service."""
     with asked(port, "/metrics") as response:
         assert (403, []) == (response.status, upstream.seen)

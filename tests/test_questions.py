@@ -1,4 +1,4 @@
-"""The questions: what they take, what they refuse, and what they change."""
+"""The questions: accepted and rejected answers, and their effects."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ Renderer = Callable[[str], Path]
 
 
 def test_every_question_has_a_default_and_says_what_its_answer_changes() -> None:
-    """A bot can render and update without answering, and a person knows what an answer does."""
+    """A bot can render and update without answering, and the help describes each answer."""
     for name, details in questions().items():
         assert "default" in details, name
         help_text = details["help"]
         assert isinstance(help_text, str), name
         assert len(help_text) > 40, name
-        # Behind a mark of three columns; a terminal shows no more of a line than it is wide.
+        # Copier puts three columns before it, and a terminal cuts lines at its width.
         assert max(map(len, help_text.splitlines())) <= 75, name
 
 
 def test_nothing_asks_for_trust() -> None:
-    """A release that once had tasks or extensions would demand `--trust` for ever."""
+    """A release with tasks or extensions would require `--trust` permanently."""
     assert not {"_tasks", "_jinja_extensions", "_migrations"} & copier_config().keys()
 
 
 @pytest.mark.parametrize("question", [name for name in questions() if choices(name)])
 def test_every_choice_of_every_question_is_rendered_by_some_answer_set(question: str) -> None:
-    """A variant that nobody renders ships broken."""
+    """A variant that no test renders could ship broken."""
     answered = {
         comparable(question, answers.get(question, default(question)))
         for answers in ANSWER_SETS.values()
@@ -55,7 +55,7 @@ def test_every_choice_of_every_question_is_rendered_by_some_answer_set(question:
 
 @pytest.mark.parametrize("name", each(ANSWER_SETS))
 def test_the_answers_file_holds_exactly_what_was_answered(name: str, rendered: Renderer) -> None:
-    """Whatever the text, an update reads back the answer that was given."""
+    """An update reads back any text unchanged."""
     recorded = yaml.safe_load((rendered(name) / ".copier-answers.yml").read_text("utf-8"))
     given = ANSWER_SETS[name]
     assert dict(given) == {question: recorded[question] for question in given}
@@ -84,7 +84,7 @@ def test_the_answers_file_holds_exactly_what_was_answered(name: str, rendered: R
 def test_the_slug_is_derived_from_the_name(
     name: str, slug: str, template: TemplateRepository, tmp_path: Path
 ) -> None:
-    """Letters lose their accents; what no slug can hold becomes a hyphen or nothing."""
+    """Letters lose their accents; other characters become a hyphen or nothing."""
     assert slug == template.ask({"project_name": name}, tmp_path)["project_slug"]
 
 
@@ -124,7 +124,7 @@ REFUSED = [
 def test_an_impossible_answer_is_refused_with_one_clear_line(
     question: str, answer: str, message: str, template: TemplateRepository, tmp_path: Path
 ) -> None:
-    """The refusal names the question and the rule, and nothing is written."""
+    """The message names the question and the rule, and nothing is written."""
     with pytest.raises(ValueError, match=question) as caught:
         template.ask({question: answer}, tmp_path)
     assert message in str(caught.value)
@@ -134,6 +134,6 @@ def test_an_impossible_answer_is_refused_with_one_clear_line(
 
 @pytest.mark.parametrize("text", ["x" * 60, "👩‍👩‍👧" * 12, *TEXTS.values()])
 def test_any_other_text_is_taken(text: str, template: TemplateRepository, tmp_path: Path) -> None:
-    """Sixty characters of anything that fits on a line make a name."""
+    """Any sixty characters of one line are a valid name."""
     asked = template.ask({"project_name": text, "owner": text}, tmp_path)
     assert (text, text) == (asked["project_name"], asked["owner"])

@@ -1,4 +1,4 @@
-"""What a team owns stays small: the caps of `ratchet.toml`, and no module too long to read."""
+"""The size of a render: the caps of `ratchet.toml`, and the length of modules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAYOUT: Final = {
 
 
 def lines_of_code(source: str) -> int:
-    """Count the lines of a module that hold code; texts that stand alone are docstrings."""
+    """Count the lines of code of a module; strings on their own are docstrings."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     spans = [(t.start[0], t.end[0]) for t in tokens if t.type not in LAYOUT]
     lines = {line for first, last in spans for line in range(first, last + 1)}
@@ -42,7 +42,7 @@ def lines_of_code(source: str) -> int:
 
 
 def test_only_code_is_counted() -> None:
-    """Neither blanks nor comments nor docstrings are; each line of a long statement is."""
+    """Blanks, comments and docstrings do not count; each line of a long statement does."""
     source = '''"""A module.
 
     Two paragraphs."""
@@ -65,7 +65,7 @@ two"""
 @pytest.mark.xdist_group("defaults")
 @pytest.mark.parametrize("part", RATCHET)
 def test_a_part_of_the_default_render_keeps_its_cap(part: str, rendered: Renderer) -> None:
-    """It has no more lines than the cap, and not so many fewer that the cap would be none."""
+    """It has no more lines than the cap, and not so few that the cap has no effect."""
     service, rules = rendered("defaults"), RATCHET[part]
     left_out = {path for other in rules.get("without", ()) for path in _files(service, other)}
     sources = (path.read_text("utf-8") for path in _files(service, part) - left_out)
@@ -85,7 +85,7 @@ def _files(service: Path, part: str) -> set[Path]:
 def test_no_module_is_too_long_to_read(
     folder: str, longest: int, template: TemplateRepository
 ) -> None:
-    """Comments, docstrings and blank lines included."""
+    """The limit includes comments, docstrings and blank lines."""
     modules = (template.root / "template" / folder).rglob("*.py")
     lengths = {path: len(path.read_text("utf-8").splitlines()) for path in modules}
     assert {} == {path: length for path, length in lengths.items() if length > longest}

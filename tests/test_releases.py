@@ -1,4 +1,4 @@
-"""What releases promise to the services that were made from them."""
+"""The promises of releases to existing services."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 RELEASES = released()
-# 0.3.0 moved most files before there were services to keep: moves.toml says what went where.
+# 0.3.0 moved most files, before there were services: moves.toml lists the moves.
 FIRST_TO_UPDATE: Final = (0, 3, 0)
 UPDATABLE: Final = [version for version in RELEASES if _numbers(version) >= FIRST_TO_UPDATE]
 
@@ -50,20 +50,20 @@ def test_the_version_is_the_newest_entry_of_the_changelog() -> None:
 
 
 def test_every_release_is_in_the_history() -> None:
-    """All but the newest version, which may be in the making, have a commit of their own."""
+    """Every version except the newest, which may be unreleased, has its own commit."""
     assert {*changelog()[1:]} <= {*RELEASES}
     assert len(RELEASES) == len({*RELEASES.values()})
 
 
 def test_every_entry_says_what_an_update_does() -> None:
-    """A team reads there what happens to its repository."""
+    """The changelog describes the effects on a team's repository."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for entry in re.split(r"^## \[(?=\d)", text, flags=re.MULTILINE)[1:]:
         assert re.search(r"^### What an update does\n\n\S", entry, re.MULTILINE), entry[:20]
 
 
 def test_tags_are_releases_and_one_to_a_commit() -> None:
-    """Copier would call services of a tag like `latest`, or of two tags, up to date."""
+    """Copier would treat services of a tag like `latest`, or of two tags, as up to date."""
     tags = git(ROOT, "tag", "--list").split()
     assert [] == [tag for tag in tags if not re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
     commits = Counter(git(ROOT, "rev-list", "-n1", tag) for tag in tags)
@@ -73,7 +73,7 @@ def test_tags_are_releases_and_one_to_a_commit() -> None:
 
 @pytest.mark.parametrize("version", UPDATABLE)
 def test_no_file_of_a_release_vanishes(version: str, template: TemplateRepository) -> None:
-    """An edited copy of a removed file would go without a conflict: it stays, or is excluded."""
+    """Removing a file would delete edited copies without a conflict: it stays, or is excluded."""
     today = {f"template/{path}" for path in files(template.root / "template")}
     excluded = copier_config()["_exclude"]
     assert isinstance(excluded, list)
@@ -87,7 +87,7 @@ def test_no_file_of_a_release_vanishes(version: str, template: TemplateRepositor
 
 
 def test_the_files_of_0_2_0_are_accounted_for() -> None:
-    """Each is still there, moved or given up, as `moves.toml` says for an updater."""
+    """Each still exists, or is listed in `moves.toml` as moved or removed."""
     recorded = tomllib.loads((ROOT / "moves.toml").read_text(encoding="utf-8"))["0.3.0"]
     moved, removed = recorded["moved"], set(recorded["removed"])
     listed = git(ROOT, "ls-tree", "-r", "--name-only", RELEASES["0.2.0"], "template/")
@@ -103,7 +103,7 @@ def test_the_files_of_0_2_0_are_accounted_for() -> None:
 def test_a_service_of_a_release_becomes_a_fresh_render(
     version: str, history: TemplateRepository, tmp_path: Path
 ) -> None:
-    """Whoever only added files has, after the update, what a newcomer gets, and those files."""
+    """After the update, a service with added files equals a fresh render plus these files."""
     service = history.render(tmp_path / "service", ref=f"v{version}")
     for name, text in NEW_FILES.items():
         (service / name).parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _with_our_line(text: str) -> str:
 def test_the_command_carries_edits_into_moved_files(
     history: TemplateRepository, tmp_path: Path
 ) -> None:
-    """From 0.2.0, before the kit: what came from the template is new, what a team wrote is kept."""
+    """From 0.2.0, before the kit: template files are new, and the team's files are kept."""
     edits = {
         "src/app/cli/interruption.py": "src/gwkit/terminal/interruption.py",
         "src/app/config/uncaught.py": "src/gwkit/logging/uncaught.py",

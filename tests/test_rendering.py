@@ -1,4 +1,4 @@
-"""Every render is clean as it came, whatever was answered: nothing here formats or fixes first."""
+"""Every render is clean without formatting or fixing, for any answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ every_answer_set = pytest.mark.parametrize("name", each(ANSWER_SETS))
 
 
 def _without_answers(text: str, name: str) -> str:
-    """Take the free-text answers out of a file, in every form that they are written in."""
+    """Remove the free-text answers from a file, in each of their written forms."""
     for answer in {str(ANSWER_SETS[name].get(question, "")) for question in FREE_TEXT}:
         if len(answer) > 1:
             quoted = json.dumps(answer, ensure_ascii=False)[1:-1]
@@ -49,7 +49,7 @@ def test_formatter_and_linter_have_nothing_to_change(name: str, rendered: Render
 
 @every_answer_set
 def test_no_templating_is_left_over(name: str, rendered: Renderer) -> None:
-    """No delimiter survives, but where an answer has one in its text."""
+    """No delimiter survives, except within an answer."""
     for path, text in texts(rendered(name)).items():
         rest = _without_answers(text, name)
         assert [] == [mark for mark in RESIDUE if mark in rest], path
@@ -93,7 +93,7 @@ def test_every_file_parses(name: str, rendered: Renderer) -> None:
 def test_pyproject_and_workflows_validate_against_their_schemas(
     name: str, rendered: Renderer
 ) -> None:
-    """The metadata and the workflows are what the packaging tools and the CI accept."""
+    """The packaging tools and the CI accept the metadata and the workflows."""
     service = rendered(name)
     loaded = tomllib.loads((service / "pyproject.toml").read_text("utf-8"))
     assert pyproject_schema.Validator()(loaded)
@@ -114,7 +114,7 @@ def test_the_workflow_scanner_finds_nothing(name: str, rendered: Renderer) -> No
 def test_python_modules_are_the_templates_own(
     name: str, rendered: Renderer, template: TemplateRepository
 ) -> None:
-    """Modules hold no templating, so what is tested in place is what a team gets."""
+    """Modules contain no templating, so tests in place cover the rendered code."""
     service = rendered(name)
     for path in (path for path in files(service) if path.endswith(".py")):
         assert (template.root / "template" / path).read_bytes() == (service / path).read_bytes(), (
@@ -134,13 +134,13 @@ def test_nothing_rendered_is_ignored_by_git(name: str, rendered: Renderer, tmp_p
 
 @every_answer_set
 def test_nothing_names_this_machine_or_a_package_index(name: str, rendered: Renderer) -> None:
-    """What is committed works for everybody: no index host, no absolute path of ours."""
+    """Committed files work on any machine: no index host, no absolute path of ours."""
     ours = {str(ROOT), f"{Path.home()}/", "/work/", "/home/", "/root/", "/Users/"} - {"//"}
     for path, text in texts(rendered(name)).items():
         if path.startswith("data/samples/"):
             continue
         rest = _without_answers(text, name)
-        if path == ".copier-answers.yml":  # it must say where updates come from
+        if path == ".copier-answers.yml":  # it has to name the source of updates
             rest = re.sub(r"_src_path: .*", "", rest)
         assert [] == [word for word in ours if word in rest], path
         assert None is INDEX_HOSTS.search(rest), path
@@ -148,7 +148,7 @@ def test_nothing_names_this_machine_or_a_package_index(name: str, rendered: Rend
 
 @pytest.mark.parametrize("name", each(TEXTS))
 def test_the_answers_stand_where_people_read_them(name: str, rendered: Renderer) -> None:
-    """The name heads the README, the owner signs the licence, the metadata holds them exactly."""
+    """README, licence and metadata contain name and owner exactly."""
     service, answers = rendered(name), ANSWER_SETS[name]
     project = tomllib.loads((service / "pyproject.toml").read_text("utf-8"))["project"]
     assert answers["description"] == project["description"]
@@ -160,7 +160,7 @@ def test_the_answers_stand_where_people_read_them(name: str, rendered: Renderer)
 
 @pytest.mark.parametrize("name", each(CHOICES))
 def test_links_between_files_lead_somewhere(name: str, rendered: Renderer) -> None:
-    """An answer that takes files away takes the links to them away, too."""
+    """An answer that removes files also removes the links to them."""
     service = rendered(name)
     for path, text in texts(service).items():
         if not path.endswith(".md") or path.startswith("data/samples/"):
@@ -173,7 +173,7 @@ def test_links_between_files_lead_somewhere(name: str, rendered: Renderer) -> No
 
 @pytest.mark.xdist_group("defaults")
 def test_scripts_keep_their_mode(rendered: Renderer, template: TemplateRepository) -> None:
-    """What can be run in the template can be run in a render."""
+    """Files that are executable in the template are executable in a render."""
     service = rendered("defaults")
     for path in files(service):
         if Path(path).suffix not in BINARY_SUFFIXES:

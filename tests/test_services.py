@@ -1,4 +1,4 @@
-"""Rendered services pass their own commands, verbatim, in a fresh environment of their own pins."""
+"""Rendered services pass their own commands, verbatim, in a fresh environment of their pins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Variant(NamedTuple):
-    """A service and the machine it is set up on."""
+    """A service and the environment of its set-up."""
 
     python: str
     answers: Answers
@@ -75,7 +75,7 @@ VARIANTS = {
 def test_a_service_passes_its_own_checks_tests_and_evaluation(
     name: str, template: TemplateRepository, tmp_path: Path
 ) -> None:
-    """From a bare checkout each command of the contract succeeds, and none dirties it."""
+    """From a bare checkout each documented command succeeds, and none changes tracked files."""
     variant = VARIANTS[name]
     python = interpreter(variant.python)
     if python is None:
@@ -106,7 +106,7 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
     shutil.copytree(template.root / "template", place)
     env = user_environment(tmp_path / "tools", python=python, uv=True)
     whole = version == default("python_version")
-    # The others try a part of the examples: all of them on one Python take minutes.
+    # The others run a part of the examples: all of them on one Python take minutes.
     part = () if whole else ("CI=", "ARGS=tests/kit tests/scripts")
     if whole:
         run("make", "check", cwd=place, env=env)
@@ -114,9 +114,9 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
 
 
 def test_every_combination_of_providers_is_tested() -> None:
-    """Each runs its own suite, and on a Python that every machine with these tests has.
+    """Each variant runs its own suite, on a Python that all machines with these tests have.
 
-    The team's own provider is an extension: beside another one nothing is rendered for it.
+    The team's own provider is an extension: with another one nothing is rendered for it.
     """
 
     def combination(answers: Answers) -> tuple[frozenset[str], Answer]:
@@ -136,7 +136,7 @@ def test_every_combination_of_providers_is_tested() -> None:
 def test_the_barest_service_passes_its_own_checks(
     template: TemplateRepository, tmp_path: Path
 ) -> None:
-    """The inner loop's variant: in place everything is on, here everything that can be is off."""
+    """The variant of the inner loop: in place all options are on, here all are off."""
     bare = {**CHOICES["bare"], "python_version": "3.11"}
     service = template.render(tmp_path / "service", bare)
     commit_all(service, "Start from Groundwork")

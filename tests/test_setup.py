@@ -1,4 +1,4 @@
-"""Setting a service up again, and what uv does in it when a developer calls it by habit."""
+"""Repeated set-up of a service, and direct calls of uv in it."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ class Machine:
         self.run("make", "setup")
 
     def run(self, *command: str, expected: int = 0) -> str:
-        """Run a command in the service; return what it prints."""
+        """Run a command in the service; return its output."""
         return run(*command, cwd=self.service, env=self.env, expected=expected).stdout
 
     def installed(self) -> dict[str, tuple[int, int]]:
-        """Return each installed distribution, with what tells whether it was installed again."""
+        """Return each installed distribution, with a value that changes when it is reinstalled."""
         found = self.service.glob(".venv/lib/python*/site-packages/*.dist-info")
         return {path.name: ((at := path.stat()).st_ino, at.st_mtime_ns) for path in found}
 
 
 @pytest.fixture(scope="module")
 def machine(template: TemplateRepository, tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """One for all tests, each of which leaves it as the pins say."""
+    """One for all tests; each leaves it in the pinned state."""
     return Machine(template, tmp_path_factory.mktemp("machine"))
 
 
 @pytest.mark.slow
 def test_uv_uses_the_pinned_environment_or_refuses(machine: Machine) -> None:
-    """Whatever uv is called for, no package is replaced and no lock file is written."""
+    """No uv command replaces packages or writes a lock file."""
     before = machine.installed()
 
     assert "passed" in machine.run("uv", "run", "pytest", "-q", "tests/unit/test_once.py")
@@ -59,7 +59,7 @@ def test_uv_uses_the_pinned_environment_or_refuses(machine: Machine) -> None:
 
 @pytest.mark.slow
 def test_one_package_more_or_less_leaves_the_others_alone(machine: Machine) -> None:
-    """A new pin is installed, a pin that is gone is removed, and nothing else is touched."""
+    """A new pin is installed, a removed pin is uninstalled, and nothing else changes."""
     before = machine.installed()
     wanted = machine.service / "requirements/app.in"
     wanted.write_text(wanted.read_text(encoding="utf-8") + "humanize\n", encoding="utf-8")
@@ -75,7 +75,7 @@ def test_one_package_more_or_less_leaves_the_others_alone(machine: Machine) -> N
 
 @pytest.mark.slow
 def test_the_kits_tests_of_the_release_run_against_the_service(machine: Machine) -> None:
-    """They are fetched without a trace in git, and fail where the service's own kit does."""
+    """They are fetched without a trace in git, and fail for a fault in the service's own kit."""
     command = "make", "test", "KIT=1", "ARGS=-k test_errors"
     assert "passed" in machine.run(*command)
     (machine.service / "src/gwkit/errors.py").write_text("raise OSError\n", encoding="utf-8")
@@ -86,7 +86,7 @@ def test_the_kits_tests_of_the_release_run_against_the_service(machine: Machine)
 
 @pytest.mark.slow
 def test_another_interpreter_makes_another_environment(machine: Machine) -> None:
-    """It is asked for by PYTHON, and kept by later commands that do not say which."""
+    """PYTHON selects it, and later commands without PYTHON keep it."""
     other = interpreter("3.12")
     if other is None:
         pytest.skip("no Python 3.12 here")
@@ -115,7 +115,7 @@ def test_uv_trusts_and_asks_whom_pip_does(
     rendered: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
-    """Behind a proxy with its own authority, and with a mirror, set-up by uv works like pip's."""
+    """Behind a proxy with its own certificate authority, and with a mirror, uv works like pip."""
     env = user_environment(tmp_path / "tools", python=Path(sys.executable), uv=False)
     (tmp_path / "tools/uv").write_text(f"#!/bin/sh\nenv > '{tmp_path}/seen'\nexit 9\n", "utf-8")
     (tmp_path / "tools/uv").chmod(0o755)

@@ -109,7 +109,7 @@ def update(request: pytest.FixtureRequest, tmp_path: Path) -> Update:
 
 
 def start(history: History, destination: Path, ref: str, *, ours: bool = False) -> Path:
-    """Render a service at a release and commit it, with the team's work where wanted."""
+    """Render a service at a release and commit it, optionally with the team's work."""
     service = history.repository.render(destination, ref=ref)
     if ours:
         make_it_ours(service)
@@ -119,7 +119,7 @@ def start(history: History, destination: Path, ref: str, *, ours: bool = False) 
 
 @pytest.mark.slow
 def test_the_older_state_differs_in_most_files(history: History) -> None:
-    """The updates below have something to bring, in the files that the team edits, too."""
+    """The updates below have changes, also in the files that the team edits."""
     assert len(history.aged) > 50
     assert {"README.md", "Makefile", "pyproject.toml", "src/app/config/settings.py"} <= {
         *history.aged
@@ -142,7 +142,7 @@ def test_an_update_keeps_the_teams_work(history: History, update: Update, tmp_pa
 def test_an_untouched_service_becomes_a_fresh_render(
     history: History, update: Update, tmp_path: Path
 ) -> None:
-    """Whoever changed nothing has, after the update, exactly what a newcomer gets."""
+    """An updated service without changes equals a fresh render."""
     service = start(history, tmp_path / "service", OLD)
     update(service)
     assert_no_conflict(service)
@@ -154,7 +154,7 @@ def test_an_untouched_service_becomes_a_fresh_render(
 def test_an_update_to_the_same_release_changes_nothing(
     history: History, update: Update, tmp_path: Path
 ) -> None:
-    """Updating twice is updating once."""
+    """A second update changes nothing."""
     service = start(history, tmp_path / "service", NEW, ours=True)
     update(service)
     assert "" == git(service, "status", "--porcelain")
@@ -181,7 +181,7 @@ def test_answers_survive_an_update_as_they_are(
 def test_an_answer_that_an_old_service_lacks_takes_its_default(
     history: History, tmp_path: Path
 ) -> None:
-    """A question that came after the service's release does not disturb its update."""
+    """A question newer than the service's release does not disturb its update."""
     service = start(history, tmp_path / "service", OLD)
     recorded = service / ".copier-answers.yml"
     answers = yaml.safe_load(recorded.read_text("utf-8"))
@@ -214,7 +214,7 @@ def test_the_shipped_update_proves_its_result(
 def test_a_true_conflict_is_shown_and_fails_the_update(
     history: History, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """Where both changed the same line, `make template-update` fails and names the file."""
+    """If both changed the same line, `make template-update` fails and names the file."""
     service = start(history, tmp_path / "service", OLD)
     page = service / "docs/operations.md"
     text = page.read_text(encoding="utf-8")
@@ -233,8 +233,8 @@ def test_a_true_conflict_is_shown_and_fails_the_update(
 def test_an_answer_flipped_there_and_back_changes_nothing(
     answers: Answers, history: History, tmp_path: Path
 ) -> None:
-    """Each flip gives what a fresh render with that answer gives, and back is back."""
-    # What a team wrote into files that an answer takes away goes with them, so not there.
+    """Each flip equals a fresh render with that answer, and flipping back restores the start."""
+    # The team's edits in files that an answer removes would be lost, so there are none.
     service = history.repository.render(tmp_path / "service", ref=NEW)
     make_it_ours(service, conditional=False)
     commit_all(service, "Our service")
@@ -259,7 +259,7 @@ def test_an_answer_flipped_there_and_back_changes_nothing(
 
 @pytest.mark.slow
 def test_the_command_takes_new_answers(history: History, tmp_path: Path) -> None:
-    """The service becomes what the team's edits on a render with these answers are."""
+    """The service equals the team's edits on a render with these answers."""
     answers: Answers = {"llm_providers": ["anthropic", "own"], "docs": False, "owner": "Our's"}
     service = history.repository.render(tmp_path / "service", ref=OLD)
     make_it_ours(service, conditional=False)
@@ -273,7 +273,7 @@ def test_the_command_takes_new_answers(history: History, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_an_answer_that_no_question_has_is_refused(history: History, tmp_path: Path) -> None:
-    """With Copier's reason, and before anything is touched."""
+    """The error has Copier's reason, and nothing has changed."""
     service = start(history, tmp_path / "service", OLD)
     with pytest.raises(CommandError, match=r"llm_providers.*wrong"):
         update_with_command(service, {"llm_providers": ["wrong"]})
@@ -281,7 +281,7 @@ def test_an_answer_that_no_question_has_is_refused(history: History, tmp_path: P
 
 
 def test_the_updater_knows_what_is_the_teams() -> None:
-    """Its lists are those of copier.yml: seeds, and what only the first copy writes."""
+    """Its lists equal those of copier.yml: seeds, and copy-only paths."""
     source = (ROOT / "template/scripts/updating/merging.py").read_text(encoding="utf-8")
     lists = {
         node.targets[0].id: ast.literal_eval(node.value)

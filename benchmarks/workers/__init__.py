@@ -1,6 +1,6 @@
-"""What is measured in another environment than that of the benchmarks.
+"""Measurements that run in another environment than the benchmarks.
 
-A worker is a module that calls `serve` with its commands. It is asked for one at a time over its
+A worker is a module that calls `serve` with its commands. It receives one at a time on its
 standard input, and replies on its standard output, in lines of JSON.
 """
 
@@ -22,14 +22,14 @@ __all__ = ["serve"]
 
 
 def serve(commands: Mapping[str, Callable[..., object]]) -> None:
-    """Do what is asked for until nobody asks any more.
+    """Run commands until the input ends.
 
     Args:
         commands: what can be asked for, by name; plain functions, or coroutine functions, which
             all run on one event loop. What a command returns is JSON. A command that has a
             parameter `stack` is given an `AsyncExitStack`, closed at the end.
     """
-    # What a library prints must not be taken for a reply.
+    # Output of libraries must not be mistaken for a reply.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with asyncio.Runner() as runner:
@@ -38,7 +38,7 @@ def serve(commands: Mapping[str, Callable[..., object]]) -> None:
             for line in sys.stdin:
                 try:
                     reply = {"value": runner.run(_done(commands, json.loads(line), stack))}
-                except Exception:  # noqa: BLE001 - whatever it is, who asked is told
+                except Exception:  # noqa: BLE001 - the caller gets any error
                     reply = {"error": traceback.format_exc()}
                 replies.write(json.dumps(reply) + "\n")
                 replies.flush()

@@ -1,7 +1,7 @@
 """Two FastAPI routes over the service's own search and answers, with nothing around them.
 
-The server is set as the service's is. Nothing is logged below WARNING, no request has an id, and
-nothing limits or counts it.
+The server has the settings of the service. It logs nothing below WARNING, and requests have no id,
+limits or metrics.
 """
 
 from __future__ import annotations

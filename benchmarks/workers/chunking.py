@@ -15,7 +15,7 @@ from benchmarks.workers import serve
 
 
 class Chunker:
-    """Cuts Markdown that it has in memory."""
+    """Splits Markdown in memory."""
 
     def read(self, folder: str, texts: str) -> dict[str, int]:
         """Read a folder; write its texts into a file; return the sizes that others should cut to.

@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 
 class Got(TypedDict):
-    """What the clients got together."""
+    """The results of all clients together."""
 
     per_second: float
     latencies_ms: list[float]
 
 
 async def ask(port: int, path: str, bodies: list[object], clients: int, requests: int) -> Got:
-    """Send requests from many clients, each on one connection.
+    """Send requests from several clients, each on one connection.
 
     Args:
         port: of the server, on 127.0.0.1.
         path: of the route.
-        bodies: what is sent, by turns.
+        bodies: the bodies to send, by turns.
         clients: how many of them there are.
-        requests: how many all of them send together.
+        requests: how many they send in total.
     """
     ready = [_request(path, body) for body in bodies]
     waiting = deque(ready[place % len(ready)] for place in range(requests))

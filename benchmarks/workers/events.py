@@ -28,7 +28,7 @@ _id: ContextVar[str] = ContextVar("_id")
 
 
 class _Naive(logging.Formatter):
-    """What a team writes that wants JSON lines: every field in one `json.dumps`."""
+    """A typical formatter for JSON lines: every field in one `json.dumps`."""
 
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(

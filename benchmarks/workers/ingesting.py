@@ -1,4 +1,4 @@
-"""What ingestion does once documents are parsed: it cuts, embeds and writes them."""
+"""Ingestion of parsed documents: chunking, embedding and writing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BATCH: Final = 100
 
 
 class Written(TypedDict):
-    """What was written, and what it took."""
+    """The result of an ingestion, and its cost."""
 
     chunks: int
     seconds: float

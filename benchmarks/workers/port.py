@@ -33,7 +33,7 @@ _MESSAGES: Final = [{"role": "user", "content": _PROMPT}]
 
 
 class Sides:
-    """What is compared."""
+    """The two sides of the comparison."""
 
     bare: openai.AsyncOpenAI
     port: ChatModel

@@ -1,4 +1,4 @@
-"""A provider that behaves, from the service's own tests."""
+"""A provider without faults, from the service's own tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def start(text: str, stack: AsyncExitStack) -> str:
-    """Serve replies of this text; return where."""
+    """Serve replies with this text; return the address."""
     provider = stack.enter_context(serve_provider())
     provider.always(Step(text=text))
     return str(provider.openai_url)

@@ -1,4 +1,4 @@
-"""What every side of the search benchmark is asked for, and replies."""
+"""Requests and replies of the search benchmark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HITS: Final = 8
 
 
 class Found(TypedDict):
-    """What some searches took, and the chunks that each of them found, best first."""
+    """The durations of some searches, and the chunks that each found, best first."""
 
     milliseconds: list[float]
     chunks: list[list[str]]

@@ -1,4 +1,4 @@
-"""Splitters of others, which cut the very texts that the service's chunker cuts."""
+"""Splitters of other libraries, for the same texts as the service's chunker."""
 
 from __future__ import annotations
 

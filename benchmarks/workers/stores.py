@@ -1,4 +1,4 @@
-"""Two embedded stores, which have the very chunks and vectors that the service has."""
+"""Two embedded stores with the same chunks and vectors as the service."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _BATCH: Final = 5_000
 
 
 class Store(Protocol):
-    """What is asked of each."""
+    """The interface of both stores."""
 
     def add(self, ids: Sequence[str], texts: Sequence[str], vectors: np.ndarray) -> None:
         """Store some chunks."""
 
     def finish(self) -> None:
-        """Make what is made once all chunks are there."""
+        """Finish the index once all chunks are stored."""
 
     def search(self, mode: str, text: str, vector: np.ndarray) -> list[str]:
-        """Return the best chunks, whose texts were read as well."""
+        """Return the best chunks, with their texts read."""
 
 
 class Lance:
@@ -56,13 +56,13 @@ class Lance:
             self._table.add(rows)
 
     def finish(self) -> None:
-        """Put the fragments together, and make the full-text index."""
+        """Compact the fragments, and build the full-text index."""
         assert self._table is not None
         self._table.create_fts_index("text")
         self._table.optimize()
 
     def search(self, mode: str, text: str, vector: np.ndarray) -> list[str]:
-        """Return the best chunks, whose texts were read as well."""
+        """Return the best chunks, with their texts read."""
         assert self._table is not None
         if mode == "vector":
             query = self._table.search(vector).distance_type("dot")
@@ -90,10 +90,10 @@ class Chroma:
         self._collection.add(ids=list(ids), documents=list(texts), embeddings=vectors)
 
     def finish(self) -> None:
-        """Nothing: the graph is made as chunks come."""
+        """Do nothing: the graph is built as chunks are stored."""
 
     def search(self, mode: str, text: str, vector: np.ndarray) -> list[str]:  # noqa: ARG002
-        """Return the best chunks, whose texts were read as well."""
+        """Return the best chunks, with their texts read."""
         assert mode == "vector"
         got = self._collection.query(
             query_embeddings=[vector], n_results=HITS, include=["documents"]
@@ -105,7 +105,7 @@ class Stores:
     """Both of them, over one folder."""
 
     def open(self, folder: str) -> int:
-        """Read what there is to store; return how many batches it makes."""
+        """Read the chunks to store; return the number of batches."""
         home = Path(folder)
         self._chunks = home / "chunks.jsonl"
         self._vectors = np.load(home / "vectors.npy", mmap_mode="r")
@@ -126,7 +126,7 @@ class Stores:
         return perf_counter() - started
 
     def finish(self, store: str) -> float:
-        """Make what is made in the end; return how long it took, in seconds."""
+        """Finish the index; return how long it took, in seconds."""
         started = perf_counter()
         self._stores[store].finish()
         return perf_counter() - started

@@ -1,7 +1,7 @@
-"""Look the pins up in the vulnerability databases; needs a network.
+"""Look up the pins in the vulnerability databases; needs a network.
 
-A package that the databases do not know, such as one of a private index, is named, and the others
-are looked up all the same.
+Packages that the databases do not know, such as those of a private index, are listed, and the
+others are still looked up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["findings", "main"]
 
 
 def main() -> int:
-    """Look all pins up; return 1 when one is vulnerable, or when none could be looked up."""
+    """Look up all pins; return 1 if one is vulnerable, or if none could be looked up."""
     files = [f"--requirement={file}" for file in sorted(Path("requirements").glob("*.txt"))]
     options = ("--require-hashes", "--disable-pip", "--progress-spinner=off", "--format=json")
     command = [sys.executable, "-m", "pip_audit", *options, *files]

@@ -1,11 +1,11 @@
 """A bill of materials (CycloneDX 1.6) from the pins, and a check of their licences.
 
-    python -m scripts.bill             what the service runs on, as JSON on stdout
-    python -m scripts.bill --all       what checks, tests and documents it as well
-    python -m scripts.bill --check     name each pin whose licence is not in pyproject.toml
+    python -m scripts.bill             the dependencies of the service, as JSON on stdout
+    python -m scripts.bill --all       also those of checks, tests and documentation
+    python -m scripts.bill --check     list each pin whose licence is not in pyproject.toml
 
-Neither needs a network: versions, hashes and dependencies are those of requirements/*.txt, and
-licences those that the installed packages declare.
+Neither needs a network: versions, hashes and dependencies come from requirements/*.txt, licences
+from the installed packages.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Rules(TypedDict):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bill", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="with what only works on the service")
+    parser.add_argument("--all", action="store_true", help="also the dependencies for development")
     parser.add_argument("--check", action="store_true", help="check the licences of all pins")
     options = parser.parse_args(arguments)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def bill(project: str, layers: Mapping[str, Sequence[Pin]]) -> dict[str, object]:
-    """Return the bill of materials; a pin for several platforms or Pythons is in it each time."""
+    """Return the bill of materials, with an entry for each pin of each platform and Python."""
     shipped = {pin.name for name in SHIPPED for pin in layers.get(name, ())}
     pins = {_purl(pin): pin for layer in layers.values() for pin in layer}
     return {
@@ -91,7 +91,7 @@ def bill(project: str, layers: Mapping[str, Sequence[Pin]]) -> dict[str, object]
 
 
 def problems(pins: Iterable[Pin], rules: Rules) -> Iterable[str]:
-    """Yield a line for each pin with another licence; what is not installed here has none."""
+    """Yield a line for each installed pin whose licence is not allowed."""
     for pin in pins:
         licence = declared_licence(pin.name)
         if licence is None or pin.name in rules["exceptions"]:
@@ -105,14 +105,14 @@ def problems(pins: Iterable[Pin], rules: Rules) -> Iterable[str]:
 
 
 def declared_licence(name: str) -> str | None:
-    """Return the licence of an installed package as an expression; `None` where it is not there."""
+    """Return the licence of an installed package as an expression, if it is installed."""
     try:
         told = metadata(name)
     except PackageNotFoundError:
         return None
     if expression := told.get_all("License-Expression"):
         return str(expression[0])
-    # Several classifiers are a choice between them.
+    # Several classifiers are alternatives.
     classifiers = {
         each.rpartition(" :: ")[2].partition(" (")[0].removesuffix(" License")
         for each in told.get_all("Classifier") or ()

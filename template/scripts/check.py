@@ -1,10 +1,10 @@
-"""Run every check of the checkout, several at once, and say which practices are broken.
+"""Run all checks of the checkout in parallel, and name the violated practices.
 
-    python -m scripts.check            every step
+    python -m scripts.check            all steps
     python -m scripts.check NAME…      some of them
 
 A step that fails does not stop the others. Their output follows the list, each line with the code
-of the practice it is about: scripts/practices.toml says what that asks.
+of its practice in scripts/practices.toml.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Step:
-    """One tool's command; `practices` are what it holds, for where its output names none."""
+    """The command of one tool, and the practices it checks if its output does not name them."""
 
     name: str
     command: tuple[str, ...]
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step came to."""
+    """The result of a step."""
 
     step: Step
     passed: bool
@@ -79,7 +79,7 @@ def steps(root: Path) -> list[Step]:
 
 CONCISE = ("--quiet", "--output-format", "concise")
 DOC501 = ("--preview", "--select", "DOC501")
-# Where tools may be imported, they count as declared like any other requirement.
+# If tools may be imported, they count as declared like other requirements.
 DEV_IMPORTS = (
     *("--optional-dependencies-dev-groups", "docs", "--exclude", r"\.venv", "--ignore", "DEP002"),
     *("scripts", "tests"),
@@ -107,7 +107,7 @@ def run(step: Step, root: Path) -> Outcome:
 
 
 def run_all(chosen: Sequence[Step], root: Path) -> Iterable[Outcome]:
-    """Run the steps, as many at once as there are processors, and yield them in their order."""
+    """Run the steps, one per processor at a time, and yield their outcomes in order."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         yield from pool.map(lambda step: run(step, root), chosen)
 

@@ -1,4 +1,4 @@
-"""What a check found, and where: one line each, in the form that editors and CI understand."""
+"""Findings of the checks, one line each, in the format that editors and CI understand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Finding", "report"]
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A violation of the practice `code` at a line of a file, given relative to the checkout."""
+    """A violation of the practice `code` at a line of a file, by its path in the checkout."""
 
     path: str
     line: int
@@ -26,7 +26,7 @@ class Finding:
 
 
 def report(findings: Iterable[Finding]) -> int:
-    """Print the findings in the order of their places; return the exit code they ask for."""
+    """Print the findings by file and line; return the exit code, 1 if there are any."""
     found = sorted(set(findings))
     for finding in found:
         print(finding)

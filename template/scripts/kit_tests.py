@@ -1,6 +1,6 @@
-"""Run the kit's tests of the template's release that this service has: `make test KIT=1`.
+"""Run the kit's tests of the template release of this service: `make test KIT=1`.
 
-They are no part of the service. Copier renders the release with the service's answers to a folder
+They are not part of the service. Copier renders the release with the service's answers to a folder
 below .cache/kit-tests, once, and the tests run there against the service's own src/ and pins.
 """
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def fetch_tests(root: Path) -> Path:
-    """Return the folder with the tests of the service's release; make it where it is missing.
+    """Return the folder with the tests of the service's release; create it if it is missing.
 
     Raises:
         UpdateError: The answers name no release, or the template is out of reach.

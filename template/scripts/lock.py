@@ -1,8 +1,8 @@
-"""Pin requirements, and prove offline that the pins are whole.
+"""Pin requirements, and verify offline that the pins are complete.
 
     python -m scripts.lock             pin requirements/app.in under the template's pins
-    python -m scripts.lock --all       pin every layer again; versions stay where they can
-    python -m scripts.lock --check     prove, without a network, that nothing is missing
+    python -m scripts.lock --all       pin all layers again, with the same versions if possible
+    python -m scripts.lock --check     verify, without a network, that nothing is missing
 
 Every layer is resolved together with those below it, once, for every platform and every Python
 from the lowest supported one, so that the same versions and hashes stand in each environment.
@@ -35,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.lock",
-        description="Pin requirements, and prove offline that the pins are whole.",
+        description="Pin requirements, and verify offline that the pins are complete.",
     )
-    parser.add_argument("--check", action="store_true", help="prove the pins; change nothing")
+    parser.add_argument("--check", action="store_true", help="verify the pins; change nothing")
     parser.add_argument("--all", action="store_true", help="pin the template's layers too")
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    parser.add_argument("--upgrade", action="store_true", help="use the newest versions")
     parser.add_argument(
-        "--upgrade-package", action="append", default=[], metavar="NAME", help="only of this one"
+        "--upgrade-package", action="append", default=[], metavar="NAME", help="only this one"
     )
     options = parser.parse_args(arguments)
     if options.check:
@@ -53,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         relock([*(OWNED if options.all else ()), "app"], upgrades=upgrades)
     except subprocess.CalledProcessError as exc:
-        print(f"the pins are as they were: {exc.stderr.strip()}", file=sys.stderr)
+        print(f"the pins are unchanged: {exc.stderr.strip()}", file=sys.stderr)
         return 1
     return 0
 
 
 def present() -> list[str]:
-    """Return the layers that this service has: `docs` only where there is documentation."""
+    """Return the layers that this service has: `docs` only if there is documentation."""
     return [name for name in BELOW if (FOLDER / f"{name}.in").exists()]
 
 
@@ -107,7 +107,7 @@ def _app(constraints: str, base: str | None, upgrades: Sequence[str]) -> str:
 
 
 def beyond(lower: Iterable[Pin], pins: Iterable[Pin]) -> list[Pin]:
-    """Return the pins that the lower layers do not have, or only on some platforms."""
+    """Return the pins that the lower layers lack, completely or on some platforms."""
     known = {(pin.label, pin.marker) for pin in lower}
     return [pin for pin in pins if not known & {(pin.label, pin.marker), (pin.label, "")}]
 
@@ -118,7 +118,7 @@ def _pinned(names: Iterable[str]) -> str:
 
 
 def _parse(name: str, text: str) -> list[Pin]:
-    """Read resolved pins, without the notes that name the constraints."""
+    """Read resolved pins, without the notes about constraints."""
     pins = parse_layer(name, "", text).pins
     for pin in pins:
         pin.via = [source for source in pin.via if not source.startswith("-c ")]
@@ -132,7 +132,7 @@ def _resolve(
     preferences: str = "",
     upgrades: Sequence[str] = (),
 ) -> str:
-    """Return the pins that satisfy these layers' wishes."""
+    """Return the pins that satisfy the wishes of these layers."""
     with tempfile.TemporaryDirectory() as folder:
         limits, output = Path(folder, "constraints.txt"), Path(folder, "output.txt")
         limits.write_text(constraints, encoding="utf-8")
@@ -144,7 +144,7 @@ def _resolve(
                 *("--constraints", str(limits), "--output-file", str(output)),
                 *("--universal", "--python-version", python_floor()),
                 *("--fork-strategy", "fewest", "--generate-hashes", "--no-header"),
-                # pip looks at a pin without its extras too late, and refuses a newer version then.
+                # pip checks a pin without its extras too late, and then rejects a newer version.
                 "--no-strip-extras",
                 *("--no-emit-index-url", "--no-emit-find-links"),
                 *upgrades,

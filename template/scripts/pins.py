@@ -1,11 +1,11 @@
-"""The requirements files: what is asked for (`.in`) and what is pinned (`.txt`).
+"""The requirements files: direct requirements (`.in`) and pins (`.txt`).
 
-Each environment is a layer over others, and holds only what these do not:
+Each environment is a layer on top of others, and contains only what these lack:
 
-    base   what the service runs on                            the template's
-    app    what your own code adds to it                       yours: no update touches it
-    dev    what checks and tests it                            the template's
-    docs   what builds the documentation, where there is any   the template's
+    base   dependencies of the service                         owned by the template
+    app    dependencies of your own code                       owned by you: never updated
+    dev    dependencies of checks and tests                    owned by the template
+    docs   dependencies of the documentation, if there is any  owned by the template
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["BELOW", "Layer", "Pin", "Wish", "parse_layer", "read_layer", "render"]
 
 BELOW = {"base": (), "app": ("base",), "dev": ("base",), "docs": ("base", "dev")}
-"""For each layer the layers it stands on. `app` may repeat pins of `dev` and `docs`."""
+"""For each layer the layers below it. `app` may repeat pins of `dev` and `docs`."""
 
 HEADER = """\
 # Written by scripts/lock.py from {name}.in: change that file, not this one.
@@ -40,7 +40,7 @@ _VIA = re.compile(r"\s+#\s+(via$|via )?\s*(?P<source>.*)")
 
 @dataclass(frozen=True)
 class Wish:
-    """A requirement as a person wrote it in an `.in` file."""
+    """A requirement from an `.in` file."""
 
     requirement: Requirement
     line: int
@@ -53,7 +53,7 @@ class Wish:
 
 @dataclass
 class Pin:
-    """One exact version with the hashes of its files and what it is there for."""
+    """One exact version, with the hashes of its files and the packages that need it."""
 
     name: str
     version: str
@@ -64,23 +64,23 @@ class Pin:
     via: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """Return the version, and the marker where there is one."""
+        """Return the version, and the marker if there is one."""
         return f"{self.version} ; {self.marker}" if self.marker else self.version
 
     @property
     def label(self) -> str:
-        """The name with the extras that are wanted of it: `coverage[toml]`."""
+        """The name with the required extras: `coverage[toml]`."""
         return f"{self.name}[{','.join(self.extras)}]" if self.extras else self.name
 
     @property
     def applies(self) -> bool:
-        """Whether it is for the running interpreter and platform."""
+        """Whether it applies to the running interpreter and platform."""
         return not self.marker or Marker(self.marker).evaluate()
 
 
 @dataclass(frozen=True)
 class Layer:
-    """An environment's two files; `unread` holds lines that are neither wish nor pin."""
+    """An environment's two files; `unread` has the lines that are neither wish nor pin."""
 
     name: str
     wishes: tuple[Wish, ...]
@@ -89,7 +89,7 @@ class Layer:
 
     @property
     def source(self) -> str:
-        """How a `# via` note names this layer's `.in` file."""
+        """The name of this layer's `.in` file in `# via` notes."""
         return f"-r requirements/{self.name}.in"
 
 
@@ -104,7 +104,7 @@ def read_layer(folder: Path, name: str) -> Layer:
 def parse_layer(name: str, wanted: str, pinned: str) -> Layer:
     """Parse the texts of a layer's two files.
 
-    A line that cannot be read is kept in `unread` with its file and number.
+    A line that cannot be parsed goes to `unread` with its file and number.
     """
     wishes: list[Wish] = []
     pins: list[Pin] = []

@@ -1,4 +1,4 @@
-"""The practices of this service, and what holds each of them: practices.toml beside this file."""
+"""The practices of this service and the checks of each, from practices.toml beside this file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["FAMILIES", "PRACTICES", "Practice", "annotate"]
 
 @dataclass(frozen=True)
 class Practice:
-    """One practice; `by` names the tools that hold it, each with its rules."""
+    """One practice; `by` lists the tools that check it, each with its rules."""
 
     code: str
     text: str
@@ -32,7 +32,7 @@ _MYPY = re.compile(r": error: .*\[([a-z-]+)\]$")
 
 
 def annotate(line: str) -> str:
-    """Return a line of a linter's or the type checker's output with the practice it is about."""
+    """Return a line of a linter's or the type checker's output, with the code of its practice."""
     if match := _MYPY.search(line):
         code = _practice("mypy", match[1]) or "TYP1"
     elif match := _RUFF_OR_DEPTRY.search(line):
@@ -43,7 +43,7 @@ def annotate(line: str) -> str:
 
 
 def _practice(tool: str, rule: str) -> str:
-    """Return the practice that this tool's rule holds, or nothing."""
+    """Return the practice that this rule of a tool checks, or an empty string."""
     for practice in PRACTICES:
         for entry in practice.by:
             name, *prefixes = entry.split()

@@ -1,4 +1,4 @@
-"""Prove from the files and the installed packages alone that the pins are exact and whole."""
+"""Verify with the files and installed packages only that the pins are exact and complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["installed", "prove"]
 
 
 def installed(name: str) -> tuple[str, Sequence[str]] | None:
-    """Return the version and the requirements of a distribution that is installed here."""
+    """Return the version and the requirements of an installed distribution."""
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -32,7 +32,7 @@ def installed(name: str) -> tuple[str, Sequence[str]] | None:
 
 
 def prove(layers: Sequence[Layer], lookup: Lookup = installed) -> Iterator[Finding]:
-    """Yield what is wrong with the pins of a service's layers."""
+    """Yield the faults in the pins of a service's layers."""
     for layer in layers:
         yield from _read_whole(layer)
         yield from _exact(layer)
@@ -49,7 +49,7 @@ def _finding(file: str, line: int, code: str, message: str) -> Finding:
 
 
 def _read_whole(layer: Layer) -> Iterator[Finding]:
-    """DEP1: `.in` files hold requirements and `.txt` files exact pins, and nothing else."""
+    """DEP1: `.in` files contain requirements and `.txt` files exact pins, and nothing else."""
     for file, line, text in layer.unread:
         kind = "a requirement" if file.endswith(".in") else "an exact pin"
         yield _finding(file, line, "DEP1", f"`{text}` is not {kind} such as `name==1.2.3`")
@@ -64,12 +64,12 @@ def _exact(layer: Layer) -> Iterator[Finding]:
 
 
 def _wanted(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
-    """DEP1: what an `.in` file asks for is pinned, within its bounds."""
+    """DEP1: each requirement of an `.in` file is pinned, within its bounds."""
     pins = _by_name([*below, layer])
     for wish in layer.wishes:
         asked = f"{wish.requirement.name}{wish.requirement.specifier}"
         if not pins[wish.name]:
-            message = f"{asked} is pinned nowhere"
+            message = f"{asked} is not pinned"
             yield _finding(f"{layer.name}.in", wish.line, "DEP1", message)
         for pin in pins[wish.name]:
             if not wish.requirement.specifier.contains(pin.version, prereleases=True):
@@ -78,7 +78,7 @@ def _wanted(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
 
 
 def _needed(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
-    """DEP3: each pin says what it is there for, and that still holds."""
+    """DEP3: each pin names the packages that need it, and they still do."""
     wishes = {wish.name for wish in layer.wishes}
     own = {pin.name: pin for pin in layer.pins}
     lower = set(_by_name(below))
@@ -91,16 +91,16 @@ def _needed(layer: Layer, below: Iterable[Layer]) -> Iterator[Finding]:
         alive |= added
     for name, pin in own.items():
         if name not in alive:
-            message = f"nothing needs {name} any more"
+            message = f"{name} is no longer needed"
         elif (layer.source in pin.via) != (name in wishes):
-            message = f"`# via` of {name} does not say what {layer.name}.in says"
+            message = f"`# via` of {name} does not match {layer.name}.in"
         else:
             continue
         yield _finding(f"{layer.name}.txt", pin.line, "DEP3", message)
 
 
 def _closed(layer: Layer, below: Sequence[Layer], lookup: Lookup) -> Iterator[Finding]:
-    """DEP1: what an installed package needs here is pinned as well."""
+    """DEP1: the dependencies of each installed package are pinned, too."""
     pins = _by_name([*below, layer])
     own = {pin.name: pin for pin in layer.pins}
     queue = [
@@ -120,8 +120,8 @@ def _closed(layer: Layer, below: Sequence[Layer], lookup: Lookup) -> Iterator[Fi
                 continue
             needed = canonicalize_name(requirement.name)
             applying = [pin for pin in pins[needed] if pin.applies]
-            # The extras, too: pip holds `coverage[toml]` to no pin of `coverage` alone, and refuses
-            # the whole file on the day of a newer release.
+            # Check the extras, too: pip does not count a pin of `coverage` as one of
+            # `coverage[toml]`, and rejects the whole file once there is a newer release.
             fits = any(
                 requirement.specifier.contains(pin.version, prereleases=True) for pin in applying
             ) and requirement.extras <= {extra for pin in applying for extra in pin.extras}
@@ -139,7 +139,7 @@ def _without_marker(requirement: Requirement) -> str:
 
 
 def _agreed(layers: Iterable[Layer]) -> Iterator[Finding]:
-    """DEP2: environments share their versions, so that what is tested is what runs."""
+    """DEP2: environments share their versions, so that the tested versions are those that run."""
     first: dict[str, tuple[str, set[str]]] = {}
     for layer in layers:
         for name, pins in _by_name([layer]).items():

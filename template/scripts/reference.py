@@ -1,4 +1,4 @@
-"""Write what is generated from the code: `.env.example`, and pages of the documentation.
+"""Generate `.env.example` and pages of the documentation from the code.
 
 python -m scripts.reference
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["current_reference", "generated", "standards_markdown"]
 
 ROOT = Path(__file__).resolve().parent.parent
-# In the template itself such lines say which answers a section is for; a service has none.
+# In the template, such lines name the answers of a section; a service has none.
 _BLOCK = re.compile(r"^# \[%.+%\]\n", re.MULTILINE)
 
 CONFIGURATION = """\
@@ -33,9 +33,9 @@ CONFIGURATION = """\
 
 <!-- Written by `make reference` from the settings; do not edit. -->
 
-Settings come from the environment, and from a file `.env` in the working directory; the environment
-goes before the file. `python -m app config` prints the current ones, with secrets masked. Invalid
-and unknown `APP_…` variables stop the start, all of them named in one message.
+Settings come from the environment and from a file `.env` in the working directory; the environment
+takes precedence. `python -m app config` prints the current settings, with secrets masked. Invalid
+and unknown `APP_…` variables stop the start with one message that lists all of them.
 
 Single-quoted text in `.env` is literal; elsewhere `${NAME}` is another variable.
 Paths may begin with `~`, the home folder.
@@ -54,15 +54,15 @@ STANDARDS = """\
 
 <!-- Written by `make reference`; do not edit. -->
 
-What `make check` and `make test` hold, with the codes that their messages name. A practice marked
-*reviewed* is one that no tool can decide.
+`make check` and `make test` enforce these practices, and their messages have the codes. No tool can
+check a practice marked *reviewed*.
 """
 
 
 def generated(root: Path) -> dict[str, str]:
-    """Return each generated file's path in the checkout with the text it should have.
+    """Return the path of each generated file in the checkout, with its expected text.
 
-    The settings of extensions have files of their own, which belong to the team.
+    The settings of extensions have separate files, which belong to the team.
     """
     groups = build_registry().settings
     own = [
@@ -83,7 +83,7 @@ def generated(root: Path) -> dict[str, str]:
 
 
 def current_reference(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Run `make reference`, which writes what is generated from the settings."""
+    """Run `make reference`, which generates files from the settings."""
     for path, expected in generated(project.root).items():
         actual = _BLOCK.sub("", project.text(path)).splitlines()
         pairs = zip_longest(actual, expected.splitlines(), fillvalue="nothing")
@@ -94,10 +94,10 @@ def current_reference(project: Project) -> Iterator[tuple[str, int, str]]:
 
 
 def standards_markdown() -> str:
-    """Return the page of the practices: what each asks, what holds it, what to do instead."""
+    """Return the page of the practices: text, checks and remedy of each."""
     parts = [STANDARDS]
     for family, title in FAMILIES.items():
-        parts.append(f"\n## {title}\n\n| code | practice | held by |\n|---|---|---|\n")
+        parts.append(f"\n## {title}\n\n| code | practice | checked by |\n|---|---|---|\n")
         parts += [
             f"| {item.code} | {item.text} | {_holders(item.by)} |\n"
             for item in PRACTICES

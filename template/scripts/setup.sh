@@ -1,15 +1,15 @@
 #!/bin/sh
-# Make .venv from the pinned requirements: with uv where it is installed, else with venv and pip.
+# Create .venv from the pinned requirements, with uv if it is installed, otherwise with venv and pip.
 #
 #   scripts/setup.sh          the environment to run, check and test the service
 #   scripts/setup.sh docs     adds a layer to it
 #
-# PYTHON chooses the interpreter; `.venv` is made again if it has another one. Otherwise only what has
-# changed is installed. `.venv/ready` is written last, so an interrupted set-up starts again.
+# PYTHON chooses the interpreter; if `.venv` has another one, it is rebuilt. Otherwise only changed
+# packages are installed. `.venv/ready` is written last, so an interrupted set-up starts again.
 set -eu
 cd "$(dirname "$0")/.."
 export UV_COMPILE_BYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# uv trusts the certificates of the system, as pip does, and not only its own.
+# uv trusts the certificates of the system, as pip does.
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 
 minimum=$(sed -n '/^[0-9]/{p;q;}' .python-version)
@@ -63,7 +63,7 @@ install() {
     fi
 }
 
-# Make src/ importable, wherever the checkout moves: the path is relative to site-packages.
+# Make src/ importable, also after the checkout moved: the path is relative to site-packages.
 link_source() {
     for packages in .venv/lib/python*/site-packages; do
         echo ../../../../src >"$packages/app.pth"
@@ -81,14 +81,14 @@ fi
 if [ -z "${PYTHON:-}" ] && [ -e .venv/ready ] && new_enough .venv/bin/python; then
     python=.venv/bin/python
 elif ! python=$(find_python); then
-    echo "setup: no Python $minimum or newer${PYTHON:+ at $PYTHON}: install one, or name it with make PYTHON=/path/to/python3" >&2
+    echo "setup: no Python $minimum or newer${PYTHON:+ at $PYTHON}: install one, or set make PYTHON=/path/to/python3" >&2
     exit 1
 fi
 
-# What is set up already can prove new pins before they take its place.
+# An existing environment verifies new pins before they are installed.
 if [ -e .venv/ready ] && .venv/bin/python -c 'import packaging' 2>/dev/null; then
     .venv/bin/python -m scripts.lock --check || {
-        echo "setup: the pins are not whole, and .venv stays as it was" >&2
+        echo "setup: the pins are incomplete, and .venv is unchanged" >&2
         exit 1
     }
 fi
@@ -99,7 +99,7 @@ if [ -e .venv/ready ] && [ "$(origin .venv/bin/python)" = "$(origin "$python")" 
     { command -v uv >/dev/null || .venv/bin/python -c 'import pip' 2>/dev/null; }; then
     echo "Updating .venv with Python $version to the pins"
     rm .venv/ready
-    # shellcheck disable=SC2046 # no word, or one
+    # shellcheck disable=SC2046 # zero words or one
     install base app dev $([ ! -e .venv/docs ] || echo docs)
     link_source
     touch .venv/ready
@@ -113,12 +113,12 @@ if command -v uv >/dev/null; then
 else
     echo "Setting up .venv with Python $version, by venv and pip (uv would be faster)"
     "$python" -m venv .venv || {
-        echo "setup: $python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2
+        echo "setup: $python cannot create virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2
         exit 1
     }
 fi
 count=$(cat requirements/base.txt requirements/app.txt requirements/dev.txt | grep -c '^[a-z0-9].*==')
-echo "Installing $count pinned packages, checking their hashes (about a minute where none is cached)"
+echo "Installing $count pinned packages, checking their hashes (about a minute if none is cached)"
 install base app dev
 echo "Putting src/ on the path"
 link_source

@@ -1,11 +1,11 @@
-"""Fetch a release of the template and let it update this service; each release brings its updater.
+"""Fetch a release of the template and let its updater update this service.
 
-make template-preview              what the newest release would change; nothing is touched
-make template-update               take it
-make template-update TO=v1.2.3     take a certain release
+make template-preview              report what the newest release would change
+make template-update               merge the newest release
+make template-update TO=v1.2.3     merge a certain release
 make template-update ANSWERS="docs=false container=false"
-make template-update ABORT=1       bring back the state before an update
-make template-source URL=…         the template has moved
+make template-update ABORT=1       restore the state before an update
+make template-source URL=…         change the address of the template
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ ANSWERS = ".copier-answers.yml"
 
 
 class UpdateError(Exception):
-    """The template cannot be fetched; the message says why."""
+    """The template cannot be fetched; the message has the reason."""
 
 
 def answer(root: Path, name: str) -> str:
-    """Return one of Copier's own entries in the answers file of a service.
+    """Return one of Copier's own entries from the answers file of a service.
 
     Raises:
         UpdateError: There is no such file, or no such entry in it.
@@ -51,7 +51,7 @@ def fetch(root: Path, folder: Path, *options: str, source: str = "") -> None:
 
     Args:
         root: The service.
-        folder: Where to; what is there is overwritten.
+        folder: The destination; existing files are overwritten.
         options: Further options of `copier copy`. Without `--vcs-ref` it takes the newest release.
         source: Address of the template, by default the one that the service came from.
 
@@ -84,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
     parser.add_argument("--to", default="", metavar="TAG", help="a release, by default the newest")
     parser.add_argument("--answers", default="", metavar="QUESTION=ANSWER…", help="new answers")
-    parser.add_argument("--set-source", default="", metavar="URL", help="the template has moved")
+    parser.add_argument(
+        "--set-source", default="", metavar="URL", help="new address of the template"
+    )
     parser.add_argument("--service", type=Path, default=ROOT, help="the service's folder")
     parser.add_argument("--source", default="", help="another address of the template")
     options, others = parser.parse_known_args(arguments)

@@ -1,4 +1,4 @@
-"""What holds for every test. The fixtures themselves stand in `fixtures/`, by subject."""
+"""Set-up of all tests. The fixtures are in `fixtures/`, by subject."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if find_spec("fixtures.provider"):  # only with a provider
 
 @pytest.hookimpl(tryfirst=True)  # pytest-socket reads its options in the same hook
 def pytest_configure(config: pytest.Config) -> None:
-    """Close the sockets but for loopback, and set up what would otherwise vary by machine."""
+    """Close the sockets except loopback, and fix settings that vary by machine."""
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     config.addinivalue_line("markers", "slow: takes more than a second")
 
     set_hypothesis_home_dir(config.rootpath / ".cache" / "hypothesis")
-    # A machine under load is slow at everything, and no example is worse for it.
+    # A machine under load is slow at everything, which does not make an example worse.
     patient = hypothesis.settings(
         deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )

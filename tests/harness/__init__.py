@@ -1,3 +1,3 @@
-"""What the tests share: the answers they give, the services they render, the commands they run."""
+"""Shared code of the tests: answers, rendered services, commands."""
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ _PROSE: Final = frozenset({".md"})
 
 
 def age(template: Path, rendered: dict[str, bytes], edited: dict[str, bytes]) -> list[str]:
-    """Make the owned files of a template older, and return which ones are.
+    """Make the owned files of a template older, and return the changed paths.
 
     Args:
         template: The folder to change: the ``template/`` of a scratch repository.
-        rendered: The owned files of a fresh render, which say what an update will see.
-        edited: The same service after the team's edits, which say where to keep away from.
+        rendered: The owned files of a fresh render, as an update sees them.
+        edited: The same service after the team's edits, for the places to avoid.
     """
     aged = []
     for name, fresh in rendered.items():

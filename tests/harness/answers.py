@@ -1,4 +1,4 @@
-"""The answer sets that the tests render, and what `copier.yml` asks."""
+"""The answer sets that the tests render, and the questions of `copier.yml`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import yaml
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
-# The last is that of a question with several choices.
+# The last one is for a question with several choices.
 Answer = str | bool | list[str]
 Answers = Mapping[str, Answer]
 
 FREE_TEXT: Final = ("project_name", "description", "owner")
 
-# Each text is a trap for one of the languages that an answer is rendered into.
+# Each text has syntax of one of the languages that answers are rendered into.
 TEXTS: Final[Mapping[str, str]] = {
     "accents": "Žluťoučký kůň & œuvre für Ærø",
     "backslash": "C:\\new\\table \\u0041 \\",
@@ -63,7 +63,7 @@ ANSWER_SETS: Final[Mapping[str, Answers]] = {
 
 @cache
 def copier_config() -> Mapping[str, object]:
-    """Return what `copier.yml` says: settings under names with a leading underscore."""
+    """Return the content of `copier.yml`; settings have a leading underscore."""
     loaded = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     assert isinstance(loaded, dict)
     return loaded
@@ -81,7 +81,7 @@ def questions() -> Mapping[str, Mapping[str, object]]:
 
 
 def choices(question: str) -> tuple[Answer, ...]:
-    """Return every answer that a question admits; nothing for free text.
+    """Return every valid answer of a question; nothing for free text.
 
     Of a question with several choices: none, each alone, and all of them.
     """
@@ -97,7 +97,7 @@ def choices(question: str) -> tuple[Answer, ...]:
 
 
 def default(question: str) -> Answer:
-    """Return the default of a question whose default is no expression."""
+    """Return the default of a question, which must not be an expression."""
     value = questions()[question]["default"]
     assert isinstance(value, str | bool | list)
     assert "@{" not in str(value)

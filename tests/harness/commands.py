@@ -14,14 +14,14 @@ from harness.answers import ROOT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What pytest, make, coverage, a virtual environment or the developer's own service would leak.
+# Variables that pytest, make, coverage, an environment or the developer's service would leak.
 _LEAKS: Final = ("APP_", "COVERAGE_", "COV_", "GNUMAKE", "MAKE", "MFLAGS", "PYTEST_", "PYTHON")
 _LEAKING_NAMES: Final = frozenset({"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "UV_PYTHON", "UV_PROJECT"})
 _TAIL: Final = 6_000
 
 
 class CommandError(AssertionError):
-    """A command ended otherwise than it had to; the message ends with its output."""
+    """A command had an unexpected exit code; the message ends with its output."""
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
 
 
 def git(cwd: Path, *arguments: str) -> str:
-    """Run git in a folder and return what it printed."""
+    """Run git in a folder and return its output."""
     return run("git", *arguments, cwd=cwd).stdout
 
 
@@ -68,7 +68,7 @@ def interpreter(version: str) -> Path | None:
     ]
     probe = "import ensurepip, sys; print(sys.executable if sys.prefix == sys.base_prefix else '')"
     for candidate in candidates:
-        # A shim of pyenv is on the PATH even where the version behind it is not active.
+        # A pyenv shim is on the PATH even if its version is not active.
         found = run(candidate, "-c", probe, cwd=ROOT, expected=None)
         if found.returncode == 0 and found.stdout.strip():
             return Path(found.stdout.strip())
@@ -76,10 +76,10 @@ def interpreter(version: str) -> Path | None:
 
 
 def user_environment(tools: Path, *, python: Path, uv: bool) -> dict[str, str]:
-    """Return the environment of somebody who has one Python, and uv or not.
+    """Return an environment with one Python, and uv or not.
 
     Args:
-        tools: An empty folder for the links that stand first on the PATH.
+        tools: An empty folder for links, the first on the PATH.
         python: The interpreter behind ``python3``.
         uv: Whether ``uv`` is installed: the one that this repository pins.
     """

@@ -1,4 +1,4 @@
-"""Which tests of the renders share a process, and which of them the inner loop runs."""
+"""Grouping of the tests of renders: shared processes, and the inner loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["each"]
 
-# The rest of the answer sets waits for `make test`.
+# `make test` runs the other answer sets.
 _QUICK: Final = frozenset({"defaults", "bare", "jinja", "quotes", "yaml"})
 
 

@@ -1,7 +1,7 @@
-"""A Dockerfile carried out in plain folders, where there is no container engine.
+"""Runs a Dockerfile in plain folders, without a container engine.
 
 Each stage is a folder. The files of the base image are those of the machine; absolute paths below
-`FOLDERS` are those of the stage. What needs an engine is left to it: layers and namespaces.
+`FOLDERS` are those of the stage. Layers and namespaces are not covered: they need an engine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 @dataclass(slots=True)
 class Stage:
-    """A stage of a build: its folder, and what its instructions have set."""
+    """A stage of a build: its folder, and the state of its instructions."""
 
     root: Path
     machine: Mapping[str, str]
@@ -68,16 +68,16 @@ def instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
 
 
 class Build:
-    """Carries out the Dockerfile of a folder.
+    """Runs the Dockerfile of a folder.
 
     Args:
-        context: What is built; its `.dockerignore` decides what can be copied.
+        context: The folder to build; its `.dockerignore` limits the files to copy.
         folder: An empty folder for the stages.
         env: The environment that the base image has, `python` on its path.
-        uid: Who owns what is copied with `--chown`.
+        uid: The owner of files copied with `--chown`.
 
     Raises:
-        NotImplementedError: An instruction, or an option of one, is none that this carries out.
+        NotImplementedError: An instruction or option is not supported.
     """
 
     def __init__(self, context: Path, folder: Path, env: Mapping[str, str], uid: int) -> None:
@@ -184,7 +184,7 @@ class Build:
 
 
 def _ignored(name: Path, rules: Iterable[str]) -> bool:
-    """Say whether a file is left out: the last rule decides that matches it or a folder above."""
+    """Return whether a file is excluded: the last rule that matches it or its folders decides."""
     names = [name.as_posix(), *(parent.as_posix() for parent in name.parents)]
     ignored = False
     for rule in rules:
@@ -203,10 +203,10 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def unprivileged(uid: int, python: Path) -> list[str]:
-    """Return what to start a command with, so that it has no privilege, as `cap_drop: [ALL]` does.
+    """Return a prefix that starts a command without privileges, like `cap_drop: [ALL]`.
 
-    Where this machine's Python lies in a folder that only root may enter, the command stays root,
-    without a capability: it may write where root is the owner and nothing forbids it, no more.
+    If this machine's Python is in a folder that only root may enter, the command runs as root
+    without capabilities: it can write files that root owns, if their mode allows it.
     """
     if os.geteuid() != 0:
         return []

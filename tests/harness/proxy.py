@@ -34,7 +34,7 @@ NGINX: Final = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/u
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
+    """Return a free port of loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -50,7 +50,7 @@ def proxied(
         configuration: The text of the shipped file.
         upstream: The port behind it.
         folder: An empty folder.
-        changes: What the test replaces in the configuration, each of which must be there once.
+        changes: Replacements in the configuration; each original must occur once.
     """
     assert NGINX is not None
     port = free_port()

@@ -1,4 +1,4 @@
-"""The releases in this repository's history, whether or not their tags are here.
+"""The releases in this repository's history, with or without their tags.
 
 A release is the commit that sets the version in `pyproject.toml` and dates its entry in the
 changelog: the last commit that touched the heading of the entry.
@@ -33,7 +33,7 @@ def changelog() -> list[str]:
 
 
 def released() -> Mapping[str, str]:
-    """Return the commit of each release by its version; a version in the making has none."""
+    """Return the commit of each release by its version; an unreleased version has none."""
     commits: dict[str, str] = {}
     for version in changelog():
         heading = rf"-G^## \[{re.escape(version)}\]"

@@ -24,7 +24,7 @@ class TemplateRepository:
 
     @classmethod
     def of_working_tree(cls, root: Path) -> TemplateRepository:
-        """Copy what git tracks of the template, or would track, into a new repository."""
+        """Copy the tracked and the new files of the template into a new repository."""
         listed = git(
             ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", *TEMPLATE_PATHS
         )
@@ -58,8 +58,8 @@ class TemplateRepository:
         """Answer the questions and render nothing; return every answer, derived ones too.
 
         Args:
-            answers: What is answered; the defaults stand in for the rest.
-            plain: An empty folder. The questions are asked from there, for without git's
+            answers: The answers; defaults for the rest.
+            plain: An empty folder. The questions are asked from there, because without git's
                 history and the template's files this takes milliseconds instead of seconds.
         """
         for name in ("copier.yml", "includes"):
@@ -72,7 +72,7 @@ class TemplateRepository:
 
 
 def commit_all(root: Path, message: str) -> None:
-    """Commit the whole tree, in a repository that is made where it is missing."""
+    """Commit the whole tree, in a new repository if there is none."""
     if not (root / ".git").exists():
         git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "add", "--all")
@@ -80,7 +80,7 @@ def commit_all(root: Path, message: str) -> None:
 
 
 def files(root: Path) -> list[str]:
-    """List the files of a rendered service, sorted, git's own and environments left out."""
+    """List the files of a rendered service, sorted, without git's own and environments."""
     return sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")

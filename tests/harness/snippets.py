@@ -18,7 +18,7 @@ _BLOCK = re.compile(
 
 
 class Snippet(NamedTuple):
-    """A block of code, and the page that it stands on."""
+    """A block of code, and its page."""
 
     page: str
     language: str
@@ -52,9 +52,9 @@ def write_files(service: Path) -> list[str]:
 
 
 def commands(service: Path) -> Iterator[tuple[str, str]]:
-    """Yield every command of the console blocks, with the page that it stands on.
+    """Yield every command of the console blocks, with its page.
 
-    A line that ends with a backslash goes on in the next one.
+    A line that ends with a backslash continues in the next one.
     """
     for snippet in snippets(service):
         if snippet.language == "console":

@@ -1,4 +1,4 @@
-"""A team that made a rendered service its own: edits in every place where teams edit."""
+"""A team's edits of a rendered service, in every place that teams edit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _after(pattern: str, addition: str) -> Edit:
 
 
 def _replace(old: str, new: str) -> Edit:
-    """Replace the one place where a text stands."""
+    """Replace the only occurrence of a text."""
 
     def edit(text: str) -> str:
         assert text.count(old) == 1, f"{old} stands {text.count(old)} times"
@@ -39,7 +39,7 @@ def _append(addition: str) -> Edit:
     return lambda text: text + addition
 
 
-# In files that every answer leaves in place.
+# In files that every answer keeps.
 EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     "README.md": (
         _after("## Start", "\nAsk in the support desk's channel before you deploy.\n"),
@@ -63,7 +63,7 @@ EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     "src/app/retrieval/retriever.py": (
         _after("__all__ = ", "\n# We read this module first in every review.\n"),
     ),
-    # What `make reference` writes for the setting above; so does the docs/configuration.md below.
+    # The output of `make reference` for the setting above, like docs/configuration.md below.
     ".env.example": (
         _after(
             "# APP_TOP_K=",
@@ -75,7 +75,7 @@ EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     ".gitignore": (_append("\n# Ours\n/exports/\n"),),
 }
 
-# In files that an answer takes away.
+# In files that an answer removes.
 CONDITIONAL_EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
     ".github/workflows/ci.yml": (_append("# Our runners are our own.\n"),),
     "docs/configuration.md": (

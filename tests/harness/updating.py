@@ -1,4 +1,4 @@
-"""How a service is updated, and what must be true of it afterwards."""
+"""Updates of a service, and checks of the result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def update_with_api(service: Path, answers: Answers | None = None) -> None:
 
 
 def update_with_command(service: Path, answers: Answers | None = None) -> None:
-    """Update with the command that a service ships; its checks and tests are left to others."""
+    """Update with the command of the service, without its checks and tests."""
     given = " ".join(
         shlex.quote(f"{name}={value if isinstance(value, str) else json.dumps(value)}")
         for name, value in (answers or {}).items()
@@ -51,7 +51,7 @@ def update_with_command(service: Path, answers: Answers | None = None) -> None:
 def assert_no_conflict(service: Path) -> None:
     """No unmerged path, no conflict marker, no rejected hunk."""
     assert "" == git(service, "ls-files", "--unmerged")
-    # What git ignores is not the team's: packages and caches may hold such lines.
+    # Ignored files are not the team's: packages and caches may have such lines.
     listed = git(service, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     assert [] == [name for name in listed if name.endswith((".rej", ".orig"))]
     for name in listed:

@@ -1,6 +1,6 @@
-"""The practices that no linter decides, each as a rule whose docstring is the remedy.
+"""The practices that no linter checks, each as a rule whose docstring is the remedy.
 
-A comment excuses its line, or for a finding about a whole module the module, with a reason:
+A comment with a reason excuses its line, or the module for a finding about a whole module:
 
     # allow STR3: the table of countries is long and has no parts
 """

@@ -1,4 +1,4 @@
-"""Check the practices that no linter decides.
+"""Check the practices that no linter checks.
 
 python -m scripts.standards     print each violation as `path:line: CODE message`
 """

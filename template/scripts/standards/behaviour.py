@@ -30,7 +30,7 @@ UNHASHABLE = frozenset(
 )
 TOO_GENERAL = frozenset({"BaseException", "Exception", "RuntimeError"})
 SECRET_NAME = re.compile(r"(?i).*(api_?key|access_?key|secret_?key|auth_?token)")
-# The shapes that vendors give their keys, and private keys in PEM.
+# The formats of vendors' keys, and of private keys in PEM.
 SECRET = re.compile(
     r"sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{35}|gh[pousr]_[A-Za-z0-9]{36}"
     r"|xox[abprs]-[A-Za-z0-9-]{10,}|pcsk_[A-Za-z0-9_]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -54,7 +54,7 @@ def module_loggers(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def constant_events(module: Module) -> Iterator[tuple[int, str]]:
-    """Log a constant snake_case event, and what varies as fields: `_log.info("done", count=3)`."""
+    """Log a constant snake_case event, and variables as fields: `_log.info("done", count=3)`."""
     for call in module.walk(ast.Call):
         match call.func:
             case ast.Attribute(value=target, attr=level) if level.removeprefix("a") in LEVELS:
@@ -66,7 +66,7 @@ def constant_events(module: Module) -> Iterator[tuple[int, str]]:
             case [ast.Constant(value=str(event))] if EVENT.fullmatch(event):
                 pass
             case [_]:
-                yield call.lineno, "an event is no constant text in snake_case"
+                yield call.lineno, "an event is not a constant snake_case text"
             case _:
                 yield call.lineno, "an event has no name, or positional arguments"
 
@@ -76,7 +76,7 @@ def domain_errors(module: Module) -> Iterator[tuple[int, str]]:
     for node in module.walk(ast.Raise):
         name = _last_name(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
         if name in TOO_GENERAL:
-            yield node.lineno, f"`{name}` tells a caller nothing to act on"
+            yield node.lineno, f"`{name}` is too general for a caller to handle"
 
 
 def cached_arguments(module: Module) -> Iterator[tuple[int, str]]:
@@ -86,7 +86,7 @@ def cached_arguments(module: Module) -> Iterator[tuple[int, str]]:
         if not CACHES.intersection(map(_last_name, decorators)):
             continue
         if isinstance(node, ast.AsyncFunctionDef):
-            yield node.lineno, f"`{node.name}` would cache a coroutine, which can be awaited once"
+            yield node.lineno, f"`{node.name}` caches a coroutine, which can be awaited once"
         arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
         for argument in arguments:
             if bad := UNHASHABLE.intersection(_outer_names(argument.annotation)):
@@ -98,7 +98,7 @@ def plain_secrets(module: Module) -> Iterator[tuple[int, str]]:
     """Take a secret from the environment as a `SecretStr` setting, and revoke one that leaked."""
     for node in module.walk(ast.Constant):
         if isinstance(node.value, str) and SECRET.search(node.value):
-            yield node.lineno, "this text has the shape of a key"
+            yield node.lineno, "this text looks like a key"
     for node in module.walk(ast.Assign, ast.AnnAssign, ast.keyword):
         match node:
             case (
@@ -111,11 +111,11 @@ def plain_secrets(module: Module) -> Iterator[tuple[int, str]]:
             case _:
                 continue
         if text and SECRET_NAME.fullmatch(name) and not SECRET.search(text):
-            yield node.lineno, f"`{name}` is given a text"
+            yield node.lineno, f"`{name}` has a literal text"
 
 
 def _last_name(node: ast.expr | None) -> str:
-    """Return `c` of `a.b.c`, `a` of `a`, nothing of anything else."""
+    """Return `c` of `a.b.c`, `a` of `a`, an empty string otherwise."""
     match node:
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name

@@ -1,4 +1,4 @@
-"""Rules about the settings, and about the configuration of the tools that hold the practices."""
+"""Rules about the settings, and about the configuration of the tools."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def described_settings(module: Module) -> Iterator[tuple[int, str]]:
                 yield field.lineno, f"the setting `{name}` has no description"
             number = re.search(r"\b(int|float)\b", ast.unparse(field.annotation))
             if number and not re.search(BOUND, text):
-                yield field.lineno, f"the number `{name}` has no range"
+                yield field.lineno, f"the numeric setting `{name}` has no range"
 
 
 def python_version(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Keep `.python-version` equal to the floor of `requires-python` in pyproject.toml."""
+    """Keep `.python-version` equal to the minimum of `requires-python` in pyproject.toml."""
     floor = str(project.pyproject.get("project", {}).get("requires-python", "")).removeprefix(">=")
     lines = [text for text in project.text(".python-version").splitlines() if text[:1].isdigit()]
     if lines != [floor]:
-        yield ".python-version", WHOLE, f"it says {lines}, pyproject.toml says {floor!r}"
+        yield ".python-version", WHOLE, f"it has {lines}, pyproject.toml has {floor!r}"
 
 
 def flags_and_limits(project: Project) -> Iterator[tuple[str, int, str]]:
@@ -69,7 +69,7 @@ def flags_and_limits(project: Project) -> Iterator[tuple[str, int, str]]:
     text = "".join(module.text for module in project.modules("src/app/config"))
     for name in FLAGS:
         if not re.search(rf"^    {name}:", text, re.MULTILINE):
-            yield path, WHOLE, f"the setting `{name}` is gone"
+            yield path, WHOLE, f"the setting `{name}` is missing"
 
 
 def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
@@ -79,7 +79,7 @@ def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
     if table.get("strict") is not True:
         yield "pyproject.toml", line, "mypy is not strict"
     if missing := {"src", "scripts", "tests"}.difference(table.get("files", ())):
-        yield "pyproject.toml", line, f"mypy does not look at {', '.join(sorted(missing))}"
+        yield "pyproject.toml", line, f"mypy does not check {', '.join(sorted(missing))}"
     for entry in (table, *table.get("overrides", ())):
         names = entry.get("module", "*")
         packages = {name.split(".")[0] for name in ([names] if isinstance(names, str) else names)}
@@ -87,24 +87,24 @@ def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
         for option, value in sorted(entry.items()):
             if (value and option.startswith(weakening)) or value is False:
                 of = f" for {entry['module']}" if "module" in entry else ""
-                yield "pyproject.toml", line, f"`{option}`{of} takes strictness away"
+                yield "pyproject.toml", line, f"`{option}`{of} makes mypy less strict"
 
 
 def checked_modules(module: Module) -> Iterator[tuple[int, str]]:
-    """Ignore one line with its code and a reason, where nothing else helps."""
+    """Ignore one line with its code and a reason, if nothing else helps."""
     for number, text in enumerate(module.text.splitlines(), 1):
         if re.match(r"\s*# (mypy|type): ?(ignore-errors|ignore\b|disable|allow)", text):
-            yield number, "a comment switches the type checker off for more than a line"
+            yield number, "a comment disables the type checker for more than a line"
     for node in module.walk(ast.Name, ast.Attribute):
         if ast.unparse(node) in {"no_type_check", "typing.no_type_check"}:
-            yield node.lineno, "a decorator switches the type checker off"
+            yield node.lineno, "a decorator disables the type checker"
 
 
 def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Leave the rules on that hold a practice; excuse one line with `# noqa: CODE` and a reason."""
+    """Keep the rules of a practice enabled; excuse one line with `# noqa: CODE` and a reason."""
     for path in HIDING:
         if project.text(path):
-            yield path, WHOLE, "this file hides the configuration in pyproject.toml"
+            yield path, WHOLE, "this file overrides the configuration in pyproject.toml"
     table = project.pyproject.get("tool", {}).get("ruff", {}).get("lint", {})
     line = project.line_of("pyproject.toml", "[tool.ruff.lint]")
     if table.get("select") != ["ALL"]:

@@ -1,4 +1,4 @@
-"""The rule that the kit is as the template's release has it, but for edits with a reason."""
+"""The rule that the kit is unmodified, except for edits with a reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = 3
 
 
 def digests(root: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of the kit by its path, whatever its line ends are."""
+    """Return the SHA-256 of each file of the kit by its path, independent of line endings."""
     return {
         path: hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
         for file in sorted((root / KIT).rglob("*"))
@@ -33,12 +33,12 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def manifest(root: Path) -> str:
-    """Return the text of the manifest; `sha256sum --check` reads it, too."""
+    """Return the text of the manifest, which `sha256sum --check` can read."""
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests(root).items()))
 
 
 def recorded_edits(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Leave the kit to the template, or give your reason for an edit in gwkit-edits.toml."""
+    """Do not edit the kit, or give a reason for the edit in gwkit-edits.toml."""
     lines = [line.split(maxsplit=1) for line in project.text(MANIFEST).splitlines()]
     released = {path: digest for digest, path in lines if (project.root / path).parent.is_dir()}
     found = digests(project.root)
@@ -57,6 +57,6 @@ def recorded_edits(project: Project) -> Iterator[tuple[str, int, str]]:
     for path, reason in reasons.items():
         line = project.line_of(REASONS, f'"{path}"')
         if path not in facts:
-            yield REASONS, line, f"`{path}` is as the release has it, so no reason is needed"
+            yield REASONS, line, f"`{path}` is unmodified, so no reason is needed"
         elif len(str(reason).split()) < WORDS:
-            yield REASONS, line, f"the reason for `{path}` has less than {WORDS} words"
+            yield REASONS, line, f"the reason for `{path}` has fewer than {WORDS} words"

@@ -42,8 +42,8 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
     """Keep `__all__` equal to the public names that the module defines."""
     listed: set[str] | None = None
     line = WHOLE
-    others = {bound for _, _, bound in module.imports}  # also with a stand-in if that fails
-    # A package offers what it imports, and so does the module that shows the kit's errors.
+    others = {bound for _, _, bound in module.imports}  # also with a fallback if that fails
+    # Packages re-export their imports, and so does the module of the kit's errors.
     is_face = module.path.endswith(("__init__.py", "app/exceptions.py"))
     offered = others.copy() if is_face else set()
     for node in module.walk(ast.Assign, ast.AnnAssign, ast.If):
@@ -55,7 +55,7 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
                 listed = {str(item.value) for item in items if isinstance(item, ast.Constant)}
                 line = node.lineno
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=maker))):
-                # Type parameters are notation of signatures: nothing to import.
+                # Type parameters belong to signatures; they are not imported.
                 others |= {name} if maker in TYPE_PARAMETERS else set()
             case ast.If() if "__name__" in ast.unparse(node.test):
                 stored = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name))
@@ -63,11 +63,11 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
             case _:
                 pass
     if listed is None:
-        yield WHOLE, "the module has no `__all__`, or not as a plain list"
+        yield WHOLE, "the module has no `__all__`, or it is not a plain list"
         return
     symbols = symtable(module.text, module.path, "exec").get_symbols()
     assigned = {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
-    # Python 3.12 and later take the variables of comprehensions for the module's.
+    # Python 3.12 and later count variables of comprehensions as the module's.
     inner = {
         name.id
         for each in module.walk(ast.comprehension)
@@ -82,15 +82,15 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def catch_all_names(module: Module) -> Iterator[tuple[int, str]]:
-    """Name a module after what it holds; a drawer for odds and ends grows for ever."""
+    """Name a module after its content; a catch-all module only grows."""
     path = PurePosixPath(module.path)
     for part in (*path.parts[:-1], path.stem):
         if part.strip("_") in CATCH_ALL:
-            yield WHOLE, f"`{part}` says nothing about what is inside"
+            yield WHOLE, f"`{part}` does not describe the content"
 
 
 def module_length(module: Module) -> Iterator[tuple[int, str]]:
-    """Split the module by what its parts are about; most have 50 to 250 lines."""
+    """Split the module by topic; most modules have 50 to 250 lines."""
     length = len(module.text.splitlines())
     if length > LONGEST:
         yield WHOLE, f"the module has {length} lines, more than {LONGEST}"
@@ -107,7 +107,7 @@ def environment_reads(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def mocks_in_unit_tests(module: Module) -> Iterator[tuple[int, str]]:
-    """Test pure functions as they are; for what has effects write a fake in tests/fixtures."""
+    """Test pure functions without mocks; for side effects write a fake in tests/fixtures."""
     for line, name, _ in module.imports:
         if name.removeprefix("unittest.").split(".")[0] in {"mock", "pytest_mock"}:
             yield line, f"`{name.removesuffix('.*')}` is imported by a unit test"
@@ -117,7 +117,7 @@ def mocks_in_unit_tests(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def private_interfaces(module: Module) -> Iterator[tuple[int, str]]:
-    """Use what the library documents: a name with a leading underscore may go with any release."""
+    """Use documented names: any release may remove a name with a leading underscore."""
     libraries: set[str] = set()
     for line, name, bound in module.imports:
         parts = name.split(".")

@@ -1,4 +1,4 @@
-"""What the rules look at: the checkout, its modules and its files."""
+"""The subject of the rules: the checkout, its modules and its files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Module:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree; an empty one if the file is no Python, which other steps find."""
+        """The syntax tree; empty if the file is not valid Python, which other steps report."""
         try:
             return ast.parse(self.text, filename=self.path)
         except SyntaxError:
@@ -60,7 +60,7 @@ class Module:
         return (node for node in self._nodes if isinstance(node, kinds))
 
     def excuses(self, code: str, line: int) -> bool:
-        """Say whether a comment allows a finding, on its line or anywhere for the whole module."""
+        """Return whether a comment allows a finding, on its line or anywhere for a module."""
         lines = self.text.splitlines()
         chosen = lines if line == WHOLE else lines[line - 1 : line]
         return any(found["code"] == code for text in chosen for found in _EXCUSE.finditer(text))
@@ -88,7 +88,7 @@ class Project:
         return (module for module in self._python if module.path.startswith(starts))
 
     def text(self, path: str) -> str:
-        """Return a file's text, empty where there is no such file."""
+        """Return a file's text, empty if the file does not exist."""
         file = self.root / path
         return file.read_text(encoding="utf-8") if file.is_file() else ""
 
@@ -98,6 +98,6 @@ class Project:
         return tomllib.loads(self.text("pyproject.toml"))
 
     def line_of(self, path: str, start: str) -> int:
-        """Return the number of the first line that starts so, or the first line's."""
+        """Return the number of the first line with this start, or 1."""
         lines = self.text(path).splitlines()
         return next((n for n, text in enumerate(lines, 1) if text.startswith(start)), WHOLE)

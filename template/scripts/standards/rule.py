@@ -1,4 +1,4 @@
-"""A rule: the practice it holds, and the check whose docstring is the remedy."""
+"""A rule: its practice, and the check whose docstring is the remedy."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class ProjectRule:
 
     @property
     def remedy(self) -> str:
-        """What to do instead, in one line."""
+        """The remedy, in one line."""
         return " ".join((self.check.__doc__ or "").split())
 
     def violations(self, project: Project) -> Iterator[Finding]:
-        """Yield what is wrong in a checkout."""
+        """Yield the findings in a checkout."""
         for path, line, fact in self.check(project):
             yield Finding(path, line, self.code, f"{fact}. {self.remedy}")
 

@@ -1,4 +1,4 @@
-"""The rules, by the practice they hold."""
+"""The rules, by practice."""
 
 from __future__ import annotations
 

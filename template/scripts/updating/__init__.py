@@ -1,7 +1,7 @@
-"""Bring the release that this folder was rendered from to a service, as one merge.
+"""Update a service to the release of this folder, as one merge.
 
-Every release brings its own updater: `make template-update` renders the release, this package
-included, below the service's .cache, and runs it there. It is no part of the service.
+Every release has its own updater: `make template-update` renders the release, with this package,
+below the service's .cache, and runs it there. The updater is not part of the service.
 """
 
 from __future__ import annotations

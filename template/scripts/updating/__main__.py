@@ -1,4 +1,4 @@
-"""Preview, apply or take back the update of a service to the release that this folder holds.
+"""Preview, apply or abort the update of a service to the release of this folder.
 
 cd my-service/.cache/template-update/release
 python -m scripts.updating --preview|--apply|--abort my-service
@@ -33,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
     way = parser.add_mutually_exclusive_group()
-    way.add_argument("--preview", action="store_true", help="report, and prove in a scratch copy")
-    way.add_argument("--abort", action="store_true", help="bring back the state before an update")
-    parser.add_argument("--no-proof", action="store_true", help="leave checks and tests to CI")
+    way.add_argument("--preview", action="store_true", help="report, and test in a scratch copy")
+    way.add_argument("--abort", action="store_true", help="restore the state before an update")
+    parser.add_argument("--no-proof", action="store_true", help="skip checks and tests")
     parser.add_argument("service", type=Path)
     options = parser.parse_args(arguments)
     try:
         if options.abort:
-            print(f"As before the update to {abort(options.service)}.")
+            print(f"Restored the state before the update to {abort(options.service)}.")
             return 0
         return update(options.service, preview=options.preview, proven=not options.no_proof)
     except (UpdateError, GitError) as exc:
@@ -49,24 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = " ".join(map(str, exc.cmd))
         print(f"template-update: `{failed}` failed; its output is above", file=sys.stderr)
     except KeyboardInterrupt:
-        print("template-update: interrupted; the service is as it was", file=sys.stderr)
+        print("template-update: interrupted; the service is unchanged", file=sys.stderr)
         return 130
     return 1
 
 
 def update(service: Path, *, preview: bool, proven: bool = True) -> int:
-    """Merge, report, and prove the result: in a scratch copy, or in the service once it has it.
+    """Merge, report, and test the result in a scratch copy or in the service.
 
     Raises:
-        UpdateError: The service is not ready, or something is in the way of the release's files.
+        UpdateError: The service is not ready, or other files block those of the release.
         GitError: Git failed.
-        subprocess.CalledProcessError: A proof of the result failed.
+        subprocess.CalledProcessError: A check or test of the result failed.
     """
     refuse_unready(service)
     with tempfile.TemporaryDirectory(prefix="template-update-") as scratch:
         merged = merge(service, RELEASE, Path(scratch))
         if merged.result == merged.ours:
-            print(f"Nothing to do: the service is what {merged.new} makes of it.")
+            print(f"Nothing to do: the service is up to date with {merged.new}.")
             return 0
         print(write_reports(merged, RELEASE))
         if preview:
@@ -76,7 +76,7 @@ def update(service: Path, *, preview: bool, proven: bool = True) -> int:
         listed = "\n  ".join(merged.conflicts)
         print(
             f"Resolve the conflicts, then run `make reference lock check test`:\n  {listed}\n"
-            "`make template-update ABORT=1` brings back the state before.",
+            "`make template-update ABORT=1` restores the state before.",
             file=sys.stderr,
         )
         return 1
@@ -88,11 +88,11 @@ def update(service: Path, *, preview: bool, proven: bool = True) -> int:
 
 def _preview(merged: Merge, *, proven: bool) -> int:
     if merged.conflicts:
-        print("Nothing was changed. The update would end with these conflicts.")
+        print("Nothing was changed. The update would have these conflicts.")
         return 1
     if proven:
         prove(merged.scratch.folder)
-    print("Nothing was changed. `make template-update` does exactly this.")
+    print("Nothing was changed. `make template-update` applies this update.")
     return 0
 
 

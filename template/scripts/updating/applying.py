@@ -1,4 +1,4 @@
-"""Put a merge into a service's checkout in one step, and take it back."""
+"""Apply a merge to a service's checkout in one step, and undo it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["State", "abort", "apply", "refuse_unready", "unfinished"]
 
 
 class State(TypedDict):
-    """An update that is not committed yet, as the git directory keeps it."""
+    """An update that is not committed yet, stored in the git directory."""
 
     release: str
     head: str
@@ -27,7 +27,7 @@ class State(TypedDict):
 
 
 def refuse_unready(service: Path) -> None:
-    """Refuse a checkout in which an update could not be taken back.
+    """Reject a checkout in which an update could not be undone.
 
     Raises:
         UpdateError: There are no answers, no commits, or uncommitted changes.
@@ -44,17 +44,17 @@ def refuse_unready(service: Path) -> None:
     if dirty and (state := unfinished(service)):
         how = "is not committed yet" if state["complete"] else "was interrupted"
         message = (
-            f"the update to {state['release']} {how}: commit it, or bring back the state before "
+            f"the update to {state['release']} {how}: commit it, or restore the state before "
             "with `make template-update ABORT=1`"
         )
         raise UpdateError(message)
     if dirty:
-        message = f"commit or stash what has changed first: {', '.join(dirty[:5]).strip()}"
+        message = f"commit or stash your changes first: {', '.join(dirty[:5]).strip()}"
         raise UpdateError(message)
 
 
 def unfinished(service: Path) -> State | None:
-    """Return the update that the last commit does not have, if there is one."""
+    """Return the update that is not committed yet, if there is one."""
     file = _state_file(service)
     if not file.exists():
         return None
@@ -64,11 +64,11 @@ def unfinished(service: Path) -> State | None:
 
 
 def apply(service: Path, merged: Merge) -> None:
-    """Write the result of a merge to the service's files and index, all of it or nothing.
+    """Write the result of a merge to the service's files and index, completely or not at all.
 
     Raises:
-        UpdateError: A file that git does not track is in the way, or there is no space.
-        GitError: Git failed; the service is as it was.
+        UpdateError: An untracked file blocks the update, or the disk is full.
+        GitError: Git failed; the service is unchanged.
     """
     checkout = Repository(service)
     _refuse_blocked(service, merged)
@@ -99,7 +99,7 @@ def apply(service: Path, merged: Merge) -> None:
 
 
 def abort(service: Path) -> str:
-    """Bring back the state before an update that is not committed; return its release.
+    """Restore the state before an uncommitted update; return the release of the update.
 
     Raises:
         UpdateError: There is no such update.
@@ -107,11 +107,11 @@ def abort(service: Path) -> str:
     """
     state = unfinished(service)
     if state is None:
-        message = "there is no update to take back: the last one is committed, or there was none"
+        message = "there is no update to undo: the last one is committed, or there was none"
         raise UpdateError(message)
     checkout = Repository(service)
     if not state["complete"]:
-        # The git of an interrupted update is gone, and its lock with it.
+        # The git process of an interrupted update has ended, so its lock is stale.
         lock = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "index.lock")
         service.joinpath(lock.strip()).unlink(missing_ok=True)
     before = set(checkout.paths("ls-tree", "-r", "--name-only", "HEAD"))
@@ -133,7 +133,7 @@ def _refuse_blocked(service: Path, merged: Merge) -> None:
     new = [path for path in merged.result if path not in before]
     if blocked := [path for path in new if (service / path).exists()]:
         message = (
-            f"the release has files at paths where git does not track yours: {', '.join(blocked)}; "
+            f"the release has files at paths of your untracked files: {', '.join(blocked)}; "
             "move them away first"
         )
         raise UpdateError(message)
@@ -146,7 +146,7 @@ def _refuse_blocked(service: Path, merged: Merge) -> None:
 
 
 def _whole_tree(checkout: Repository, prefix: str, tree: str) -> str:
-    """Return the tree of the whole repository with the service's part of it replaced."""
+    """Return the tree of the whole repository with the service's part replaced."""
     if not prefix:
         return tree
     top = Repository(checkout.folder)

@@ -1,12 +1,12 @@
 """Three-way merge of two renders and the team's commit, in a scratch repository.
 
-    base    the service's release with its answers, as it came
-    theirs  the new release with the same answers, or with changed ones
+    base    the service's release with its answers, unmodified
+    theirs  the new release with the same or with changed answers
     ours    the service's last commit
 
-Files that the template moved are moved in `base` and `ours` first, and a team that formats in its
-own way gets both renders in that format, so that neither makes conflicts. Git does the merge, and
-finds what the team renamed.
+Files that the template moved are first moved in `base` and `ours`. If the team uses another
+format, both renders are formatted like that. So neither causes conflicts. Git merges, and finds
+the files that the team renamed.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 __all__ = ["COPY_ONLY", "GENERATED", "SEEDS", "Merge", "merge"]
 
 SEEDS = ("src/app/ext/", "requirements/app.in", "requirements/app.txt", "gwkit-edits.toml")
-"""Written where they are missing, then the team's."""
+"""Written if they are missing, then owned by the team."""
 
 COPY_ONLY = ("data/samples/", "evals/golden.jsonl")
 """Written by the first copy only."""
 
 GENERATED = (".env.example", "docs/configuration.md", "docs/standards.md", "requirements/app.txt")
-"""Written by `make reference` and `make lock`: a conflict in them needs no decision."""
+"""Written by `make reference` and `make lock`, so a conflict in them needs no decision."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass
 class Merge:
-    """A merge in a scratch repository: its trees, and how git came to the result."""
+    """A merge in a scratch repository: its trees, moves, renames and conflicts."""
 
     scratch: Repository
     old: str
@@ -61,7 +61,7 @@ class Merge:
     seeds: list[str] = field(default_factory=list)
 
     def text(self, entries: Entries, path: str) -> str:
-        """Return the text of a file in one of the trees, empty where it is missing."""
+        """Return the text of a file in one of the trees, empty if it is missing."""
         return self.scratch.git("cat-file", "blob", entries[path][1]) if path in entries else ""
 
 
@@ -83,7 +83,7 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
     fetch(service, base, "--vcs-ref", old)
     shutil.copytree(release, theirs, ignore=_not_of_a_service)
     new = answer(theirs, "_commit")
-    # A release that was fetched from elsewhere does not change where the service updates from.
+    # A release from another address does not change the update address of the service.
     set_source(theirs, answer(service, "_src_path"))
 
     scratch.folder.mkdir()
@@ -109,7 +109,7 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
     scratch.git("merge", "--quiet", "--no-commit", "--no-ff", f"release-{new}", passing=1)
     _settle_conflicts(merged)
     if not merged.conflicts and read_layer(scratch.folder / "requirements", "app").wishes:
-        # With the environment as it is: the new pins may not install beside the old app.txt.
+        # In the old environment: the new pins may not install beside the old app.txt.
         lock = [sys.executable, "-m", "scripts.lock"]
         subprocess.run(lock, cwd=scratch.folder, check=True, stdout=subprocess.DEVNULL)
     scratch.git("add", "--all", "--force")
@@ -119,13 +119,13 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
 
 
 def _not_of_a_service(folder: str, names: list[str]) -> list[str]:
-    """Leave out this package and what running it has written."""
+    """Exclude this package and the files that its run creates."""
     here = Path(folder)
     return [name for name in names if name in {"__pycache__", ".cache"} or here / name == _PACKAGE]
 
 
 def _settle_seeds(base: Path, theirs: Path, ours: Entries) -> Iterator[str]:
-    """Make the renders agree on what is the team's; yield what the release has otherwise."""
+    """Make the renders equal in the team's files; yield those that the release changed."""
     for render in (base, theirs):
         for path in list(_files(render)):
             if path.startswith(COPY_ONLY):
@@ -152,7 +152,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _follow_moves(base: Path, scratch: Repository, ours: Entries) -> dict[str, str]:
-    """Move files in `base` and `ours` as the template's releases did; return which ones."""
+    """Move files in `base` and `ours` as the template's releases did; return the moves."""
     moved: dict[str, str] = {}
     for release in tomllib.loads((_PACKAGE / "moves.toml").read_text("utf-8")).values():
         for old, new in release["moved"].items():
@@ -170,7 +170,7 @@ def _follow_moves(base: Path, scratch: Repository, ours: Entries) -> dict[str, s
 
 
 def _follow_format(base: Path, theirs: Path, ours: Path) -> None:
-    """Format both renders as the team formats, if it does so in another way than the template."""
+    """Format both renders like the team, if its format differs from the template's."""
     if _format(base) == _format(ours):
         return
     config = ours / "pyproject.toml"
@@ -180,7 +180,7 @@ def _follow_format(base: Path, theirs: Path, ours: Path) -> None:
 
 
 def _format(folder: Path) -> object:
-    """Return how ruff is to format there."""
+    """Return ruff's format settings of a folder."""
     try:
         ruff = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]
     except (OSError, KeyError, ValueError):
@@ -189,7 +189,7 @@ def _format(folder: Path) -> object:
 
 
 def _settle_conflicts(merged: Merge) -> None:
-    """Decide what needs no person: deletions, which the report names, and generated files."""
+    """Resolve the automatic cases: deletions, which the report lists, and generated files."""
     scratch = merged.scratch
     stages: dict[str, set[str]] = {}
     for line in scratch.paths("ls-files", "--unmerged"):

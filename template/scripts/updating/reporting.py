@@ -1,4 +1,4 @@
-"""Report of an update: what happens to each file, and what comes and goes beside files."""
+"""Report of an update: changes of files, questions, settings and pins."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["Report", "classify", "write_reports"]
 
 Report = dict[str, list[str]]
-"""The paths and names of each class that is not empty, by the key of `TITLES`."""
+"""The paths and names of each non-empty class, by the key of `TITLES`."""
 
 TITLES = {
     "conflict": "Conflict: you and the release changed the same lines",
     "deleted": "You deleted it, the release changed it: it stays deleted",
-    "retired": "The release removed it, you had edited it: it is removed, your last commit has it",
-    "kept": "Yours, and the release has another version: it stays as it is",
+    "retired": "The release removed it, you had edited it: it is removed, and in your last commit",
+    "kept": "Yours, and the release has another version: it is unchanged",
     "renamed": "You renamed it: the release's changes follow",
     "moved": "The release moved it: your edits follow",
     "merged": "You and the release changed it: merged",
@@ -32,12 +32,12 @@ TITLES = {
     "removed": "Removed",
     "questions": "New questions, with their default answers",
     "settings added": "New settings",
-    "settings removed": "Settings that are gone",
+    "settings removed": "Removed settings",
     "pins": "Pins",
 }
 
 _COUNTED = ("updated", "new", "removed")
-"""Classes that the short form of the report only counts."""
+"""Classes that the short report only counts."""
 
 _SETTING = re.compile(r"^#? ?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 _PIN = re.compile(r"^([\w.-]+)(?:\[.*?\])?==([\w.!+]+)", re.MULTILINE)
@@ -46,7 +46,7 @@ _ENTRY = re.compile(r"^## \[(?P<version>\d+\.\d+\.\d+)\]", re.MULTILINE)
 
 
 def classify(merged: Merge) -> Report:
-    """Return what the update does, by class."""
+    """Return the effects of the update, by class."""
     found: Report = {title: [] for title in TITLES}
     renamed = {new: old for old, new in merged.renamed.items()}
     for path in sorted({*merged.base, *merged.theirs}):
@@ -67,7 +67,7 @@ def classify(merged: Merge) -> Report:
 
 
 def _kind(merged: Merge, path: str) -> str | None:
-    """Return the class of a path of the template, if the release does anything to it."""
+    """Return the class of a path of the template, if the release changes it."""
     base, theirs = merged.base.get(path), merged.theirs.get(path)
     ours, result = merged.ours.get(path), merged.result.get(path)
     if base == theirs or path in merged.conflicts:
@@ -119,7 +119,7 @@ def _facts(merged: Merge, entries: dict[str, tuple[str, str]]) -> dict[str, dict
 
 
 def write_reports(merged: Merge, release: Path) -> str:
-    """Write report.json and report.md beside the fetched release; return the short form.
+    """Write report.json and report.md beside the fetched release; return the short report.
 
     Args:
         merged: The merge.

@@ -1,4 +1,4 @@
-"""Git, run in a folder with nothing of a person's own configuration in the way."""
+"""Git, run in a folder independently of the user's configuration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["Entries", "GitError", "Repository"]
 Entries = dict[str, tuple[str, str]]
 """The files of a tree: path to mode and object id."""
 
-# Commits are made in a scratch repository: they need no identity, signature or hook of a person,
-# and nothing is converted on the way in or out.
+# Commits in a scratch repository need no identity, signature or hook of a user, and nothing is
+# converted on the way in or out.
 _OPTIONS = (
     *("-c", "user.name=Groundwork", "-c", "user.email=template@localhost"),
     *(
@@ -41,11 +41,11 @@ _OPTIONS = (
 
 
 class GitError(Exception):
-    """Git refused a command; the message is what it said."""
+    """Git rejected a command; the message is its output."""
 
 
 class Repository:
-    """A git repository with its files in `folder`, which may be a part of a larger checkout."""
+    """A git repository with its files in `folder`, which may be part of a larger checkout."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,16 +57,16 @@ class Repository:
         env: Mapping[str, str] | None = None,
         passing: int = 0,
     ) -> str:
-        """Return what a git command prints.
+        """Return the output of a git command.
 
         Args:
             arguments: The command.
-            given: What it reads from standard input.
-            env: Variables beside those of the process.
-            passing: The highest exit code that is no failure.
+            given: Its standard input.
+            env: Additional environment variables.
+            passing: The highest exit code that counts as success.
 
         Raises:
-            GitError: Git is missing, or refused.
+            GitError: Git is missing, or failed.
         """
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         try:
@@ -101,7 +101,7 @@ class Repository:
         return found
 
     def write_tree(self, folder: Path) -> str:
-        """Return the tree that holds every file of a folder, also what git would ignore."""
+        """Return the tree of all files of a folder, including those that git would ignore."""
         index = self.folder / ".git/groundwork-index"
         index.unlink(missing_ok=True)
         env = {"GIT_INDEX_FILE": str(index)}

@@ -35,7 +35,7 @@ def failing(error: Exception) -> Callable[[], Any]:
 
 
 async def test_the_answer_comes_from_the_documents(live_client: httpx2.AsyncClient) -> None:
-    """On the real index: a text, whose citations are chunks that hold what it says."""
+    """On the real index: the citations are chunks that contain the text."""
     response = await live_client.post(
         "/v1/answer", json={"question": "How many weeks of parental leave are there?"}
     )
@@ -53,7 +53,7 @@ async def test_the_answer_comes_from_the_documents(live_client: httpx2.AsyncClie
 
 
 async def test_a_stream_makes_up_the_same_answer(live_client: httpx2.AsyncClient) -> None:
-    """On the real index: the pieces joined are the text, and `done` is the whole answer."""
+    """On the real index: the joined pieces are the text, and `done` has the whole answer."""
     question = {"question": "How many weeks of parental leave are there?"}
     whole = (await live_client.post("/v1/answer", json=question)).json()
 
@@ -72,7 +72,7 @@ async def test_a_stream_makes_up_the_same_answer(live_client: httpx2.AsyncClient
 async def test_what_the_documents_do_not_say_is_not_invented(
     live_client: httpx2.AsyncClient,
 ) -> None:
-    """Then there is no citation, and `found` says so."""
+    """There is no citation, and `found` is false."""
     response = await live_client.post(
         "/v1/answer", json={"question": "Who won the chess olympiad of 1972?"}
     )
@@ -81,7 +81,7 @@ async def test_what_the_documents_do_not_say_is_not_invented(
 
 
 async def test_every_option_reaches_the_graph(fakes: Fakes) -> None:
-    """What the caller sets is what the answerer is asked."""
+    """The answerer gets all options of the caller."""
     options = {
         "top_k": 3,
         "filters": {"prefix": "a/", "metadata": {"type": "pdf"}},
@@ -106,7 +106,7 @@ async def test_every_option_reaches_the_graph(fakes: Fakes) -> None:
 
 
 async def test_an_unknown_model_is_refused(live_client: httpx2.AsyncClient) -> None:
-    """With the names that there are, and also when the answer would be streamed."""
+    """The problem lists the known names, also for a stream."""
     for stream in (False, True):
         response = await live_client.post(
             "/v1/answer", json=QUESTION | {"model": "offline:magic", "stream": stream}
@@ -131,7 +131,7 @@ async def test_an_unknown_model_is_refused(live_client: httpx2.AsyncClient) -> N
 async def test_an_error_before_the_first_byte_is_a_problem(
     error: Exception, status: int, stream: bool, fakes: Fakes
 ) -> None:
-    """With its own status, streamed or not, and without what the error says of the inside."""
+    """It has its own status, for streams as well, and no internal details of the error."""
     fakes.answerer.work = failing(error)
     async with open_client(fakes.app()) as client:
         response = await client.post("/v1/answer", json=QUESTION | {"stream": stream})
@@ -158,7 +158,7 @@ async def test_an_error_after_the_first_byte_is_the_last_event(fakes: Fakes) -> 
 
 
 async def test_a_stream_needs_its_switch(make_settings: MakeSettings) -> None:
-    """With `APP_ENABLE_STREAMING` off the caller is told so; a whole answer still comes."""
+    """With `APP_ENABLE_STREAMING` off a stream is rejected; a whole answer still works."""
     app = Fakes(make_settings(enable_streaming=False)).app()
     async with open_client(app) as client:
         streamed = await client.post("/v1/answer", json=QUESTION | {"stream": True})
@@ -171,7 +171,7 @@ async def test_a_stream_needs_its_switch(make_settings: MakeSettings) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_caller_who_hangs_up_stops_the_work(stream: bool, fakes: Fakes) -> None:
-    """Nobody waits for the answer, so the model is not kept busy with it."""
+    """The model call is cancelled when the caller disconnects."""
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def long() -> None:
@@ -237,7 +237,7 @@ async def test_an_answer_that_takes_too_long_is_ended(
 async def test_a_body_that_is_not_valid_is_refused(
     body: bytes, loc: list[str | int] | None, fakes: Fakes
 ) -> None:
-    """The problem says where, and never repeats what was sent."""
+    """The problem names the place, and never repeats the input."""
     async with open_client(fakes.app()) as client:
         response = await client.post(
             "/v1/answer", content=body, headers={"content-type": "application/json"}

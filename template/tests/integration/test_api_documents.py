@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def part(name: str, data: bytes = b"# Title\n\nSome text.", field: str = "files") -> Part:
-    """Return a part of a form that is a file."""
+    """Return a form part with a file."""
     return (field, (name, data))
 
 
@@ -36,7 +36,7 @@ def code_of(response: httpx2.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", [b"", b'; filename=""'])
 async def test_a_file_without_a_name_is_told(fakes: Fakes, name: bytes) -> None:
-    """Whether the name is empty or not there at all: what is missing, and where it goes."""
+    """The problem names the missing field and its place, for an empty and a missing name."""
     form = b'--x\r\nContent-Disposition: form-data; name="file"%s\r\n\r\ntext\r\n--x--\r\n' % name
     async with open_client(fakes.app()) as client:
         response = await client.post(
@@ -65,7 +65,7 @@ async def test_an_upload_that_finds_no_room_is_told_so(
     expected: tuple[int, str],
     event: str,
 ) -> None:
-    """A full folder of temporary files passes; what else fails there is for the log to tell."""
+    """A full folder of temporary files is a passing problem; other causes are logged only."""
 
     def fail(_spool: object, _data: bytes) -> int:
         raise OSError(number, os.strerror(number))
@@ -113,7 +113,7 @@ async def test_a_document_is_added_changed_listed_found_and_removed(
 
 
 async def test_a_name_with_a_line_break_can_be_removed(fakes: Fakes) -> None:
-    """A folder may hold such a file, so it has to be possible to take it out again."""
+    """A folder may have such a file, so removing it has to be possible."""
     name = "two\nlines\n.md\n"
     fakes.pipeline.hashes[name] = "hash"
     async with open_client(fakes.app()) as client:
@@ -124,7 +124,7 @@ async def test_a_name_with_a_line_break_can_be_removed(fakes: Fakes) -> None:
 
 
 async def test_several_files_are_taken_at_once(fakes: Fakes) -> None:
-    """Each file has its outcome, in order, whichever of the two fields it came in."""
+    """Each file has its outcome, in order, from either of the two fields."""
     fakes.pipeline.hashes["guides/b.md"] = "old"
     files = [part("a.md"), part("b.md"), part("c.md", field="file")]
     async with open_client(fakes.app()) as client:
@@ -162,7 +162,7 @@ async def test_a_folder_may_stand_in_the_id(fakes: Fakes) -> None:
 async def test_what_cannot_be_an_id_is_refused(
     name: str, fields: dict[str, str], expected: tuple[int, str], fakes: Fakes
 ) -> None:
-    """And the pipeline never sees the file."""
+    """The pipeline never gets the file."""
     async with open_client(fakes.app()) as client:
         response = await client.post("/v1/documents", files=[part(name)], data=fields)
 
@@ -181,7 +181,7 @@ async def test_what_cannot_be_an_id_is_refused(
 async def test_a_document_that_fails_is_told(
     error: Exception, expected: tuple[int, str], fakes: Fakes
 ) -> None:
-    """The answer is the problem with the reason; what came before is kept."""
+    """The response is the problem with the reason; the older version is kept."""
     fakes.pipeline.failures["bad.md"] = error
     async with open_client(fakes.app()) as client:
         response = await client.post("/v1/documents", files=[part("a.md"), part("bad.md")])
@@ -192,7 +192,7 @@ async def test_a_document_that_fails_is_told(
 
 
 async def test_real_files_that_cannot_be_read_are_told(live_client: httpx2.AsyncClient) -> None:
-    """A type without a loader is a 415; a broken file a 422 that names it."""
+    """A type without a loader gives 415; a broken file 422 with its name."""
     unsupported = await live_client.post("/v1/documents", files=[part("a.exe", b"MZ")])
     broken = await live_client.post("/v1/documents", files=[part("a.pdf", b"no PDF")])
 
@@ -205,7 +205,7 @@ async def test_real_files_that_cannot_be_read_are_told(live_client: httpx2.Async
 async def test_a_document_above_the_limit_is_refused(
     sizes: tuple[int, ...], make_settings: MakeSettings
 ) -> None:
-    """By its own size or by that of the whole body, before any document is taken."""
+    """The size of the file or of the whole body is checked before any document is accepted."""
     fakes = Fakes(make_settings(max_document_bytes=1_000))
     files = [part(f"{number}.md", b"x" * size) for number, size in enumerate(sizes)]
     async with open_client(fakes.app()) as client:
@@ -216,7 +216,7 @@ async def test_a_document_above_the_limit_is_refused(
 
 
 async def test_a_document_may_be_larger_than_a_json_body(make_settings: MakeSettings) -> None:
-    """Uploads have a limit of their own."""
+    """Uploads have their own limit."""
     fakes = Fakes(make_settings(max_body_bytes=1_000, max_document_bytes=50_000))
     async with open_client(fakes.app()) as client:
         response = await client.post("/v1/documents", files=[part("a.md", b"x" * 50_000)])
@@ -238,7 +238,7 @@ async def test_a_document_may_be_larger_than_a_json_body(make_settings: MakeSett
     ],
 )
 async def test_a_body_without_files_is_refused(request_parts: dict[str, Any], fakes: Fakes) -> None:
-    """JSON, a form without files, and a broken form are told as such."""
+    """JSON, a form without files, and a broken form have their own messages."""
     async with open_client(fakes.app()) as client:
         response = await client.post("/v1/documents", **request_parts)
 
@@ -246,7 +246,7 @@ async def test_a_body_without_files_is_refused(request_parts: dict[str, Any], fa
 
 
 async def test_the_list_comes_in_pages(fakes: Fakes) -> None:
-    """Following `next` gives every document once, in order, also when some are added meanwhile."""
+    """Following `next` gives every document once, in order, also if some are added meanwhile."""
     fakes.pipeline.hashes |= {f"{number:03}.md": "x" for number in range(25)}
     seen: list[str] = []
     async with open_client(fakes.app()) as client:
@@ -262,7 +262,7 @@ async def test_the_list_comes_in_pages(fakes: Fakes) -> None:
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1_001}, {"limit": "x"}])
 async def test_a_page_has_bounds(query: dict[str, str], fakes: Fakes) -> None:
-    """A limit outside of them is refused."""
+    """A limit outside them is rejected."""
     async with open_client(fakes.app()) as client:
         response = await client.get("/v1/documents", params=query)
 
@@ -279,7 +279,7 @@ async def test_an_empty_index_has_an_empty_list(fakes: Fakes) -> None:
 
 
 async def test_a_name_is_one_document_in_either_spelling(live_client: httpx2.AsyncClient) -> None:
-    """What is uploaded in NFD is listed, searched, replaced and removed in NFC, and so back."""
+    """An upload in NFD is listed, searched, replaced and removed in NFC, and vice versa."""
     nfc, nfd = (normalize(form, "Größe.md") for form in ("NFC", "NFD"))
     first = await upload(live_client, nfd, b"The zebra stands in hall three.")
     again = await upload(live_client, nfc, b"The zebra stands in hall four.")
@@ -295,7 +295,7 @@ async def test_a_name_is_one_document_in_either_spelling(live_client: httpx2.Asy
 
 
 async def upload(client: httpx2.AsyncClient, name: str, data: bytes) -> tuple[str, str]:
-    """Upload a file; return its id and what came of it."""
+    """Upload a file; return its id and outcome."""
     response = await client.post("/v1/documents", files=[part(name, data)])
     (done,) = response.json()["documents"]
     return done["document"], done["outcome"]

@@ -1,4 +1,4 @@
-"""Requests that nobody would send, made from the API's own description, against a real server."""
+"""Unusual requests, generated from the API description, against a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY: Final = "fuzz-key-of-many-characters"
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """Yield a service that asks for a key, and refuses nothing for haste or size."""
+    """Yield a service that requires a key, without rate and size limits."""
     variables = {
         "APP_API_KEYS": f'{{"fuzz": "{KEY}"}}',
         "APP_REQUESTS_PER_MINUTE": "1000000",
@@ -37,8 +37,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def test_every_answer_is_as_described(served: Served) -> None:
     """No 5xx; each status, media type, header and body as documented; no entry without a key.
 
-    Examples, boundaries, random requests and sequences of them, valid and not. What is refused
-    although it fits its schema is no fault: a schema cannot tell which models there are.
+    Examples, boundaries, random requests and sequences of them, valid and not. A rejection
+    of a request that fits its schema is not a fault: a schema does not know the available models.
     """
     tool = Path(sys.executable).with_name("schemathesis")
     done = subprocess.run(  # noqa: S603 - a tool of this environment

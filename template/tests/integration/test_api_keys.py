@@ -1,4 +1,4 @@
-"""API keys: who gets in, what the log says of them, and when the service refuses to start."""
+"""API keys: accepted keys, log, and rejection at start."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ pytestmark = pytest.mark.usefixtures("no_refill")
 
 @pytest.fixture
 def keyed(make_settings: MakeSettings) -> Fakes:
-    """Return a service that asks for a key."""
+    """Return a service that requires a key."""
     return Fakes(make_settings(api_keys=KEYS, requests_per_minute=3))
 
 
 @pytest.mark.parametrize("key", [OLD, NEW, OTHER])
 async def test_every_key_that_is_in_force_gets_in(keyed: Fakes, key: str) -> None:
-    """Two keys of one user at a time let it change them without a stop."""
+    """A user can have two keys at a time, to change them without downtime."""
     async with open_client(keyed.app()) as client:
         response = await client.post("/v1/search", json=SEARCH, headers=bearer(key))
 
@@ -78,7 +78,7 @@ async def test_every_key_that_is_in_force_gets_in(keyed: Fakes, key: str) -> Non
 async def test_nobody_else_does(
     keyed: Fakes, headers: dict[str, str], challenge: str, path: str
 ) -> None:
-    """401 in the form of RFC 9457 and RFC 6750, before body and route are looked at."""
+    """The response is a 401 as in RFC 9457 and RFC 6750, before body and route are read."""
     app = keyed.app()
     app.state.lifecycle.services = keyed.services()
     call = Call(path, b"{", headers={name.lower(): value for name, value in headers.items()})
@@ -95,7 +95,7 @@ async def test_nobody_else_does(
 
 
 async def test_probes_and_the_description_need_no_key(keyed: Fakes) -> None:
-    """An orchestrator and a browser have none to send."""
+    """An orchestrator and a browser have no key."""
     async with open_client(keyed.app()) as client:
         statuses = [
             (await client.get(path)).status_code
@@ -106,7 +106,7 @@ async def test_probes_and_the_description_need_no_key(keyed: Fakes) -> None:
 
 
 async def test_metrics_may_be_public(make_settings: MakeSettings) -> None:
-    """Where the operator says so, a scraper needs no key either."""
+    """If the operator allows it, a scraper needs no key either."""
     fakes = Fakes(make_settings(api_keys=KEYS, public_metrics=True))
     async with open_client(fakes.app()) as client:
         response = await client.get("/metrics")
@@ -115,7 +115,7 @@ async def test_metrics_may_be_public(make_settings: MakeSettings) -> None:
 
 
 async def test_the_description_says_how_a_key_is_sent(keyed: Fakes, fakes: Fakes) -> None:
-    """A client made from it sends the key where one is asked for, and only then."""
+    """A generated client sends the key exactly if it is required."""
     described, open_ = keyed.app().openapi(), fakes.app().openapi()
 
     assert [{"apiKey": []}] == described["paths"]["/v1/search"]["post"]["security"]
@@ -129,7 +129,7 @@ async def test_the_description_says_how_a_key_is_sent(keyed: Fakes, fakes: Fakes
 
 
 async def test_the_description_can_be_switched_off(make_settings: MakeSettings) -> None:
-    """Neither the page, which loads scripts from elsewhere, nor the document is there."""
+    """Neither the page, which loads scripts from elsewhere, nor the document exists."""
     async with open_client(Fakes(make_settings(enable_docs=False)).app()) as client:
         statuses = [(await client.get(path)).status_code for path in ("/docs", "/openapi.json")]
 
@@ -152,7 +152,7 @@ async def test_the_description_can_be_switched_off(make_settings: MakeSettings) 
 def test_a_weak_key_stops_the_start_and_is_not_told(
     keys: dict[str, str], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is wrong is told by its place; names may have been swapped with keys."""
+    """The problem names the position only: names may have been swapped with keys."""
     monkeypatch.setenv("APP_API_KEYS", json.dumps(keys))
     with pytest.raises(ConfigError) as caught:
         load_settings(WholeSettings)
@@ -163,7 +163,7 @@ def test_a_weak_key_stops_the_start_and_is_not_told(
 
 
 def test_keys_in_another_form_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list or plain text is no mapping, and is not repeated in what is told."""
+    """A list or plain text is not a mapping, and the message does not repeat it."""
     for text in (f"reader:{OLD}", f'["{OLD}"]', f'{{"reader": ["{OLD}"]}}', OLD):
         monkeypatch.setenv("APP_API_KEYS", text)
         with pytest.raises(ConfigError, match="APP_API_KEYS") as caught:
@@ -175,7 +175,7 @@ def test_keys_in_another_form_stop_the_start(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_service_does_not_listen_beyond_this_machine_without_a_key(
     host: str, make_settings: MakeSettings, cli: CommandLine
 ) -> None:
-    """Unless told that something else asks who is calling; it is an error of the settings."""
+    """It is a settings error, unless the settings name another authentication."""
     with pytest.raises(ConfigError, match="APP_ALLOW_UNAUTHENTICATED"):
         listen(make_settings(host=host, port=0))
     run = cli("serve", "--host", host, "--port", "0")

@@ -47,14 +47,14 @@ async def test_a_filter_narrows_every_mode(
     "query", ['"', "AND", "a OR", "NEAR(", "title:*", "-", "(", "^", "*", "a' --", "\x00", "🦘"]
 )
 async def test_no_text_is_a_query_language(query: str, live_client: httpx2.AsyncClient) -> None:
-    """On the real index: whatever a person writes is looked for, and is no syntax error."""
+    """On the real index: any text is searched for, and never a syntax error."""
     response = await live_client.post("/v1/search", json={"query": query})
 
     assert 200 == response.status_code
 
 
 async def test_every_option_reaches_the_retriever(fakes: Fakes) -> None:
-    """What the caller sets is what is searched; the query without the space around it."""
+    """The caller's options are used; surrounding space of the query is removed."""
     body = {
         "query": " upload ",
         "k": 3,
@@ -81,7 +81,7 @@ async def test_every_option_reaches_the_retriever(fakes: Fakes) -> None:
     ],
 )
 async def test_a_body_that_is_not_valid_is_refused(body: dict[str, Any], fakes: Fakes) -> None:
-    """The retriever does not see it."""
+    """The retriever is not called."""
     async with open_client(fakes.app()) as client:
         before = len(fakes.retriever.searches)
         response = await client.post("/v1/search", json=body)
@@ -91,7 +91,7 @@ async def test_a_body_that_is_not_valid_is_refused(body: dict[str, Any], fakes: 
 
 
 async def test_an_index_that_fails_is_told_without_its_cause(fakes: Fakes) -> None:
-    """A 503, and the cause in the log only."""
+    """The response is a 503, and only the log has the cause."""
 
     async def fail() -> None:
         raise RetrievalError("a secret path")

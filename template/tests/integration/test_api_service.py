@@ -1,4 +1,4 @@
-"""What holds for the application as a whole: probes, metrics, ids, limits, its description."""
+"""The application as a whole: probes, metrics, ids, limits, API description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def test_the_probes_follow_the_life_of_the_service(fakes: Fakes) -> None:
-    """Always live; ready once a search has been made, and not before or after."""
+    """Always live; ready after the first search, until the stop."""
     warmed = asyncio.Event()
     fakes.retriever.work = warmed.wait  # type: ignore[assignment]  # what it returns is not used
     app = fakes.app()
@@ -53,7 +53,7 @@ async def test_the_probes_follow_the_life_of_the_service(fakes: Fakes) -> None:
 
 
 async def test_metrics_are_labelled_by_template(fakes: Fakes) -> None:
-    """Each route is counted under its template, whatever the ids, the errors or the paths."""
+    """Each route is counted under its template, for any ids, errors and paths."""
     async with open_client(fakes.app()) as client:
         for name in ("a.md", "b/c.md"):
             await client.delete(f"/v1/documents/{name}")
@@ -89,7 +89,7 @@ async def test_metrics_are_labelled_by_template(fakes: Fakes) -> None:
 async def test_what_there_is_not_is_a_problem(
     method: str, path: str, expected: tuple[int, str], fakes: Fakes
 ) -> None:
-    """Routing errors have the form of all others."""
+    """Routing errors have the format of all others."""
     async with open_client(fakes.app()) as client:
         response = await client.request(method, path)
 
@@ -100,7 +100,7 @@ async def test_what_there_is_not_is_a_problem(
 
 @pytest.mark.usefixtures("no_refill")
 async def test_a_busy_client_is_told_to_wait(make_settings: MakeSettings) -> None:
-    """After the allowance a 429 with `Retry-After`; the probes are not counted."""
+    """Above the limit the response is a 429 with `Retry-After`; probes are not counted."""
     app = Fakes(make_settings(requests_per_minute=2)).app()
     async with open_client(app) as client:
         statuses = [
@@ -118,7 +118,7 @@ async def test_a_busy_client_is_told_to_wait(make_settings: MakeSettings) -> Non
 
 
 async def test_a_large_body_is_refused(make_settings: MakeSettings) -> None:
-    """JSON above `max_body_bytes` is a problem with the status 413."""
+    """JSON above `max_body_bytes` gives a problem with status 413."""
     app = Fakes(make_settings(max_body_bytes=1_000)).app()
     async with open_client(app) as client:
         response = await client.post("/v1/search", json={"query": "a" * 1_000})
@@ -128,7 +128,7 @@ async def test_a_large_body_is_refused(make_settings: MakeSettings) -> None:
 
 
 async def test_the_team_s_routers_are_part_of_the_application(fakes: Fakes) -> None:
-    """With ids, problems, metrics and a place in the description, like the built-in ones."""
+    """They have ids, problems, metrics and a description, like the built-in ones."""
     router = APIRouter(prefix="/v1/team")
 
     @router.get("/{name}")
@@ -176,7 +176,7 @@ def references(part: Any) -> set[str]:  # noqa: ANN401 - any JSON
 
 
 async def test_the_description_is_whole(fakes: Fakes) -> None:
-    """It names the service, every route has its errors, and every reference leads somewhere."""
+    """It has the service's name, every route has its errors, and every reference is valid."""
     async with open_client(fakes.app()) as client:
         description = (await client.get("/openapi.json")).json()
         again = (await client.get("/openapi.json")).json()
@@ -211,7 +211,7 @@ async def test_the_description_is_whole(fakes: Fakes) -> None:
 
 
 async def test_an_event_stream_is_described(fakes: Fakes) -> None:
-    """A reader of the description learns that there are two forms of an answer."""
+    """The description has both formats of an answer."""
     async with open_client(fakes.app()) as client:
         description = (await client.get("/openapi.json")).json()
 

@@ -1,4 +1,4 @@
-"""Whatever a folder holds, or becomes of the disk: a clear line, an exit code, nothing lost."""
+"""Bad files and failing disks: a clear line, an exit code, no loss."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def indexed(folder: Path) -> dict[str, int]:
-    """Return how many chunks each document has in the index beside the folder."""
+    """Return the number of chunks of each document in the index beside the folder."""
 
     async def read() -> dict[str, int]:
         settings = WholeSettings(index_path=folder.parent / "var" / "index.sqlite")
@@ -74,7 +74,7 @@ def test_a_bad_file_is_named_and_the_sound_one_is_kept(
     data: bytes,
     reason: str,
 ) -> None:
-    """Exit code 1 and the reason, for a person and for a program; next time again."""
+    """The exit code is 1 with the reason, as text and JSON; the next run is the same."""
     if name == "a.md" and b"x" in data[:1]:
         monkeypatch.setenv("APP_MAX_DOCUMENT_BYTES", "20000")
     (folder / name).write_bytes(data)
@@ -95,7 +95,7 @@ def test_a_bad_file_is_named_and_the_sound_one_is_kept(
     ids=["byte order mark", "UTF-16", "CRLF"],
 )
 def test_text_in_other_guises_is_the_same(cli: CommandLine, folder: Path, data: bytes) -> None:
-    """What is marked is read, and the marks are no text."""
+    """Byte order marks select the encoding, and are not part of the text."""
     (folder / "guise.md").write_bytes(data)
 
     assert 0 == cli("ingest", folder).code
@@ -105,7 +105,7 @@ def test_text_in_other_guises_is_the_same(cli: CommandLine, folder: Path, data: 
 
 
 def test_an_empty_text_is_a_document_without_chunks(cli: CommandLine, folder: Path) -> None:
-    """It is a warning and no failure: many folders hold a page that is still to be written."""
+    """It is a warning and not a failure: many folders have a page still to be written."""
     (folder / "empty.md").touch()
 
     run = cli("ingest", folder)
@@ -120,7 +120,7 @@ def test_an_empty_text_is_a_document_without_chunks(cli: CommandLine, folder: Pa
     ["a b.md", "it's.md", '"quoted".md', "two\nlines.md", "é" * 126 + ".md", "-r.md", "$(x);.md"],
 )
 def test_any_name_is_only_a_name(cli: CommandLine, folder: Path, name: str) -> None:
-    """Spaces, quotes, line breaks and the longest names are kept as they are."""
+    """Spaces, quotes, line breaks and the longest names are kept."""
     (folder / name).write_bytes(_TEXT)
 
     assert 0 == cli("ingest", folder).code
@@ -165,7 +165,7 @@ def test_a_file_may_become_anything_once_it_was_found(
     reason: str,
     kind: str,
 ) -> None:
-    """It is opened without waiting, and what the system says is told."""
+    """It is opened without waiting, and the system's message is reported."""
     (folder / "a.md").write_bytes(_TEXT)
     opens = discovery._open_at_once
 
@@ -187,7 +187,7 @@ def test_a_file_may_become_anything_once_it_was_found(
 def test_a_file_that_changes_while_it_is_read_is_read_again_later(
     cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch, growth: bytes
 ) -> None:
-    """Half of one version and half of another is no document."""
+    """A mixture of two versions is not indexed."""
     path = folder / "a.md"
     path.write_bytes(_TEXT)
     fstat = os.fstat

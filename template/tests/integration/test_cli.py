@@ -1,4 +1,4 @@
-"""The commands on a small set of documents: what they print, where, and with which exit code."""
+"""The commands on a small set of documents: output, streams and exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _QUESTION = "How many weeks of parental leave do parents take?"
 
 
 def test_ingest_tells_what_it_did(cli: CommandLine) -> None:
-    """A person reads counts of what was added, changed, unchanged, removed and failed."""
+    """The output counts added, changed, unchanged, removed and failed documents."""
     run = cli("ingest", DOCUMENTS)
 
     assert (0, "") == (run.code, run.err)
@@ -36,7 +36,7 @@ def test_ingest_tells_what_it_did(cli: CommandLine) -> None:
 
 
 def test_ingest_as_json_counts_every_document(cli: CommandLine) -> None:
-    """A program reads the same counts; all documents submitted are in one of them."""
+    """JSON has the same counts; every submitted document is in one of them."""
     summary = cli("ingest", DOCUMENTS, "--json").document
 
     assert {"added": 4, "changed": 0, "unchanged": 0, "removed": 0, "failed": 0} == {
@@ -48,7 +48,7 @@ def test_ingest_as_json_counts_every_document(cli: CommandLine) -> None:
 
 
 def test_ingest_tells_what_it_took_where_it_is_asked(cli: CommandLine) -> None:
-    """Each step's timings, and the memory at the end and at most; both for people and programs."""
+    """The timings of each step, and the final and peak memory, as text and as JSON."""
     asked = "--timings", "--profile-memory"
     document = cli("ingest", DOCUMENTS, *asked, "--json").document
     text = cli("ingest", DOCUMENTS, *asked, "--rebuild").out
@@ -65,7 +65,7 @@ def test_ingest_tells_what_it_took_where_it_is_asked(cli: CommandLine) -> None:
 
 
 def test_a_failed_document_is_named_and_the_rest_is_kept(cli: CommandLine, tmp_path: Path) -> None:
-    """The exit code is 1, the reason is shown, and the sound documents can be searched."""
+    """The exit code is 1, the reason is shown, and the other documents can be searched."""
     folder = tmp_path / "documents"
     shutil.copytree(DOCUMENTS, folder)
     (folder / "broken.pdf").write_bytes(b"this is no PDF")
@@ -85,7 +85,7 @@ def test_a_failed_document_is_named_and_the_rest_is_kept(cli: CommandLine, tmp_p
 
 
 def test_a_failure_is_told_once(cli: CommandLine, tmp_path: Path) -> None:
-    """In the result; the log has it as well where somebody asks for the log."""
+    """The result has it; the log has it only on request."""
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"this is no PDF")
 
@@ -96,7 +96,7 @@ def test_a_failure_is_told_once(cli: CommandLine, tmp_path: Path) -> None:
 
 
 def test_many_skipped_files_are_counted(cli: CommandLine, tmp_path: Path) -> None:
-    """A person sees the first of them, a program all."""
+    """Text shows the first of them, JSON all."""
     folder = tmp_path / "documents"
     folder.mkdir()
     for number in range(30):
@@ -110,7 +110,7 @@ def test_many_skipped_files_are_counted(cli: CommandLine, tmp_path: Path) -> Non
 
 
 def test_a_missing_path_fails_by_name(cli: CommandLine, tmp_path: Path) -> None:
-    """A mistyped path is not taken for an empty folder."""
+    """A mistyped path does not count as an empty folder."""
     run = cli("ingest", tmp_path / "nowhere", "--json")
 
     assert run.code == 1
@@ -120,7 +120,7 @@ def test_a_missing_path_fails_by_name(cli: CommandLine, tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_no_failure(cli: CommandLine, tmp_path: Path) -> None:
-    """Nothing to do is done at once."""
+    """The run succeeds at once."""
     (tmp_path / "empty").mkdir()
 
     assert cli("ingest", tmp_path / "empty").code == 0
@@ -129,7 +129,7 @@ def test_an_empty_folder_is_no_failure(cli: CommandLine, tmp_path: Path) -> None
 def test_another_chunk_size_asks_for_a_rebuild(
     ingested: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An index made with other settings is refused with the command that makes it anew."""
+    """An index with other settings is rejected, with the command that rebuilds it."""
     monkeypatch.setenv("APP_CHUNK_TOKENS", "64")
 
     refused = ingested("ask", _QUESTION)
@@ -142,7 +142,7 @@ def test_another_chunk_size_asks_for_a_rebuild(
 
 
 def test_a_damaged_index_is_one_clear_line(ingested: CommandLine, tmp_path: Path) -> None:
-    """No traceback: what is wrong, and exit code 1."""
+    """There is no traceback, but the problem and exit code 1."""
     index = tmp_path / "var" / "index.sqlite"
     index.write_bytes(b"not a database, certainly " * 1000)
 
@@ -162,7 +162,7 @@ def test_an_interrupted_ingestion_reports_and_can_go_on(
     number: signal.Signals,
     code: int,
 ) -> None:
-    """The document in hand is finished, the rest is left, and the next run does it."""
+    """The current document is finished, and the next run does the rest."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     terminal.on_write = lambda: signal.raise_signal(number)
 
@@ -176,7 +176,7 @@ def test_an_interrupted_ingestion_reports_and_can_go_on(
 
 
 def test_an_answer_comes_with_its_citations(ingested: CommandLine) -> None:
-    """The answer is followed by the numbered passages that it stands on."""
+    """The answer is followed by its numbered passages."""
     run = ingested("ask", _QUESTION)
 
     assert (0, "") == (run.code, run.err)
@@ -185,7 +185,7 @@ def test_an_answer_comes_with_its_citations(ingested: CommandLine) -> None:
 
 
 def test_an_answer_as_json_is_whole(ingested: CommandLine) -> None:
-    """A program gets the answer's text, its citations, and whether there was one."""
+    """JSON has the answer's text, its citations, and whether there was an answer."""
     answer = ingested("ask", _QUESTION, "--json").document
 
     assert answer["found"] is True
@@ -202,7 +202,7 @@ def test_what_the_documents_do_not_say_is_not_invented(ingested: CommandLine) ->
 
 @pytest.mark.parametrize("name", ["ask", "search"])
 def test_an_empty_index_says_how_to_fill_it(cli: CommandLine, name: str) -> None:
-    """The first thing that a newcomer does wrong has its remedy in the output."""
+    """The output has the remedy for this common mistake."""
     run = cli(name, _QUESTION)
 
     assert run.code == 0
@@ -210,12 +210,12 @@ def test_an_empty_index_says_how_to_fill_it(cli: CommandLine, name: str) -> None
 
 
 def test_questions_can_be_narrowed(ingested: CommandLine) -> None:
-    """With a prefix, only documents below it count."""
+    """With a prefix, only documents below it are used."""
     assert not ingested("ask", _QUESTION, "--prefix", "guides/", "--json").document["found"]
 
 
 def test_search_ranks_passages(ingested: CommandLine) -> None:
-    """Hits come best first, at most as many as asked for, with their place and a snippet."""
+    """Hits come best first, at most the requested number, with their place and a snippet."""
     shown = ingested("search", "rollback of the billing service", "-k", "2")
     found = ingested("search", "rollback of the billing service", "-k", "2", "--json").document
 
@@ -230,7 +230,7 @@ def test_search_ranks_passages(ingested: CommandLine) -> None:
 
 @pytest.mark.parametrize("mode", ["hybrid", "lexical", "vector"])
 def test_search_has_three_modes(ingested: CommandLine, mode: str) -> None:
-    """Each leg can be looked at by itself."""
+    """Each mode can be searched by itself."""
     found = ingested("search", "lost laptop", "--mode", mode, "--json").document
 
     assert mode == found["mode"]
@@ -238,14 +238,14 @@ def test_search_has_three_modes(ingested: CommandLine, mode: str) -> None:
 
 
 def test_nothing_found_is_said(ingested: CommandLine) -> None:
-    """A search without hits says so."""
+    """A search without hits reports that."""
     run = ingested("search", "leave", "--prefix", "guides/zzz")
 
     assert (0, "Nothing was found.\n") == (run.code, run.out)
 
 
 def test_a_long_passage_is_cut_at_a_word(cli: CommandLine, tmp_path: Path) -> None:
-    """A snippet stays short; control characters in it are written out."""
+    """A snippet stays short; control characters are escaped."""
     document = tmp_path / "long.txt"
     document.write_text("kettle \x1b[31m" + "boils water " * 60, encoding="utf-8")
     cli("ingest", document)
@@ -259,7 +259,7 @@ def test_a_long_passage_is_cut_at_a_word(cli: CommandLine, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["ask", "search"])
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 100_001], ids=["empty", "blank", "too long"])
 def test_a_text_of_the_wrong_length_is_refused(cli: CommandLine, name: str, text: str) -> None:
-    """1 to 100,000 characters; the refusal says so and is an error of usage."""
+    """1 to 100,000 characters; other lengths are a usage error that says so."""
     run = cli(name, text)
 
     assert (2, "") == (run.code, run.out)
@@ -277,7 +277,7 @@ def test_a_text_of_the_wrong_length_is_refused(cli: CommandLine, name: str, text
     ],
 )
 def test_any_text_is_data(ingested: CommandLine, text: str) -> None:
-    """Nothing that a person types is an error of syntax."""
+    """No text is a syntax error."""
     assert ingested("search", text).code == 0
     assert ingested("ask", text).code == 0
 
@@ -285,7 +285,7 @@ def test_any_text_is_data(ingested: CommandLine, text: str) -> None:
 def test_a_text_can_come_from_standard_input(
     ingested: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A text that is too long for a command line, or in a file, is piped in."""
+    """A text that is too long for a command line, or in a file, can be piped in."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"  {_QUESTION}\n"))
 
     assert ingested("ask", "-", "--json").document["found"]
@@ -294,7 +294,7 @@ def test_a_text_can_come_from_standard_input(
 def test_config_shows_the_settings_in_force(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every setting by its variable; a star marks what was set."""
+    """Every setting is listed by its variable; a star marks those that were set."""
     monkeypatch.setenv("APP_TOP_K", "9")
 
     shown = cli("config")
@@ -325,7 +325,7 @@ def test_wrong_settings_are_reported_all_at_once(
 def test_an_unknown_model_is_an_error_of_settings(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The report names the variable and the models that there are."""
+    """The report names the variable and the known models."""
     monkeypatch.setenv("APP_DEFAULT_MODEL", "oracle:delphi")
 
     run = cli("ask", "x", "--json")
@@ -354,7 +354,7 @@ def test_wrong_usage_is_told_in_one_form(cli: CommandLine, arguments: tuple[str,
 
 
 def test_a_flag_among_the_text_is_text(ingested: CommandLine) -> None:
-    """After `--` everything is text, `--json` as well."""
+    """After `--` everything is text, also `--json`."""
     run = ingested("ask", "--", "--json")
 
     assert run.code == 0
@@ -363,7 +363,7 @@ def test_a_flag_among_the_text_is_text(ingested: CommandLine) -> None:
 
 @pytest.mark.parametrize("arguments", [("--help",), ("ingest", "--help"), ("eval", "-h")])
 def test_help_has_examples_and_exit_codes(cli: CommandLine, arguments: tuple[str, ...]) -> None:
-    """Help shows how a command is called and what its exit codes mean."""
+    """Help shows the usage of a command and its exit codes."""
     run = cli(*arguments)
 
     assert run.code == 0
@@ -372,7 +372,7 @@ def test_help_has_examples_and_exit_codes(cli: CommandLine, arguments: tuple[str
 
 
 def test_without_a_command_there_is_help(cli: CommandLine) -> None:
-    """It is an error all the same."""
+    """The exit code is that of an error."""
     run = cli()
 
     assert run.code == 2
@@ -380,14 +380,14 @@ def test_without_a_command_there_is_help(cli: CommandLine) -> None:
 
 
 def test_the_version_is_that_of_the_package(cli: CommandLine) -> None:
-    """`--version` prints it alone."""
+    """`--version` prints only the version."""
     assert (0, f"{__version__}\n", "") == cli("--version")
 
 
 def test_the_package_is_a_program(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`python -m app` is the command line, and its exit code that of the process."""
+    """`python -m app` runs the command line, with its exit code."""
     monkeypatch.setattr(sys, "argv", ["app", "--version"])
 
     with pytest.raises(SystemExit) as ended:
@@ -412,7 +412,7 @@ def test_commands_keep_to_their_streams() -> None:
 
 
 def test_a_closed_pipe_is_quiet() -> None:
-    """As in `… | head -1`: no traceback, and the command's own exit code."""
+    """With `… | head -1` there is no traceback, and the exit code is the command's own."""
     process = subprocess.Popen(  # noqa: S603 - the service's own command
         command("config"),
         stdout=subprocess.PIPE,
@@ -432,7 +432,7 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_an_unexpected_error_is_told_as_well(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    """It is logged without its secrets, and a program still gets its one JSON document."""
+    """It is logged without secrets, and with `--json` there is still one JSON document."""
     monkeypatch.setenv("APP_API_KEYS", '{"reader": "a-key-that-nobody-may-see"}')
 
     def fail(*_: object, **__: object) -> None:

@@ -59,7 +59,7 @@ def test_eval_compares_the_modes(ingested: CommandLine, golden: Path) -> None:
 
 
 def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> None:
-    """With `--documents` it makes one for itself, and leaves nothing behind."""
+    """With `--documents` it builds a temporary index and removes it."""
     run = cli("eval", golden, "--documents", DOCUMENTS, "--min", "ndcg=0.9", "--hybrid-no-worse")
 
     assert (0, "") == (run.code, run.err)
@@ -67,7 +67,7 @@ def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> 
 
 
 def test_a_missed_gate_says_by_how_much(ingested: CommandLine, tmp_path: Path) -> None:
-    """Exit code 1, and a line for every measure that is too low."""
+    """The exit code is 1, with a line for every measure that is too low."""
     golden = write_golden(tmp_path, **{"guides/laptop.html": _QUESTION})
 
     run = ingested("eval", golden, "--min", "ndcg=0.95", "--min", "recall=0")
@@ -91,7 +91,7 @@ def test_a_gate_that_cannot_be_is_an_error_of_usage(
 
 
 def test_a_golden_set_for_other_documents_fails(cli: CommandLine, golden: Path) -> None:
-    """An index that lacks the judged documents would only look like a bad search."""
+    """Missing judged documents would look like a bad search."""
     run = cli("eval", golden)
 
     assert run.code == 1
@@ -101,7 +101,7 @@ def test_a_golden_set_for_other_documents_fails(cli: CommandLine, golden: Path) 
 def test_documents_that_cannot_be_ingested_fail_the_evaluation(
     cli: CommandLine, golden: Path, tmp_path: Path
 ) -> None:
-    """Measures over half of the documents would mislead."""
+    """Measures over some of the documents would mislead."""
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"this is no PDF")
 
@@ -112,7 +112,7 @@ def test_documents_that_cannot_be_ingested_fail_the_evaluation(
 
 
 def test_hybrid_must_not_be_worse_than_a_leg() -> None:
-    """The gate names the leg that is better, and by how much."""
+    """The gate names the better mode, and the difference."""
     reports = {
         mode: EvaluationReport(mode, 10, Scores(1.0, 1.0, ndcg), ())
         for mode, ndcg in zip(SearchMode, (0.7, 0.8, 0.7), strict=True)
@@ -127,7 +127,7 @@ def test_hybrid_must_not_be_worse_than_a_leg() -> None:
 def test_a_tilde_is_the_home_folder(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In settings, arguments and options alike; no folder of that name is made."""
+    """Settings, arguments and options expand it; no folder of that name is created."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("APP_INDEX_PATH", "~/deep/index.sqlite")
     shutil.copytree(DOCUMENTS, tmp_path / "home" / "documents")

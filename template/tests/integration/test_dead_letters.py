@@ -1,4 +1,4 @@
-"""Documents that could not be ingested: listed, explained, tried again, forgotten."""
+"""Documents that could not be ingested: list, explain, retry, drop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def failing(cli: CommandLine, folder: Path) -> CommandLine:
 
 
 def test_the_list_names_every_failure(failing: CommandLine, folder: Path) -> None:
-    """For a person and for a program; a list is no failure itself."""
+    """The list is available as text and JSON, with exit code 0."""
     told, listed = failing("failed", "list"), failing("failed", "list", "--json")
 
     assert (0, 0) == (told.code, listed.code)
@@ -46,13 +46,13 @@ def test_the_list_names_every_failure(failing: CommandLine, folder: Path) -> Non
 
 
 def test_an_empty_list_is_said(cli: CommandLine) -> None:
-    """So that silence means nothing."""
+    """The command reports that there are none."""
     assert (0, "No document has failed.\n") == cli("failed", "list")[:2]
     assert {"failures": []} == cli("failed", "list", "--json").document
 
 
 def test_why_tells_all_of_one(failing: CommandLine, folder: Path) -> None:
-    """Also after another attempt, which counts."""
+    """Also after another attempt, which is counted."""
     failing("ingest", folder)
     told = failing("failed", "why", "c.pdf")
 
@@ -70,7 +70,7 @@ def test_why_tells_all_of_one(failing: CommandLine, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["why", "retry", "drop"])
 def test_what_has_not_failed_is_an_error(failing: CommandLine, name: str) -> None:
-    """A mistyped id is not taken for one that is done."""
+    """A mistyped id does not count as done."""
     run = failing("failed", name, "b.md")
 
     assert (1, "") == (run.code, run.out)
@@ -79,13 +79,13 @@ def test_what_has_not_failed_is_an_error(failing: CommandLine, name: str) -> Non
 
 @pytest.mark.parametrize("arguments", [("retry",), ("drop",), ("drop", "a.md", "--all"), ()])
 def test_a_choice_is_needed(failing: CommandLine, arguments: tuple[str, ...]) -> None:
-    """Neither nothing nor everything is meant by accident."""
+    """Without an id or `--all`, nothing happens."""
     assert 2 == failing("failed", *arguments).code
     assert 2 == len(failing("failed", "list", "--json").document["failures"])
 
 
 def test_a_retry_finds_the_file_by_itself(failing: CommandLine, folder: Path) -> None:
-    """What is mended is ingested, under the id and from the folder that it had; else it counts."""
+    """A repaired file is ingested, with its id and folder; otherwise the attempt is counted."""
     assert 1 == failing("failed", "retry", "a.md").code
     (folder / "a.md").write_text("# Mended\n\nNow it is text.")
     (folder / "d.md").write_text("new")
@@ -101,7 +101,7 @@ def test_a_retry_finds_the_file_by_itself(failing: CommandLine, folder: Path) ->
 
 
 def test_everything_can_be_tried_again(failing: CommandLine, folder: Path) -> None:
-    """The counts are those of an ingestion; a file that is gone says so."""
+    """The counts are those of an ingestion; a missing file is reported."""
     (folder / "a.md").unlink()
     run = failing("failed", "retry", "--all", "--json")
 
@@ -120,12 +120,12 @@ def test_everything_can_be_tried_again(failing: CommandLine, folder: Path) -> No
 
 
 def test_nothing_to_try_is_no_failure(cli: CommandLine) -> None:
-    """A script may always ask for it."""
+    """The exit code is 0, so scripts can always call it."""
     assert (0, 0) == (cli("failed", "retry", "--all").code, cli("failed", "drop", "--all").code)
 
 
 def test_dropping_forgets_the_failure_alone(failing: CommandLine, folder: Path) -> None:
-    """An older version of the document stays; the file fails anew the next time."""
+    """An older version of the document stays; the file fails again the next time."""
     (folder / "b.md").write_bytes(b"\xff")
     failing("ingest", folder)
     dropped = failing("failed", "drop", "b.md", "a.md", "--json")
@@ -138,7 +138,7 @@ def test_dropping_forgets_the_failure_alone(failing: CommandLine, folder: Path) 
 
 
 def test_names_and_reasons_cannot_steer_a_terminal(failing: CommandLine, folder: Path) -> None:
-    """Each name stays on one line, whatever is in it."""
+    """Each name stays on one line, for any content."""
     (folder / "x\x1b[2J\nb.md  permanent.md").write_bytes(b"\xff")
     failing("ingest", folder)
 

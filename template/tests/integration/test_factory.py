@@ -1,4 +1,4 @@
-"""The application, given to another server by its factory: `uvicorn --factory`."""
+"""The application under another server, by its factory: `uvicorn --factory`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OPTIONS = (
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 def test_uvicorn_serves_it_in_several_processes(tmp_path: Path) -> None:
-    """Each process logs in the service's form, answers, says each request once, and stops."""
+    """Each process uses the service's log format, answers, logs each request once, and stops."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         process = subprocess.Popen(  # noqa: S603 - this interpreter
             [

@@ -1,4 +1,4 @@
-"""A document of which a part could not be read is indexed, and says what is missing."""
+"""A document with an unreadable part is indexed, and the missing part is reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REASON = "1 of 2 pages have no text (2)"
 
 
 def test_pages_without_text_are_reported(cli: CommandLine, tmp_path: Path) -> None:
-    """By the run that reads them, in the log, and by `failed why` at any time after it."""
+    """The run, the log, and later `failed why` report them."""
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "part\n.pdf").write_bytes(make_pdf(["Text.", ""]))
@@ -37,7 +37,7 @@ def test_pages_without_text_are_reported(cli: CommandLine, tmp_path: Path) -> No
 
 
 def test_the_run_says_so_as_json(cli: CommandLine, tmp_path: Path) -> None:
-    """A program that ingests can act on it."""
+    """The JSON output has them, too."""
     (tmp_path / "part.pdf").write_bytes(make_pdf(["Text.", ""]))
     incomplete = cli("ingest", tmp_path / "part.pdf", "--json").document["incomplete"]
 

@@ -1,4 +1,4 @@
-"""Start-up: what is imported when, and how soon the service is there."""
+"""Start-up: imported modules, and readiness."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PATIENCE_SECONDS = 30
 
 
 def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
-    """Run commands in a fresh interpreter; return which of these modules it has loaded."""
+    """Run commands in a fresh interpreter; return which of these modules are loaded."""
     script = (
         "import sys; from app.cli.commands import main;"
         f"codes = [main(arguments) for arguments in {commands!r}];"
@@ -53,14 +53,14 @@ def loaded_by(*commands: list[str], names: tuple[str, ...]) -> str:
 
 @without_extensions
 def test_help_imports_nothing_heavy() -> None:
-    """What only tells how a command is used does not load what the command needs."""
+    """Help does not import the modules of the command."""
     assert "" == loaded_by(["--help"], ["ask", "--help"], ["--version"], names=_HEAVY)
 
 
 @without_extensions
 @pytest.mark.usefixtures("tmp_path")
 def test_asking_imports_no_web_framework() -> None:
-    """A command that serves nothing does not load what serves."""
+    """A command without a server does not import server modules."""
     told, _, loaded = loaded_by(["ask", "x"], names=("fastapi", "uvicorn")).partition("\n")
 
     assert "ingest" in told
@@ -82,7 +82,7 @@ asyncio.run(main())
 """
 
 
-# What only parsers, vendors' models, a terminal, checks or tests need.
+# Modules for parsers, vendors' models, terminals, checks or tests only.
 _NOT_FOR_SERVING = frozenset(
     {
         *("anthropic", "genai_prices", "httpx2", "openai"),
@@ -94,7 +94,7 @@ _NOT_FOR_SERVING = frozenset(
 
 @without_extensions
 def test_a_service_is_ready_without_what_serving_does_not_need(tmp_path: Path) -> None:
-    """Started with the defaults and warm, it has loaded no vendor, no parser and no tool."""
+    """Started with the defaults and warm, it has loaded no vendor, parser or tool."""
     done = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-c", _READY, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -121,7 +121,7 @@ def ask(url: str, question: str) -> dict[str, Any]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 def test_the_service_starts_answers_and_stops(tmp_path: Path) -> None:
-    """With the samples in an empty index it is ready, answers, and stops when told to."""
+    """With the samples in an empty index it becomes ready, answers, and stops on request."""
     with serving(tmp_path, "--with-samples", APP_SAMPLES_PATH=str(DOCUMENTS)) as served:
         answer = ask(served.url, "How long are backups kept?")
         served.process.terminate()
@@ -133,7 +133,7 @@ def test_the_service_starts_answers_and_stops(tmp_path: Path) -> None:
 
 
 async def test_samples_are_for_an_empty_index(make_settings: MakeSettings) -> None:
-    """An index that holds documents stays as it is."""
+    """An index with documents is unchanged."""
     async with open_services(make_settings(samples_path=DOCUMENTS)) as services:
         await services.pipeline.ingest([DOCUMENTS / "guides"])
         before = await services.index.ledger()
@@ -144,7 +144,7 @@ async def test_samples_are_for_an_empty_index(make_settings: MakeSettings) -> No
 
 
 async def test_a_service_without_samples_starts_all_the_same(make_settings: MakeSettings) -> None:
-    """A team that has removed the folder is told, and served."""
+    """A missing folder of samples is reported, and the service starts."""
     async with open_services(make_settings(samples_path=Path("nowhere"))) as services:
         with structlog.testing.capture_logs() as events:
             await ingest_samples(services.pipeline, services.settings.samples_path)

@@ -6,6 +6,6 @@ from fixtures.stores import StoreConformance
 
 
 class TestSqlite(StoreConformance):
-    """What every store does."""
+    """The requirements on every store."""
 
     name = "sqlite"

@@ -57,7 +57,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int, int]:
-    """Return how many documents were added, changed, unchanged, removed and failed."""
+    """Return the numbers of added, changed, unchanged, removed and failed documents."""
     return (summary.added, summary.changed, summary.unchanged, summary.removed, summary.failed)
 
 
@@ -82,7 +82,7 @@ async def answer(services: Services, question: str) -> tuple[str, list[str]]:
 async def test_an_answer_cites_the_right_document(
     services: Services, folder: Path, question: str, expected: str, document: str
 ) -> None:
-    """Whatever its type, the document that answers a question is quoted and cited first."""
+    """For every type, the document that answers a question is quoted and cited first."""
     await services.pipeline.ingest([folder])
 
     text, documents = await answer(services, question)
@@ -111,7 +111,7 @@ UNANSWERED = (
 async def test_what_the_documents_do_not_say_is_not_answered(
     services: Services, folder: Path
 ) -> None:
-    """A word that a question shares with a document does not make the document its answer."""
+    """A common word of question and document does not make the document its answer."""
     await services.pipeline.ingest([folder])
 
     answers = {question: await answer(services, question) for question in UNANSWERED}
@@ -120,7 +120,7 @@ async def test_what_the_documents_do_not_say_is_not_answered(
 
 
 async def test_the_index_follows_the_folder(services: Services, folder: Path) -> None:
-    """A second run changes nothing; then what is changed, added and removed is so in the index."""
+    """A second run changes nothing; changes, additions and removals are then in the index."""
     assert (6, 0, 0, 0, 0) == counts(await services.pipeline.ingest([folder]))
     version = await services.index.version()
 
@@ -140,7 +140,7 @@ async def test_the_index_follows_the_folder(services: Services, folder: Path) ->
 
 
 async def test_a_failed_document_is_kept_and_tried_again(services: Services, folder: Path) -> None:
-    """The others go on; an older version still answers; mended, the document is taken."""
+    """The others are ingested; an older version still answers; once repaired, it is ingested."""
     await services.pipeline.ingest([folder])
     parking = folder / "office" / "parking.pdf"
     sound = parking.read_bytes()
@@ -164,7 +164,7 @@ async def test_a_failed_document_is_kept_and_tried_again(services: Services, fol
 
 
 async def test_the_index_outlives_the_process(settings: Settings, folder: Path) -> None:
-    """What was ingested is there when the services are opened again."""
+    """The content is there when the services are opened again."""
     async with open_services(settings) as services:
         await services.pipeline.ingest([folder])
 
@@ -176,7 +176,7 @@ async def test_the_index_outlives_the_process(settings: Settings, folder: Path) 
 
 
 async def test_an_upload_is_answered_from_at_once(services: Services) -> None:
-    """A document that came as bytes is found without a restart, and is gone when removed."""
+    """An uploaded document is found without a restart, and disappears when removed."""
     await services.pipeline.ingest_upload("memo.txt", b"The summer party is on the roof terrace.")
     text, documents = await answer(services, "Where is the summer party?")
     assert "roof terrace" in text

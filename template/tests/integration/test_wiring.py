@@ -1,4 +1,4 @@
-"""The composition root: what the settings choose is opened, put together, and closed."""
+"""The composition root: it opens, combines and closes the parts that the settings choose."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class PooledChatModel(ExtractiveChatModel):
-    """A chat model that holds a connection, as those of providers do."""
+    """A chat model that holds a connection, like those of providers."""
 
     opened = 0
     closed = 0
@@ -75,7 +75,7 @@ def extension_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_the_parts_work_together(settings: Settings) -> None:
-    """What is ingested through the services is found and answered through them, and measured."""
+    """Ingested documents are found and answered through the services, and measured."""
     async with open_services(settings) as services:
         await services.pipeline.ingest([DOCUMENTS])
         answer = await services.answerer.answer(Question(question="Is alcohol reimbursed?"))
@@ -108,7 +108,7 @@ async def test_connections_are_made_once_and_closed(
 async def test_all_is_closed_after_an_error(
     make_settings: MakeSettings, pooled: type[PooledChatModel]
 ) -> None:
-    """An error within passes through, and leaves nothing open."""
+    """An error within is passed through, and nothing stays open."""
     with pytest.raises(KeyError):
         async with open_services(make_settings(default_model="pool:any")):
             raise KeyError
@@ -119,7 +119,7 @@ async def test_all_is_closed_after_an_error(
 async def test_all_is_closed_when_the_start_fails(
     make_settings: MakeSettings, pooled: type[PooledChatModel]
 ) -> None:
-    """What was open before the index refused is closed."""
+    """Parts that were open before the index failed are closed."""
     async with open_services(make_settings(chunk_tokens=64)):
         pass
 
@@ -131,7 +131,7 @@ async def test_all_is_closed_when_the_start_fails(
 
 
 async def test_a_rebuild_empties_an_index_made_otherwise(make_settings: MakeSettings) -> None:
-    """It takes the new settings, and holds nothing."""
+    """The index gets the new settings, and is empty."""
     async with open_services(make_settings(chunk_tokens=64)) as services:
         await services.pipeline.ingest([DOCUMENTS])
 
@@ -140,7 +140,7 @@ async def test_a_rebuild_empties_an_index_made_otherwise(make_settings: MakeSett
 
 
 async def test_unknown_models_are_named_together(make_settings: MakeSettings) -> None:
-    """Each variable has its line, with the names that there are; nothing has been made."""
+    """Each variable has its line, with the known names; nothing was created."""
     settings = make_settings(default_model="oracle:delphi", embedding_model="offline:magic")
 
     with pytest.raises(ConfigError) as caught:
@@ -159,7 +159,7 @@ async def test_unknown_models_are_named_together(make_settings: MakeSettings) ->
 
 
 async def test_extensions_serve_and_load(extension_folder: Path, settings: Settings) -> None:
-    """A route and a kind of document that the team adds work as the service's own do."""
+    """A team's route and document type work like the service's own."""
     (extension_folder / "team.py").write_text(
         "from fastapi import APIRouter\n"
         "from gwkit.documents import Block, BlockKind\n"
@@ -194,7 +194,7 @@ async def test_extensions_serve_and_load(extension_folder: Path, settings: Setti
 async def test_a_failing_extension_stops_the_start(
     extension_folder: Path, settings: Settings
 ) -> None:
-    """The service does not run without what the team has added to it."""
+    """The service does not start without the team's extensions."""
     (extension_folder / "broken.py").write_text("import no_such_thing", encoding="utf-8")
 
     with pytest.raises(ConfigError, match=r"app\.ext\.broken"):

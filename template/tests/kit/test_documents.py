@@ -1,4 +1,4 @@
-"""Blocks and chunks say what the rest of the service reads from them."""
+"""Blocks and chunks have the text and levels that the service needs."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def test_the_headings_are_indexed_with_the_text(headings: tuple[str, ...], expec
 
 
 def test_only_headings_have_a_level() -> None:
-    """A block that is no heading has level 0 without saying so."""
+    """Other blocks have level 0 by default."""
     assert 0 == Block(BlockKind.TEXT, "text").level

@@ -1,4 +1,4 @@
-"""Errors carry what a handler needs."""
+"""Errors have the fields that a handler needs."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def test_every_error_is_tested_here() -> None:
     ],
 )
 def test_errors_carry_what_a_handler_needs(error: AppError, attributes: dict[str, object]) -> None:
-    """Nobody has to take a message apart."""
+    """A handler need not parse messages."""
     assert attributes == vars(error)
 
 
 def test_a_config_error_has_a_line_for_each_problem() -> None:
-    """Its text is the whole report."""
+    """Its text is the complete report."""
     assert "one\ntwo" == str(ConfigError("one", "two"))
 
 
 def test_a_mismatch_names_the_remedy() -> None:
-    """It says what differs, and the command that rebuilds the index."""
+    """It has the differences, and the command that rebuilds the index."""
     text = str(IndexMismatchError({"embedder": ("a:b", "c:d"), "dimension": ("1", "2")}))
     assert "embedder 'a:b' (now 'c:d'), dimension '1' (now '2')" in text
     assert "python -m app ingest --rebuild" in text

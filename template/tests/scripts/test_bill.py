@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from scripts.bill import Rules
 
 RULES: Rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["bill"]
-# Packages that are always there to be asked for their licence.
+# Packages that are always installed, to read their licences.
 PYTEST, NUMPY, CERTIFI = (Pin(name, "1.0") for name in ("pytest", "numpy", "certifi"))
 
 
 def test_the_bill_has_every_pin_that_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
-    """With versions, hashes and licences, and what needs what; `--all` adds the tools."""
+    """It has versions, hashes, licences and dependencies; `--all` adds the tools."""
     assert 0 == main([])
     shipped = json.loads(capsys.readouterr().out)
     assert 0 == main(["--all"])
@@ -38,12 +38,12 @@ def test_the_bill_has_every_pin_that_is_shipped(capsys: pytest.CaptureFixture[st
 
 
 def test_the_bill_is_the_same_each_time() -> None:
-    """It has no time and no random number, so that a difference is one of the pins."""
+    """It has no time and no random number, so each difference comes from the pins."""
     assert bill("x", {"base": [PYTEST]}) == bill("x", {"base": [PYTEST]})
 
 
 def test_a_licence_that_is_not_allowed_is_named() -> None:
-    """Of several parts each has to be allowed, and one of several choices; exceptions are kept."""
+    """All parts must be allowed, of alternatives one; exceptions are respected."""
     assert [] == list(problems([PYTEST, NUMPY, CERTIFI], RULES))
     assert [] == list(problems([Pin("not-installed-here", "1.0")], RULES))
     few: Rules = {"licences": ["BSD-3-Clause", "MIT"], "exceptions": {"certifi": "reason"}}
@@ -76,6 +76,6 @@ def test_a_licence_that_is_not_allowed_is_named() -> None:
 def test_an_audit_names_what_it_cannot_look_up(
     found: list[dict[str, object]], line: str, *, sound: bool
 ) -> None:
-    """And goes on; only where it could look nothing up at all has it failed."""
+    """The audit continues, and fails only if it could look up nothing."""
     lines, well = findings(found)
     assert ([line] if line else [], sound) == (lines, well)

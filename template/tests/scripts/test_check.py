@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_line_is_annotated_with_its_practice(line: str, code: str) -> None:
-    """A linter's or the type checker's line names the practice that it is about."""
+    """A linter's or the type checker's line gets the code of its practice."""
     assert f"{line}  ({code})" == annotate(line)
 
 
@@ -47,12 +47,12 @@ def test_line_is_annotated_with_its_practice(line: str, code: str) -> None:
     ],
 )
 def test_other_lines_stay_as_they_are(line: str) -> None:
-    """A line about no practice, or that names its own, is left alone."""
+    """A line about no practice, or with its own code, is unchanged."""
     assert line == annotate(line)
 
 
 def test_failed_step_keeps_its_output_and_does_not_stop_the_others(tmp_path: Path) -> None:
-    """Outcomes come in the order of the steps, with what each printed on either stream."""
+    """Outcomes come in the order of the steps, with the output of both streams."""
     failing = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
     chosen = [
         Step("fails", (sys.executable, "-c", failing)),
@@ -66,7 +66,7 @@ def test_failed_step_keeps_its_output_and_does_not_stop_the_others(tmp_path: Pat
 
 
 def test_missing_tool_is_a_failure_that_says_so(tmp_path: Path) -> None:
-    """A tool that is not installed fails its step, and the text says what to do."""
+    """A tool that is not installed fails its step, and the text has the remedy."""
     outcome = run(Step("gone", (str(tmp_path / "no-such-tool"),)), tmp_path)
 
     assert not outcome.passed
@@ -85,14 +85,14 @@ def test_workflows_are_checked_where_there_are_any(tmp_path: Path) -> None:
 
 
 def test_compose_file_is_checked_where_there_is_one(tmp_path: Path) -> None:
-    """Without a container there is nothing to check."""
+    """Without a container there is no compose step."""
     names = {step.name for step in steps(tmp_path)}
     (tmp_path / "compose.yaml").touch()
     assert {"compose"} == {step.name for step in steps(tmp_path)} - names
 
 
 def test_large_files_are_refused(tmp_path: Path) -> None:
-    """The hook fails for files above 1 MB, which it names, and for no others."""
+    """The hook fails for files above 1 MB and names them; other files pass."""
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     entry = shlex.split(hooks.partition("id: large-files")[2].split("entry: ")[1].split("\n")[0])
     small, large = tmp_path / "a small one", tmp_path / "a large one"

@@ -1,4 +1,4 @@
-"""The standards name each file of the kit that differs from the release without a reason."""
+"""The standards report each file of the kit that was edited without a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHY = "we need it so"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A service whose kit is as it was released, but for a folder that its answers leave out."""
+    """A service with an unmodified kit, except for a folder that its answers exclude."""
     for name in ("a.py", "b/c.py", "b/d.txt", "absent/e.py"):
         (tmp_path / "src/gwkit" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "src/gwkit" / name).write_bytes(f"{name}\n".encode())
@@ -36,7 +36,7 @@ def problems(root: Path, reasons: str = "") -> list[str]:
 
 
 def test_kit_as_released_has_no_finding(checkout: Path) -> None:
-    """Neither other line ends nor what Python and editors leave behind are an edit."""
+    """Line endings, and files of Python and editors, do not count as edits."""
     (checkout / "src/gwkit/a.py").write_bytes(b"a.py\r\n")
     (checkout / "src/gwkit/__pycache__").mkdir()
     (checkout / "src/gwkit/__pycache__/a.pyc").touch()
@@ -50,7 +50,7 @@ def test_kit_as_released_has_no_finding(checkout: Path) -> None:
     [("a.py", "ours\n", "edited"), ("b/d.txt", None, "deleted"), ("b/new.py", "", "kit")],
 )
 def test_change_needs_a_reason(path: str, text: str | None, fact: str, checkout: Path) -> None:
-    """An edited, deleted or added file is named, unless there is a reason of some words for it."""
+    """An edited, deleted or added file is reported, unless there is a reason of several words."""
     changed = checkout / "src/gwkit" / path
     changed.unlink() if text is None else changed.write_text(text, encoding="utf-8")
 
@@ -60,6 +60,6 @@ def test_change_needs_a_reason(path: str, text: str | None, fact: str, checkout:
 
 
 def test_reason_without_an_edit_is_found(checkout: Path) -> None:
-    """A reason whose file is as the release has it is stale; what is not TOML holds none."""
+    """A reason for an unmodified file is stale; a file that is not TOML has no reasons."""
     assert [f"{REASONS}:1 needed"] == problems(checkout, f'"src/gwkit/a.py" = "{WHY}"\n')
     assert [f"{REASONS}:1"] == [found.split()[0] for found in problems(checkout, "a = ")]

@@ -1,4 +1,4 @@
-"""`make test KIT=1` says in one line why the kit's tests cannot be fetched."""
+"""`make test KIT=1` reports in one line why the kit's tests cannot be fetched."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_cannot_be_fetched_is_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Neither a checkout without a release nor a template out of reach ends in a traceback."""
+    """A checkout without a release, and an unreachable template, give no traceback."""
     (tmp_path / ".copier-answers.yml").write_text(answers, encoding="utf-8")
     monkeypatch.setattr(kit_tests, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The pins are read and written as they are, and their proof finds whatever is missing."""
+"""Pins are read and written unchanged, and their check finds every gap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ METADATA: dict[str, tuple[str, Sequence[str]]] = {
 
 
 def pin(name: str, version: str, *via: str, marker: str = "", extras: tuple[str, ...] = ()) -> str:
-    """Return a pin as it stands in a `.txt` file."""
+    """Return a pin in the format of a `.txt` file."""
     parsed = Pin(name, version, marker=marker, extras=extras, hashes=[HASH], via=list(via))
     return render("any", [parsed]).split("\n", 1)[1]
 
@@ -49,54 +49,54 @@ def read(folder: Path, files: Mapping[str, str]) -> list[Layer]:
 
 
 def problems(folder: Path, **changes: str) -> list[str]:
-    """Return what the proof finds once these files are changed; `__` stands for the dot."""
+    """Return the findings after a change of these files; `__` stands for the dot."""
     files = WHOLE | {name.replace("__", "."): text for name, text in changes.items()}
     layers = read(folder, files)
     return [f"{item.path}:{item.line} {item.code}" for item in prove(layers, METADATA.get)]
 
 
 def test_whole_pins_are_proven(tmp_path: Path) -> None:
-    """Pins that are exact, hashed, wanted and closed have no finding."""
+    """Exact, hashed, required and complete pins have no finding."""
     assert [] == problems(tmp_path)
 
 
 @pytest.mark.parametrize("line", ["web>=2", "-e .", "--index-url https://example.org/simple"])
 def test_line_that_is_no_exact_pin_is_found(tmp_path: Path, line: str) -> None:
-    """A range, a path and an option are no pins."""
+    """A range, a path and an option are not pins."""
     assert "requirements/base.txt:1 DEP1" in problems(
         tmp_path, base__txt=f"{line}\n{WHOLE['base.txt']}"
     )
 
 
 def test_line_that_is_no_requirement_is_found(tmp_path: Path) -> None:
-    """An `.in` file holds requirements only."""
+    """An `.in` file contains requirements only."""
     assert ["requirements/app.in:2 DEP1"] == problems(tmp_path, app__in="\n-r base.in\n")
 
 
 def test_pin_without_hash_is_found(tmp_path: Path) -> None:
-    """A pin without the hashes of its files is found where it stands."""
+    """A pin without the hashes of its files is found on its line."""
     text = "web==2.0\n    # via -r requirements/base.in\n" + pin("wire", "1.5", "web")
 
     assert ["requirements/base.txt:1 DEP1"] == problems(tmp_path, base__txt=text)
 
 
 def test_requirement_without_pin_is_found(tmp_path: Path) -> None:
-    """What an `.in` file asks for must be pinned in its layer or below."""
+    """Every requirement of an `.in` file must be pinned in its layer or below."""
     assert ["requirements/app.in:1 DEP1"] == problems(tmp_path, app__in="client>=3\n")
 
 
 def test_pin_outside_its_bounds_is_found(tmp_path: Path) -> None:
-    """A pin must satisfy what the `.in` file asks for."""
+    """A pin must satisfy the requirement of the `.in` file."""
     assert ["requirements/base.in:1 DEP1"] == problems(tmp_path, base__in="web>=3\n")
 
 
 def test_lower_layer_cannot_rely_on_a_higher_one(tmp_path: Path) -> None:
-    """What the service needs is not proven by a tool's pin."""
+    """A pin of the tools does not count for the service."""
     assert "requirements/base.in:2 DEP1" in problems(tmp_path, base__in="web\nplug\n")
 
 
 def test_orphan_is_found(tmp_path: Path) -> None:
-    """A pin that nothing needs any more is found, and what only it needed."""
+    """A pin that is no longer needed is found, with those that only it needed."""
     assert ["requirements/dev.txt:2 DEP3", "requirements/dev.txt:5 DEP3"] == problems(
         tmp_path, dev__in="web\n", dev__txt=f"\n{WHOLE['dev.txt']}"
     )
@@ -108,14 +108,14 @@ def test_direct_and_transitive_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_unpinned_need_of_an_installed_package_is_found(tmp_path: Path) -> None:
-    """What an installed package needs on this platform must be pinned as well."""
+    """The requirements of an installed package on this platform must be pinned."""
     text = pin("web", "2.0", "-r requirements/base.in")
 
     assert ["requirements/base.txt:1 DEP1"] == problems(tmp_path, base__txt=text)
 
 
 def test_need_pinned_for_other_platforms_only_is_found(tmp_path: Path) -> None:
-    """A pin whose marker leaves this platform out does not count."""
+    """A pin whose marker excludes this platform does not count."""
     text = pin("web", "2.0", "-r requirements/base.in")
     text += pin("wire", "1.5", "web", marker="sys_platform == 'no such'")
 
@@ -123,19 +123,19 @@ def test_need_pinned_for_other_platforms_only_is_found(tmp_path: Path) -> None:
 
 
 def test_needs_of_an_extra_count_where_it_is_asked_for(tmp_path: Path) -> None:
-    """`web[fast]` needs what `web` alone does not."""
+    """`web[fast]` needs more than `web` alone."""
     assert ["requirements/base.txt:1 DEP1"] == problems(tmp_path, base__in="web[fast]\n")
 
 
 def test_need_of_an_extra_is_pinned_with_it(tmp_path: Path) -> None:
-    """Where `plug[toml]` is needed, a pin of `plug` alone is found: pip does not heed it."""
+    """If `plug[toml]` is needed, a pin of `plug` alone is found, because pip ignores it."""
     text = WHOLE["dev.txt"].replace("[json,toml]", "")
 
     assert ["requirements/dev.txt:1 DEP1"] == problems(tmp_path, dev__txt=text)
 
 
 def test_needs_of_another_version_say_nothing(tmp_path: Path) -> None:
-    """What is installed is evidence only where it is what is pinned."""
+    """An installed package counts only in the pinned version."""
     text = pin("web", "9", "-r requirements/base.in")
 
     assert [] == problems(tmp_path, base__txt=text)
@@ -173,7 +173,7 @@ def test_pins_are_written_as_they_are_read(tmp_path: Path) -> None:
 
 
 def test_layer_holds_what_is_beyond_the_lower_ones() -> None:
-    """A pin is left out where a lower layer has it, with its extras, for at least its platforms."""
+    """A pin is omitted if a lower layer has it, with its extras, for at least its platforms."""
     here = [Pin("a", "1"), Pin("b", "1"), Pin("c", "1", marker="m"), Pin("d", "1", marker="m")]
     lower = [Pin("a", "1"), Pin("b", "1", marker="m"), Pin("c", "1"), Pin("d", "1", marker="m")]
     here.append(Pin("e", "1", extras=("x",)))
@@ -192,5 +192,5 @@ def test_installed_packages_are_looked_up() -> None:
 
 
 def test_python_floor_is_a_version() -> None:
-    """The lowest version is read from `.python-version`, beside whatever comments it has."""
+    """The lowest version is read from `.python-version`, ignoring comments."""
     assert 2 == len([int(part) for part in python_floor().split(".")])

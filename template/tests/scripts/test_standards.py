@@ -1,4 +1,4 @@
-"""Each rule finds what it is there for, and leaves good code alone."""
+"""Each rule finds its violations, and accepts good code."""
 
 from __future__ import annotations
 
@@ -143,13 +143,13 @@ def test_rule_finds_planted_violation(
 def test_rule_leaves_good_code_alone(
     check: Callable[[Module], Iterable[tuple[int, str]]], text: str
 ) -> None:
-    """Code that keeps the practice gives no finding."""
+    """Code that follows the practice has no finding."""
     assert [] == list(check(Module("src/app/a.py", dedent(text))))
 
 
 @pytest.mark.parametrize("path", ["src/app/helpers.py", "src/app/common/a.py", "src/app/_misc.py"])
 def test_catch_all_names_are_found(path: str) -> None:
-    """A drawer for odds and ends is found by its name, as a module or as a package."""
+    """A catch-all name is found for modules and packages."""
     assert 1 == len(list(modules.catch_all_names(Module(path, ""))))
 
 
@@ -162,7 +162,7 @@ def test_package_may_offer_what_it_imports() -> None:
 
 
 def test_the_kit_may_read_the_environment_and_set_loggers_up() -> None:
-    """The places where the environment is read and logging configured are excused."""
+    """The modules that read the environment and configure logging are excused."""
     module = Module("src/gwkit/logging/a.py", "import os\nos.environ\nlogging.getLogger()\n")
 
     assert [] == list(modules.environment_reads(module))
@@ -171,7 +171,7 @@ def test_the_kit_may_read_the_environment_and_set_loggers_up() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Project:
-    """A small checkout whose configuration keeps the practices."""
+    """A small checkout whose configuration follows the practices."""
     files = {
         ".python-version": "3.11\n",
         "src/app/a.py": FUTURE,
@@ -215,7 +215,7 @@ CONFIGURATION_CHECKS = [
 def test_configuration_that_keeps_the_practices_passes(
     check: Callable[[Project], Iterable[object]], checkout: Project
 ) -> None:
-    """A checkout whose tools are as strict as they came has no finding."""
+    """A checkout with the original strictness has no finding."""
     assert [] == list(check(checkout))
 
 
@@ -263,7 +263,7 @@ def test_weakened_configuration_is_found(
     new: str,
     checkout: Project,
 ) -> None:
-    """Taking strictness away from a tool is a finding."""
+    """Making a tool less strict is a finding."""
     text = checkout.text(path)
     (checkout.root / path).write_text(text.replace(old, new) if old else new, encoding="utf-8")
 
@@ -271,14 +271,14 @@ def test_weakened_configuration_is_found(
 
 
 def test_missing_flag_is_found(tmp_path: Path) -> None:
-    """A settings module without the flags and limits that every service has is found."""
+    """A settings module without a required flag or limit is found."""
     found = list(configuration.flags_and_limits(Project(tmp_path)))
 
     assert len(configuration.FLAGS) == len(found)
 
 
 def test_environment_example_is_compared_in_both_directions(tmp_path: Path) -> None:
-    """A setting that the example lacks is found, and a variable that is no setting."""
+    """A setting missing in the example is found, and so is a variable without a setting."""
     expected = generated(tmp_path)[".env.example"]
     text = expected.replace("APP_PORT=", "APP_PROT=")
     (tmp_path / ".env.example").write_text(text, encoding="utf-8")
@@ -291,7 +291,7 @@ def test_environment_example_is_compared_in_both_directions(tmp_path: Path) -> N
 
 
 def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
-    """A changed description or default is found on its line; the text as generated is not."""
+    """A changed description or default is found on its line; the generated text is accepted."""
     expected = generated(tmp_path)[".env.example"]
     file = tmp_path / ".env.example"
 
@@ -305,7 +305,7 @@ def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
 
 
 def test_pages_are_generated_where_there_is_documentation(tmp_path: Path) -> None:
-    """Only a checkout with docs/ has the generated pages; that of standards has every practice."""
+    """Only a checkout with docs/ has the generated pages; the standards page has every practice."""
     assert {".env.example"} == generated(tmp_path).keys()
 
     (tmp_path / "docs").mkdir()
@@ -316,7 +316,7 @@ def test_pages_are_generated_where_there_is_documentation(tmp_path: Path) -> Non
 
 
 def test_finding_has_place_code_fact_and_remedy(checkout: Project) -> None:
-    """What is printed says where, which practice, what is wrong and what to do instead."""
+    """The output has the place, the practice, the fact and the remedy."""
     (checkout.root / "src/app/b.py").write_text("import os\n", encoding="utf-8")
     rule = module_rule("TYP2", modules.future_import, "src")
 
@@ -345,7 +345,7 @@ def test_comment_excuses_its_own_line_with_a_reason(
 
 
 def test_comment_anywhere_excuses_the_module(checkout: Project) -> None:
-    """What is wrong with a whole module is excused by any line of it."""
+    """A finding about a whole module is excused by a comment on any line."""
     text = "\n" * 300 + "# allow STR3: one table, without parts\n"
     (checkout.root / "src/app/b.py").write_text(text, encoding="utf-8")
     rule = module_rule("STR3", modules.module_length, "src")
@@ -354,7 +354,7 @@ def test_comment_anywhere_excuses_the_module(checkout: Project) -> None:
 
 
 def test_file_that_is_no_python_does_not_stop_the_rules(checkout: Project) -> None:
-    """Linter and type checker say where; the other modules are still checked."""
+    """Linter and type checker report the place; the other modules are still checked."""
     (checkout.root / "src/app/b.py").write_text("def (:\n", encoding="utf-8")
     (checkout.root / "src/app/c.py").write_text("import os\n", encoding="utf-8")
     rule = module_rule("TYP2", modules.future_import, "src")
@@ -365,7 +365,7 @@ def test_file_that_is_no_python_does_not_stop_the_rules(checkout: Project) -> No
 
 
 def test_project_rule_reports_its_code(checkout: Project) -> None:
-    """A rule about the checkout prints its practice's code as a module's rule does."""
+    """A project rule prints its practice's code like a module rule."""
     (checkout.root / ".python-version").write_text("3.9\n", encoding="utf-8")
     rule = ProjectRule("DEP4", configuration.python_version)
 
@@ -374,7 +374,7 @@ def test_project_rule_reports_its_code(checkout: Project) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.check.__name__}")
 def test_rule_names_a_practice_and_its_remedy(rule: ProjectRule) -> None:
-    """Every rule holds a practice that is listed as held by the standards, and says what to do."""
+    """Every rule checks a practice that lists `standards`, and has a remedy."""
     practice = next(item for item in PRACTICES if item.code == rule.code)
 
     assert "standards" in practice.by or rule.code == "DEP4"
@@ -390,7 +390,7 @@ def test_practices_are_in_families() -> None:
 
 
 def test_report_is_sorted_and_without_repetition(capsys: pytest.CaptureFixture[str]) -> None:
-    """Findings come in the order of their places, once each, and ask for exit code 1."""
+    """Findings are sorted by place and unique, and the exit code is 1."""
     first, second = Finding("a.py", 2, "TYP2", "x"), Finding("a.py", 10, "CFG1", "y")
 
     assert 1 == report([second, first, second])

@@ -1,4 +1,4 @@
-"""`make template-update` fetches a release, and says in one line why it cannot."""
+"""`make template-update` fetches a release, or reports in one line why it cannot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def service(tmp_path: Path) -> Path:
 
 
 def test_the_entries_of_copier_are_read(service: Path) -> None:
-    """With and without quotes."""
+    """Quotes are optional."""
     assert "v0.1.0" == answer(service, "_commit")
     assert "https://example.org/t.git" == answer(service, "_src_path")
 
@@ -35,7 +35,7 @@ def test_a_missing_entry_is_named(service: Path) -> None:
 
 
 def test_a_template_that_has_moved_is_found_again(service: Path) -> None:
-    """Only the address changes; the other answers stay as they are."""
+    """Only the address changes; the other answers are unchanged."""
     set_source(service, r"git@example.org:\1/t.git")
 
     text = (service / ".copier-answers.yml").read_text("utf-8")
@@ -46,7 +46,7 @@ def test_a_template_that_has_moved_is_found_again(service: Path) -> None:
 def test_what_cannot_be_fetched_is_said_in_one_line(
     answers: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without answers, without an address, or with an address where there is nothing."""
+    """There are no answers, no address, or no template at the address."""
     if answers:
         (tmp_path / ".copier-answers.yml").write_text(answers, encoding="utf-8")
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_fetched_is_said_in_one_line(
 def test_the_fetched_release_runs_its_own_updater(
     service: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Choices are Copier's to check; what the updater prints and returns is passed on."""
+    """Copier checks choices; the updater's output and exit code are passed on."""
     commands: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:

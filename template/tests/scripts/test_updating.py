@@ -1,4 +1,4 @@
-"""An update is one merge: predicted before, written whole or not at all, and taken back at will."""
+"""An update is one merge: predicted, written completely or not at all, and reversible."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ class Trial:
         return merge(self.service, self.release, scratch)
 
     def files(self) -> dict[str, bytes]:
-        """Return what is in the service's folder."""
+        """Return the content of the service's folder."""
         return contents(self.service)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder, git's own left out."""
+    """Return the files of a folder, without git's own."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -109,12 +109,12 @@ def commit(folder: Path) -> None:
 
 @pytest.fixture
 def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """A committed service as its release made it."""
+    """A committed service, as its release rendered it."""
     return made(tmp_path, tmp_path / "service", tmp_path / "service", monkeypatch)
 
 
 def made(folder: Path, top: Path, service: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Return a committed service, which may be a part of a larger repository."""
+    """Return a committed service, optionally in a larger repository."""
 
     def fetch(_: Path, target: Path, *options: str) -> None:
         assert ("--vcs-ref", "v1.0.0") == options
@@ -141,7 +141,7 @@ CONFLICT = {"apart.txt": LINES.replace("line 5\n", "line 5, ours\n")}
 
 
 def test_each_file_is_merged_and_classified(trial: Trial) -> None:
-    """What both changed is merged, renames are followed, and nothing is lost without a word."""
+    """Changes of both sides are merged, renames are followed, and every loss is reported."""
     trial.edit(EDITS)
 
     merged = trial.merge()
@@ -172,7 +172,7 @@ def test_each_file_is_merged_and_classified(trial: Trial) -> None:
 
 
 def test_the_result_is_what_was_predicted(trial: Trial) -> None:
-    """The service ends with the files of the merge, byte for byte, whatever was reported before."""
+    """The service has the files of the merge, byte for byte."""
     trial.edit({**EDITS, **CONFLICT})
     predicted = trial.merge().result
     merged = trial.merge()
@@ -198,7 +198,7 @@ def test_a_conflict_is_shown_by_git_and_in_the_file(trial: Trial) -> None:
 
 
 def test_a_generated_file_needs_no_decision(trial: Trial) -> None:
-    """The release's version of it is taken; `make reference` writes it from the merged settings."""
+    """The release's version is used; `make reference` rewrites it from the merged settings."""
     trial.edit({".env.example": "# APP_A=1\n# APP_OURS=3\n"})
 
     merged = trial.merge()
@@ -208,7 +208,7 @@ def test_a_generated_file_needs_no_decision(trial: Trial) -> None:
 
 
 def test_a_seed_that_is_new_is_written_only_where_it_is_missing(trial: Trial) -> None:
-    """A team that has such a file already keeps it; another one gets it."""
+    """A team with such a file keeps it; others get it."""
     seed = "src/app/ext/example.py"
     write(trial.release, {seed: "# seed\n"})
     assert "# seed\n" == (merged := trial.merge()).text(merged.result, seed)
@@ -219,7 +219,7 @@ def test_a_seed_that_is_new_is_written_only_where_it_is_missing(trial: Trial) ->
 
 
 def test_a_team_with_its_own_format_has_no_conflicts_by_it(trial: Trial) -> None:
-    """Both renders are formatted as the team formats before they are merged."""
+    """Both renders get the team's format before the merge."""
     code = "def f(first, second):\n    return {{'first': first, 'second': second, 'x': {}}}\n"
     narrow = "[tool.ruff]\nline-length = 30\n"
     write(trial.service, {"code.py": code.format(1), "pyproject.toml": "[tool.ruff]\n"})
@@ -240,7 +240,7 @@ def test_a_team_with_its_own_format_has_no_conflicts_by_it(trial: Trial) -> None
 
 @pytest.mark.parametrize("edits", [EDITS, CONFLICT], ids=["clean", "conflict"])
 def test_an_update_is_taken_back(edits: Mapping[str, str | None], trial: Trial) -> None:
-    """Files, index and branch are as before; a second time there is nothing to take back."""
+    """Files, index and branch are restored; a second time there is nothing to undo."""
     trial.edit(edits)
     before = trial.files()
     apply(trial.service, trial.merge())
@@ -252,16 +252,16 @@ def test_an_update_is_taken_back(edits: Mapping[str, str | None], trial: Trial) 
     assert before == trial.files()
     assert "" == Repository(trial.service).git("status", "--porcelain")
     refuse_unready(trial.service)
-    with pytest.raises(UpdateError, match="no update to take back"):
+    with pytest.raises(UpdateError, match="no update to undo"):
         abort(trial.service)
 
 
 def test_a_committed_update_is_not_taken_back(trial: Trial) -> None:
-    """What is committed is history, and git's to revert."""
+    """A committed update is history, for git to revert."""
     apply(trial.service, trial.merge())
     commit(trial.service)
 
-    with pytest.raises(UpdateError, match="no update to take back"):
+    with pytest.raises(UpdateError, match="no update to undo"):
         abort(trial.service)
 
 
@@ -283,7 +283,7 @@ def dying(trial: Trial, die: Callable[[], None]) -> Callable[..., str]:
 def test_an_interrupted_update_leaves_the_state_before(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C, or a full disk, in the middle of writing undoes what was written."""
+    """Ctrl-C, or a full disk, during writing undoes all changes."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -299,7 +299,7 @@ def test_an_interrupted_update_leaves_the_state_before(
 
 
 def test_a_killed_update_is_named_and_taken_back(trial: Trial) -> None:
-    """After `kill -9` the next run says what happened and what to do, and that works."""
+    """After `kill -9` the next run reports the state and the remedy, which works."""
     before, merged = trial.files(), trial.merge()
     if (child := os.fork()) == 0:
         Repository.git = dying(trial, lambda: os._exit(9))  # type: ignore[method-assign]
@@ -316,12 +316,12 @@ def test_a_killed_update_is_named_and_taken_back(trial: Trial) -> None:
 
 
 def test_an_ignored_file_in_the_way_is_not_overwritten(trial: Trial) -> None:
-    """It would be lost beyond recovery, so the update does not begin."""
+    """The file would be lost, so the update does not begin."""
     write(trial.release, {"notes.local": "theirs\n"})
     write(trial.service, {"notes.local": "ours\n"})
     before = trial.files()
 
-    with pytest.raises(UpdateError, match=r"git does not track yours: notes\.local"):
+    with pytest.raises(UpdateError, match=r"paths of your untracked files: notes\.local"):
         apply(trial.service, trial.merge())
 
     assert before == trial.files()
@@ -330,7 +330,7 @@ def test_an_ignored_file_in_the_way_is_not_overwritten(trial: Trial) -> None:
 def test_a_full_disk_is_seen_before_anything_is_written(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message has both numbers."""
+    """The message has the needed and the free space."""
     usage = SimpleNamespace(free=1_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     before = trial.files()
@@ -344,7 +344,7 @@ def test_a_full_disk_is_seen_before_anything_is_written(
 def test_a_service_in_a_larger_repository_is_updated_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A neighbour's uncommitted change neither blocks the update nor is touched by it."""
+    """A neighbour's uncommitted change neither blocks the update nor is changed."""
     top = tmp_path / "repository"
     write(top / "other", {"file.txt": "committed\n"})
     trial = made(tmp_path, top, top / "services/ours", monkeypatch)
@@ -376,7 +376,7 @@ def test_a_service_in_a_larger_repository_is_updated_alone(
 def test_a_service_that_is_not_ready_is_refused(
     prepare: Callable[[Path], object], message: str, trial: Trial
 ) -> None:
-    """An update must be told apart from other work, and taken back."""
+    """An update must be distinguishable from other work, and reversible."""
     prepare(trial.service)
 
     with pytest.raises(UpdateError, match=message):
@@ -384,7 +384,7 @@ def test_a_service_that_is_not_ready_is_refused(
 
 
 def test_a_refusal_of_git_is_passed_on(tmp_path: Path) -> None:
-    """With the command and what git said."""
+    """The message has the command and git's output."""
     with pytest.raises(GitError, match="git rev-parse: fatal: not a git repository"):
         Repository(tmp_path).git("rev-parse", "HEAD")
 
@@ -392,7 +392,7 @@ def test_a_refusal_of_git_is_passed_on(tmp_path: Path) -> None:
 def test_a_preview_changes_nothing(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It reports what the update does, and proves the result in a copy of its own."""
+    """It reports the changes, and tests the result in a separate copy."""
     proven: list[Path] = []
     monkeypatch.setattr(command, "RELEASE", trial.release)
     monkeypatch.setattr(command, "prove", proven.append)
@@ -423,7 +423,7 @@ def test_a_preview_changes_nothing(
 def test_an_update_that_brings_nothing_says_so(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It runs no checks, and leaves nothing to take back."""
+    """It runs no checks, and leaves nothing to undo."""
     monkeypatch.setattr(command, "RELEASE", trial.release)
     shutil.rmtree(trial.release)
     write(trial.release, BASE)

@@ -1,4 +1,4 @@
-"""The cache of answers: bounded, and keyed by all that can change an answer."""
+"""The cache of answers: bounded, and keyed by everything that affects an answer."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def test_every_part_of_a_question_is_tried() -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_part_of_a_question_tells_answers_apart(name: str) -> None:
-    """An answer is never given where anything that it depends on is different."""
+    """A different question never gets the same answer."""
     other = QUESTION.model_copy(update={name: OTHERS[name]})
     assert answer_key(QUESTION, 1) == answer_key(Question(question="q"), 1)
     assert answer_key(QUESTION, 1) != answer_key(other, 1)
 
 
 def test_an_index_of_another_version_has_other_answers() -> None:
-    """The prefix counts like the metadata, and a write makes every answer old."""
+    """The prefix and the metadata count, and a write invalidates every answer."""
     below = QUESTION.model_copy(update={"filters": Filters(prefix="docs/")})
     assert 3 == len({answer_key(QUESTION, 1), answer_key(QUESTION, 2), answer_key(below, 1)})
 
 
 def test_the_one_not_used_for_longest_leaves() -> None:
-    """The cache keeps its size, and a look counts as use."""
+    """The cache keeps its size, and a lookup counts as use."""
     cache = AnswerCache(size=2)
     cache.put((1, "a"), answer("a"))
     cache.put((1, "b"), answer("b"))

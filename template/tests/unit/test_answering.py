@@ -45,7 +45,7 @@ QUESTION = Question(question="How long does a parcel wait?")
 
 
 class CountingIndex:
-    """An index of which only the version is asked."""
+    """An index that only returns its version."""
 
     number = 1
 
@@ -55,7 +55,7 @@ class CountingIndex:
 
 
 class Bench:
-    """An answerer with all that it works with."""
+    """An answerer with all its parts."""
 
     def __init__(
         self,
@@ -78,19 +78,19 @@ class Bench:
         )
 
     async def stream(self, question: Question = QUESTION) -> tuple[str, Answer]:
-        """Return the text that was streamed, and the answer at its end."""
+        """Return the streamed text, and the answer at its end."""
         pieces = [piece async for piece in self.answerer.stream(question)]
         *deltas, answer = pieces
         assert isinstance(answer, Answer)
         return "".join(delta.text for delta in deltas if isinstance(delta, Delta)), answer
 
     def count(self, outcome: str) -> bool:
-        """Say whether exactly one answer has this outcome."""
+        """Return whether exactly one answer has this outcome."""
         return f'answers_total{{outcome="{outcome}"}} 1.0' in self.metrics.exposition().decode()
 
 
 async def test_an_answer_cites_what_was_retrieved(make_settings: MakeSettings) -> None:
-    """The first citation of the text is the first in the list, and invented numbers are gone."""
+    """The first citation of the text is the first in the list; invented numbers are removed."""
     bench = Bench(make_settings, FakeChatModel("It is 3.50 [3], for 72 hours [1][9]."))
     answer = await bench.answerer.answer(QUESTION)
     assert answer.answer == "It is 3.50 [1], for 72 hours [2]."
@@ -105,7 +105,7 @@ async def test_an_answer_cites_what_was_retrieved(make_settings: MakeSettings) -
 
 
 async def test_the_request_has_what_the_settings_say(make_settings: MakeSettings) -> None:
-    """The whole prompt, its parts, its hash and the options go to the model."""
+    """The model gets the whole prompt, its parts, its hash and the options."""
     bench = Bench(
         make_settings, FakeChatModel("72 hours [1]."), temperature=0.7, max_tokens=99, top_k=2
     )
@@ -119,7 +119,7 @@ async def test_the_request_has_what_the_settings_say(make_settings: MakeSettings
 
 
 async def test_a_question_goes_before_the_settings(make_settings: MakeSettings) -> None:
-    """Each option of a question counts, also where it is 0."""
+    """Each option of a question is used, also if it is 0."""
     bench = Bench(make_settings, FakeChatModel("72 hours [1]."), temperature=0.7)
     filters = Filters(prefix="hold")
     question = Question(
@@ -137,7 +137,7 @@ async def test_a_question_goes_before_the_settings(make_settings: MakeSettings) 
 
 
 async def test_the_prompt_is_read_once(make_settings: MakeSettings) -> None:
-    """By whoever asks first, however many ask at the same time."""
+    """The first of many concurrent questions reads it."""
     reads: list[int] = []
 
     async def read() -> PromptFile:
@@ -151,7 +151,7 @@ async def test_the_prompt_is_read_once(make_settings: MakeSettings) -> None:
 
 
 async def test_without_evidence_the_model_is_not_asked(make_settings: MakeSettings) -> None:
-    """What the documents do not say is not invented, and costs nothing."""
+    """Nothing is invented, and there is no cost."""
     bench = Bench(make_settings, FakeChatModel())
     answer = await bench.answerer.answer(Question(question="Who won the cup?"))
     assert (answer.answer, answer.found, answer.citations) == (NOT_FOUND, False, ())
@@ -172,7 +172,7 @@ async def test_without_evidence_the_model_is_not_asked(make_settings: MakeSettin
 async def test_what_is_not_cited_is_not_found(
     make_settings: MakeSettings, reply: str, *, warned: bool
 ) -> None:
-    """A statement that nobody can check is not passed on, which the log says."""
+    """An answer without citations is not returned, and the log says so."""
     bench = Bench(make_settings, FakeChatModel(reply))
     with capture_logs() as logs:
         answer = await bench.answerer.answer(QUESTION)
@@ -182,7 +182,7 @@ async def test_what_is_not_cited_is_not_found(
 
 
 async def test_an_answer_that_was_cut_off_says_so(make_settings: MakeSettings) -> None:
-    """To its caller and in the log; it is not kept, for the next one may be complete."""
+    """The caller and the log know; it is not cached, because the next one may be complete."""
     model = FakeChatModel("72 hours [1]. Except", "72 hours [1].")
     bench = Bench(make_settings, model, enable_caching=True)
     model.finish_reason = "length"
@@ -206,7 +206,7 @@ async def test_an_answer_that_was_cut_off_says_so(make_settings: MakeSettings) -
 async def test_a_model_that_did_not_answer_has_failed(
     make_settings: MakeSettings, reply: str, finish_reason: FinishReason
 ) -> None:
-    """It is not said that the documents do not have the answer; nobody knows whether they do."""
+    """The outcome is an error, not "not found"."""
     for stream in (False, True):
         model = FakeChatModel(reply)
         model.finish_reason = finish_reason
@@ -217,7 +217,7 @@ async def test_a_model_that_did_not_answer_has_failed(
 
 
 async def test_a_stream_makes_up_the_answer(make_settings: MakeSettings) -> None:
-    """Numbers are the same in the pieces and in the whole, wherever the pieces end."""
+    """Numbers are the same in the pieces and in the whole, for any division."""
     bench = Bench(make_settings, FakeChatModel("It costs 3.50 [3], for 72 hours [1][9]."))
     text, answer = await bench.stream()
     assert text == answer.answer == "It costs 3.50 [1], for 72 hours [2]."
@@ -233,13 +233,13 @@ async def test_a_stream_without_evidence_says_so(make_settings: MakeSettings) ->
 
 
 async def test_an_uncited_stream_ends_with_not_found(make_settings: MakeSettings) -> None:
-    """The answer at the end takes the place of the pieces that were shown."""
+    """The answer at the end replaces the streamed pieces."""
     text, answer = await Bench(make_settings, FakeChatModel("Because I say so.")).stream()
     assert (text, answer.answer) == ("Because I say so.", NOT_FOUND)
 
 
 async def test_leaving_a_stream_ends_the_call(make_settings: MakeSettings) -> None:
-    """Nothing goes on being generated for nobody, and nobody's answer is counted."""
+    """The model call is cancelled, and no answer is counted."""
     bench = Bench(make_settings, FakeChatModel("a reply of some length [1]"))
     stream = bench.answerer.stream(QUESTION)
     await anext(stream)
@@ -249,7 +249,7 @@ async def test_leaving_a_stream_ends_the_call(make_settings: MakeSettings) -> No
 
 
 async def test_an_unknown_model_is_refused(make_settings: MakeSettings) -> None:
-    """The error names the models that there are, and nothing has been done."""
+    """The error lists the models, and nothing else has happened."""
     bench = Bench(make_settings, FakeChatModel())
     question = Question(question="How long?", model="other:one")
     with pytest.raises(UnknownModelError, match="known: fake:scripted"):
@@ -261,7 +261,7 @@ async def test_an_unknown_model_is_refused(make_settings: MakeSettings) -> None:
 
 
 async def test_too_long_a_prompt_is_shortened(make_settings: MakeSettings) -> None:
-    """ERR6: with fewer whole passages it is tried once more, and the answer cites only those."""
+    """ERR6: the model gets a second call with fewer passages, and the answer cites only those."""
     too_long = TokenLimitError(tokens_used=9, limit=5)
     bench = Bench(make_settings, FakeChatModel(too_long, "72 hours [1], or 3.50 [3]."))
     answer = await bench.answerer.answer(QUESTION)
@@ -273,7 +273,7 @@ async def test_too_long_a_prompt_is_shortened(make_settings: MakeSettings) -> No
 
 
 async def test_a_prompt_is_shortened_once(make_settings: MakeSettings) -> None:
-    """A model that refuses the shorter one as well is not asked a third time."""
+    """If the model rejects the shorter one as well, it is not called again."""
     too_long = TokenLimitError(tokens_used=9, limit=5)
     bench = Bench(make_settings, FakeChatModel(too_long, too_long, "72 hours [1]."))
     with pytest.raises(TokenLimitError):
@@ -286,7 +286,7 @@ async def test_a_prompt_is_shortened_once(make_settings: MakeSettings) -> None:
 
 
 async def test_a_streamed_answer_is_kept_as_well(make_settings: MakeSettings) -> None:
-    """Whoever asks next gets it without a call."""
+    """The next caller gets it without a model call."""
     bench = Bench(make_settings, FakeChatModel("72 hours [1]."), enable_caching=True)
     text, _ = await bench.stream()
     assert text == (await bench.answerer.answer(QUESTION)).answer
@@ -303,7 +303,7 @@ async def test_a_streamed_answer_is_kept_as_well(make_settings: MakeSettings) ->
 async def test_what_cannot_be_shortened_fails(
     make_settings: MakeSettings, top_k: int, script: Exception | tuple[str | Exception, ...]
 ) -> None:
-    """One passage is the least; and a stream is not begun twice."""
+    """At least one passage stays, and a stream is not restarted."""
     bench = Bench(make_settings, FakeChatModel(script), top_k=top_k)
     with pytest.raises(TokenLimitError):
         await bench.stream()
@@ -311,7 +311,7 @@ async def test_what_cannot_be_shortened_fails(
 
 
 async def test_a_prompt_fits_the_window(make_settings: MakeSettings) -> None:
-    """What the model has no room for is not sent, and not paid for."""
+    """Passages beyond the model's limit are not sent, and not paid for."""
     bench = Bench(make_settings, FakeChatModel("72 hours [1]."), max_tokens=1_000)
     await bench.answerer.answer(QUESTION)
     (whole,) = bench.model.requests
@@ -325,7 +325,7 @@ async def test_a_prompt_fits_the_window(make_settings: MakeSettings) -> None:
 
 
 async def test_an_answer_of_another_model_is_not_kept(make_settings: MakeSettings) -> None:
-    """A fallback stands in for one request, and not for as long as the cache lives."""
+    """A fallback answers one request, and is not cached."""
     model = FakeChatModel("One [1].", "Two [1].")
     bench = Bench(make_settings, model, enable_caching=True)
     model.replies_as = "other:one"
@@ -334,7 +334,7 @@ async def test_an_answer_of_another_model_is_not_kept(make_settings: MakeSetting
 
 
 async def test_failures_are_logged_and_counted(make_settings: MakeSettings) -> None:
-    """An error of the model or the index goes on as it is."""
+    """An error of the model or the index is passed on unchanged."""
     bench = Bench(make_settings, FakeChatModel(RateLimitError("wait", retry_after=3)))
     with capture_logs() as logs, pytest.raises(RateLimitError) as caught:
         await bench.answerer.answer(QUESTION)
@@ -348,13 +348,13 @@ async def test_failures_are_logged_and_counted(make_settings: MakeSettings) -> N
 
 
 async def test_a_stream_that_just_ends_is_an_error(make_settings: MakeSettings) -> None:
-    """Nobody takes half a reply for an answer."""
+    """An incomplete reply is never returned as an answer."""
     with pytest.raises(InvalidResponseError):
         await Bench(make_settings, FakeChatModel(("half a", None))).stream()
 
 
 async def test_the_log_has_no_content(make_settings: MakeSettings) -> None:
-    """What was asked and answered is nobody's business but the asker's."""
+    """Question and answer are not logged."""
     bench = Bench(make_settings, FakeChatModel("72 hours [1]."))
     with capture_logs() as logs:
         answer = await bench.answerer.answer(QUESTION)
@@ -365,7 +365,7 @@ async def test_the_log_has_no_content(make_settings: MakeSettings) -> None:
 
 
 async def test_an_answer_is_kept_where_caching_is_on(make_settings: MakeSettings) -> None:
-    """The second time costs no call and no tokens, in a stream too."""
+    """The second answer costs no call and no tokens, also in a stream."""
     bench = Bench(make_settings, FakeChatModel("72 hours [1]."), enable_caching=True)
     first = await bench.answerer.answer(QUESTION)
     again = await bench.answerer.answer(QUESTION)
@@ -391,14 +391,14 @@ async def test_an_answer_is_kept_where_caching_is_on(make_settings: MakeSettings
 async def test_another_question_is_answered_anew(
     make_settings: MakeSettings, change: dict[str, object]
 ) -> None:
-    """Nothing that was asked otherwise is answered from the cache."""
+    """A question with any difference is not answered from the cache."""
     bench = Bench(make_settings, FakeChatModel("One [1].", "Two [1]."), enable_caching=True)
     await bench.answerer.answer(QUESTION)
     assert (await bench.answerer.answer(QUESTION.model_copy(update=change))).answer == "Two [1]."
 
 
 async def test_a_changed_index_is_asked_anew(make_settings: MakeSettings) -> None:
-    """An answer from older documents is never given again."""
+    """An answer from older documents is never returned."""
     bench = Bench(make_settings, FakeChatModel("One [1].", "Two [1]."), enable_caching=True)
     await bench.answerer.answer(QUESTION)
     bench.index.number += 1
@@ -406,7 +406,7 @@ async def test_a_changed_index_is_asked_anew(make_settings: MakeSettings) -> Non
 
 
 async def test_without_caching_each_question_is_answered(make_settings: MakeSettings) -> None:
-    """Off is the default."""
+    """Caching is off by default."""
     bench = Bench(make_settings, FakeChatModel("One [1].", "Two [1]."))
     answers = [(await bench.answerer.answer(QUESTION)).answer for _ in range(2)]
     assert answers == ["One [1].", "Two [1]."]
@@ -424,6 +424,6 @@ async def test_without_caching_each_question_is_answered(make_settings: MakeSett
     ],
 )
 def test_questions_are_validated(change: dict[str, object]) -> None:
-    """VAL1, for whoever makes a question."""
+    """VAL1, for code that creates questions."""
     with pytest.raises(ValidationError):
         Question.model_validate({"question": "How long?"} | change)

@@ -1,4 +1,4 @@
-"""Chunks keep all text, in order, within their budget, and read well on their own."""
+"""Chunks keep all text, in order, within their budget, and are readable on their own."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _dense(text: str) -> str:
 
 
 def _holds(whole: str, part: str) -> bool:
-    """Say whether the characters of `part` are in `whole` in this order."""
+    """Return whether the characters of `part` are in `whole` in this order."""
     rest = iter(whole)
     return all(char in rest for char in part)
 
 
 def _code(chunk: Chunk) -> str:
-    """Return what stands between the fences of a chunk that is code alone."""
+    """Return the text between the fences of a chunk with only code."""
     opening, *lines, closing = chunk.text.split("\n")
     assert {opening, closing} == {"```"}
     return "\n".join(lines)
@@ -57,7 +57,7 @@ def _sentences(count: int, start: int = 0) -> str:
 
 @given(_BLOCKS, _SIZES)
 def test_no_text_is_lost(blocks: list[Block], sizes: tuple[int, int]) -> None:
-    """The text below the headings is in the chunks, in order; so is every heading or its start."""
+    """The text below the headings is in the chunks, in order, as is every heading or its start."""
     budget, overlap = sizes
     chunks = chunk_blocks(blocks, budget=budget, overlap=overlap)
     body = _dense("".join(block.text for block in blocks if block.kind is not _HEADING))
@@ -73,7 +73,7 @@ def test_no_text_is_lost(blocks: list[Block], sizes: tuple[int, int]) -> None:
 
 @given(st.lists(st.builds(Block, st.sampled_from([_TEXT, _CODE]), _WORDS)), st.integers(1, 64))
 def test_without_overlap_nothing_is_repeated(blocks: list[Block], budget: int) -> None:
-    """The chunks of a document without headings are its text, cut."""
+    """The chunks of a document without headings are its text, split."""
     chunks = chunk_blocks(blocks, budget=budget, overlap=0)
 
     whole = "".join(chunk.text for chunk in chunks).replace("```", "")
@@ -82,7 +82,7 @@ def test_without_overlap_nothing_is_repeated(blocks: list[Block], budget: int) -
 
 @given(_BLOCKS, _SIZES)
 def test_budgets_are_kept(blocks: list[Block], sizes: tuple[int, int]) -> None:
-    """No chunk has more tokens than allowed, nor fewer than it says, nor nothing to say."""
+    """No chunk has more tokens than allowed, fewer than it declares, or no text."""
     budget, overlap = sizes
     for chunk in chunk_blocks(blocks, budget=budget, overlap=overlap):
         assert chunk.tokens == count_tokens(chunk.text)
@@ -105,7 +105,7 @@ def test_positions_are_consecutive_and_the_result_is_the_same_each_time(
 
 
 def test_neighbours_share_whole_sentences() -> None:
-    """A chunk begins with the last sentences of the one before, within the overlap."""
+    """A chunk begins with the last sentences of the previous one, within the overlap."""
     text = _sentences(20)
     chunks = chunk_blocks([Block(_TEXT, text)], budget=64, overlap=20)
 
@@ -130,7 +130,7 @@ def test_a_paragraph_that_fits_starts_a_chunk_rather_than_being_cut() -> None:
 
 
 def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> None:
-    """A short listing is never cut; a long one is, at blank lines before other lines."""
+    """A short listing is never split; a long one is, preferably at blank lines."""
     short = "def a():\n    return 1\n\n\ndef b():\n    return 2"
     chunks = chunk_blocks([Block(_TEXT, _sentences(4)), Block(_CODE, short)], budget=40, overlap=0)
     assert short == _code(chunks[-1])
@@ -145,7 +145,7 @@ def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> 
 
 
 def test_neighbouring_chunks_of_code_share_whole_lines() -> None:
-    """A listing that goes on repeats its last lines, within the overlap."""
+    """A continued listing repeats its last lines, within the overlap."""
     lines = [f"    call_number({n})" for n in range(50)]
     chunks = chunk_blocks([Block(_CODE, "\n".join(lines))], budget=40, overlap=12)
 
@@ -155,7 +155,7 @@ def test_neighbouring_chunks_of_code_share_whole_lines() -> None:
 
 
 def test_code_stands_between_fences_that_it_does_not_have_itself() -> None:
-    """Code is told from prose by whoever reads the text, whatever the code says."""
+    """Fences distinguish code from prose for any code."""
     blocks = [Block(_TEXT, "Run this:"), Block(_CODE, "echo '```'\n"), Block(_TEXT, "That is all.")]
     (chunk,) = chunk_blocks(blocks, budget=64, overlap=0)
     assert chunk.text == "Run this:\n\n````\necho '```'\n````\n\nThat is all."
@@ -166,7 +166,7 @@ def test_code_stands_between_fences_that_it_does_not_have_itself() -> None:
 
 
 def test_a_long_table_is_cut_between_its_rows() -> None:
-    """A row of a table, or an item of a list, is not torn apart."""
+    """A table row or a list item is not split."""
     rows = [f"name {n} | value {n}" for n in range(60)]
     items = [f"- item {n} of the list" for n in range(60)]
     for lines in (rows, items):
@@ -175,7 +175,7 @@ def test_a_long_table_is_cut_between_its_rows() -> None:
 
 
 def test_words_are_cut_only_when_they_exceed_the_budget() -> None:
-    """A sentence that is too long is cut between words, a word that is too long anywhere."""
+    """A long sentence is split between words, and a long word anywhere."""
     words = ["word"] * 300
     chunks = chunk_blocks([Block(_TEXT, " ".join(words))], budget=32, overlap=0)
     assert words == [word for chunk in chunks for word in chunk.text.split()]
@@ -185,7 +185,7 @@ def test_words_are_cut_only_when_they_exceed_the_budget() -> None:
 
 
 def test_wide_space_between_words_takes_no_chunk() -> None:
-    """Space alone is nothing to search for, however much there is of it."""
+    """Space gives no chunk, however long."""
     chunks = chunk_blocks([Block(_TEXT, "a" + " " * 5_000 + "b")], budget=16, overlap=4)
 
     assert ["a", "b"] == [part for chunk in chunks for part in chunk.text.split()]
@@ -215,7 +215,7 @@ def test_a_chunk_stays_within_its_section_and_knows_the_headings_above() -> None
 
 
 def test_tiny_neighbouring_sections_share_a_chunk_that_names_them() -> None:
-    """Sections of a line each say more together, under the heading that they share."""
+    """Sections of one line each share a chunk under their common heading."""
     blocks = [_title("Glossary")]
     for word in ("alpha", "beta", "gamma"):
         blocks += [_title(word, 2), Block(_TEXT, f"The meaning of {word}.")]
@@ -234,7 +234,7 @@ def test_tiny_neighbouring_sections_share_a_chunk_that_names_them() -> None:
 
 
 def test_tiny_sections_share_a_chunk_only_as_far_as_they_fit() -> None:
-    """A run of tiny sections is cut between two of them."""
+    """A run of tiny sections is split between two of them."""
     blocks: list[Block] = []
     for number in range(20):
         blocks += [_title(f"Section {number}"), Block(_TEXT, "Some words.")]
@@ -246,7 +246,7 @@ def test_tiny_sections_share_a_chunk_only_as_far_as_they_fit() -> None:
 
 
 def test_a_heading_without_text_is_text_itself() -> None:
-    """A heading that nothing stands below is kept, for it may be all that is said."""
+    """A heading without text below is kept, because it may be all there is."""
     assert [Chunk(0, "Only a title", (), 3)] == chunk_blocks(
         [_title("Only a title")], budget=32, overlap=0
     )
@@ -256,7 +256,7 @@ def test_a_heading_without_text_is_text_itself() -> None:
 
 
 def test_an_endless_heading_is_shortened_in_the_path_and_whole_in_the_text() -> None:
-    """A page that is one heading costs no chunk its room, and loses nothing."""
+    """A page that is one heading keeps the room of its chunks and loses no text."""
     heading = _sentences(20)
     chunks = chunk_blocks([_title(heading), Block(_TEXT, "Body.")], budget=64, overlap=0)
 
@@ -275,7 +275,7 @@ def test_nothing_to_say_is_no_chunk(blocks: list[Block]) -> None:
     "unit", ["x", "word ", "漢", "A sentence. ", "line\n", "!)", "\n\n", "a\n- "]
 )
 def test_the_work_is_linear_in_the_text(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four times the text takes about four times the work, whatever it is made of."""
+    """Four times the text takes about four times the work, for any content."""
 
     def blocks(size: int) -> list[Block]:
         return [Block(_TEXT, unit * (size // len(unit)))]
@@ -296,7 +296,7 @@ def test_the_work_is_linear_in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> 
 def work(
     monkeypatch: pytest.MonkeyPatch, blocks: Sequence[Block], *, budget: int, overlap: int
 ) -> tuple[int, int]:
-    """Return the calls that chunking makes, and the characters whose tokens it counts."""
+    """Return the number of calls of chunking, and of the characters that it counts."""
     calls = characters = 0
 
     def count_call(*_: object) -> None:

@@ -10,7 +10,7 @@ from app.graph.composition import ReplyText
 
 
 def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:
-    """Return the text that comes out, and the passages that it cites."""
+    """Return the output text and the passages that it cites."""
     numbering = ReplyText(range(1, known + 1))
     text = "".join(map(numbering.feed, pieces)) + numbering.finish()
     return text, numbering.cited
@@ -33,12 +33,12 @@ def renumbered(*pieces: str, known: int = 5) -> tuple[str, tuple[int, ...]]:
         ("A stray ` tick.\n\nNext [2].", "A stray ` tick.\n\nNext [1].", (2,)),
         ("No [citation] [1a] [] [1", "No [citation] [1a] [] [1", ()),
         ("[[2]]", "[[1]]", (2,)),
-        ("[[9]1] [1, [9]2]", "[[?]1] [1,[?]2]", ()),  # no number slips in by what goes
+        ("[[9]1] [1, [9]2]", "[[?]1] [1,[?]2]", ()),  # removing text creates no number
         ("", "", ()),
     ],
 )
 def test_citations_count_from_one_in_order(reply: str, text: str, cited: tuple[int, ...]) -> None:
-    """Known numbers are counted anew, unknown ones go, code stays."""
+    """Known numbers are renumbered, unknown ones removed, and code is unchanged."""
     assert (text, cited) == renumbered(reply)
 
 
@@ -46,13 +46,13 @@ def test_citations_count_from_one_in_order(reply: str, text: str, cited: tuple[i
     st.lists(st.text(alphabet="ab `[]123,\n", max_size=12), max_size=8),
 )
 def test_pieces_make_no_difference(pieces: list[str]) -> None:
-    """However a reply is cut, the same text comes out."""
+    """For any division of a reply, the text is the same."""
     assert renumbered("".join(pieces)) == renumbered(*pieces)
 
 
 @given(st.text(alphabet="ab []123,.", max_size=40))
 def test_every_citation_is_listed(reply: str) -> None:
-    """What comes out cites exactly the numbers 1 to n of what is listed."""
+    """The text cites exactly the numbers 1 to n of the list."""
     text, cited = renumbered(reply, known=2)
     again, numbers = renumbered(text, known=len(cited))
     assert tuple(range(1, len(cited) + 1)) == numbers
@@ -60,7 +60,7 @@ def test_every_citation_is_listed(reply: str) -> None:
 
 
 def test_little_is_held_back() -> None:
-    """A piece is passed on at once, but for what may still become a citation."""
+    """A piece is passed on at once, except for a possible start of a citation."""
     numbering = ReplyText({1})
     assert [numbering.feed(piece) for piece in ("Yes", " [", "1", "]", " and", " so")] == [
         "Yes",
@@ -73,6 +73,6 @@ def test_little_is_held_back() -> None:
 
 
 def test_links_are_broken_and_code_is_closed() -> None:
-    """What comes out is inert as well, and a reply that ends within a fence ends it."""
+    """The text is disarmed, and an open fence at the end is closed."""
     assert ("See ] (x) [1].", (2,)) == renumbered("See ](x) [2].")
     assert ("```\nmake\n```", ()) == renumbered("```\nmake")

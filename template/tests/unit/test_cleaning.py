@@ -1,4 +1,4 @@
-"""Cleaning takes away what nobody sees and nothing else."""
+"""Cleaning removes invisible characters and nothing else."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ANY_TEXT = st.text(st.characters(), max_size=60) | st.text(
 )
 
 
-# Of the letters and marks those that draw nothing: fillers, and what only selects a form.
+# Letters and marks that are not drawn: fillers, and variation selectors.
 _UNDRAWN = re.compile(
     "[\u034f\u115f\u1160\u180b-\u180f\u2065\u3164\uffa0\ufe00-\ufe0f\U000e0000-\U000e0fff]"
 )
 
 
 def _visible(text: str) -> str:
-    """Return what of a text is drawn: neither space nor control nor format characters."""
+    """Return the drawn characters of a text: no space, control or format characters."""
     drawn = (
         char
         for char in _UNDRAWN.sub("", text)
@@ -38,7 +38,7 @@ def _visible(text: str) -> str:
 @example("é\u200d\x80a")
 @example("a\u200d\u0301")
 def test_cleaning_is_idempotent(text: str) -> None:
-    """A clean text stays as it is."""
+    """A clean text is unchanged."""
     once = clean(text)
 
     assert once == clean(once)
@@ -46,7 +46,7 @@ def test_cleaning_is_idempotent(text: str) -> None:
 
 @given(_ANY_TEXT)
 def test_no_visible_text_is_lost(text: str) -> None:
-    """What is drawn before cleaning is drawn after it, in the same order."""
+    """The drawn characters are the same before and after, in the same order."""
     assert _visible(text) == _visible(clean(text))
 
 
@@ -86,11 +86,11 @@ def test_a_clean_text_can_be_stored_and_compared(text: str) -> None:
     ],
 )
 def test_what_becomes_of(text: str, expected: str) -> None:
-    """Each kind of invisible character goes, and joiners stay where they shape the script."""
+    """Each kind of invisible character is removed; joiners stay if they shape the script."""
     assert expected == clean(text)
 
 
 def test_long_runs_take_linear_time() -> None:
-    """A million of any awkward character is cleaned at once."""
+    """A million of any such character is cleaned at once."""
     for awkward in (" ", "\n", "\u200d", "é\u0301", "\x00"):
         clean(f"a{awkward * 1_000_000}b")

@@ -13,7 +13,7 @@ def _hit(document: str, text: str, score: float = 1.0, heading: str = "Badges") 
 
 
 def test_copies_come_last() -> None:
-    """The order is kept otherwise, no hit is lost, and scores go on falling."""
+    """The order is otherwise kept, no hit is lost, and scores fall."""
     hits = [
         _hit("a", "Lost badges: tell the desk.", 1.0),
         _hit("b", "lost *badges*:  tell the desk", 0.9),
@@ -36,12 +36,12 @@ def test_copies_come_last() -> None:
     ],
 )
 def test_what_says_something_else_is_no_copy(first: Hit, second: Hit) -> None:
-    """A number, a sign or the heading can make all the difference."""
+    """A number, a sign or the heading makes a difference."""
     assert not has_copies([first, second])
     assert [first, second] == originals_first([first, second])
 
 
 def test_nothing_found() -> None:
-    """There may be no hits at all."""
+    """There may be no hits."""
     assert not has_copies([])
     assert [] == originals_first([])

@@ -35,7 +35,7 @@ def _problems(found: Discovery) -> dict[str, str]:
 
 
 def test_ids_are_relative_to_the_folder_and_sorted(tmp_path: Path) -> None:
-    """A document is known by its path below the folder that was given."""
+    """A document's id is its path below the given folder."""
     root = _write(tmp_path / "docs", "b.md", "a/z.txt", "a/B.MD")
     found = _find(root)
 
@@ -45,7 +45,7 @@ def test_ids_are_relative_to_the_folder_and_sorted(tmp_path: Path) -> None:
 
 
 def test_the_id_of_a_file_is_its_name(tmp_path: Path) -> None:
-    """A file that is given belongs to its folder, but the folder as a whole was not read."""
+    """A given file belongs to its folder, but the folder does not count as read."""
     root = _write(tmp_path, "docs/a/b.md")
     found = _find(root / "docs/a/b.md")
 
@@ -54,7 +54,7 @@ def test_the_id_of_a_file_is_its_name(tmp_path: Path) -> None:
 
 
 def test_hidden_and_unsupported_files_are_skipped_and_named(tmp_path: Path) -> None:
-    """A folder may hold what is no document, and that is no failure."""
+    """A folder may have other files, which is not a failure."""
     _write(tmp_path, "a.md", ".hidden.md", ".git/b.md", "~$c.md", "d.exe", "LICENSE")
     found = _find(tmp_path)
 
@@ -69,14 +69,14 @@ def test_hidden_and_unsupported_files_are_skipped_and_named(tmp_path: Path) -> N
 
 
 def test_a_file_that_is_given_is_never_skipped(tmp_path: Path) -> None:
-    """Who names a file wants to hear about it."""
+    """A file given by name must be reported."""
     _write(tmp_path, ".hidden.md", "d.exe")
 
     assert [".hidden.md", "d.exe"] == _ids(_find(tmp_path / "d.exe", tmp_path / ".hidden.md"))
 
 
 def test_a_missing_path_is_a_problem_and_no_folder(tmp_path: Path) -> None:
-    """A misspelt folder must not look like an empty one, which would remove its documents."""
+    """A misspelt folder must not look like an empty one: its documents would be removed."""
     _write(tmp_path, "docs/a.md")
     missing = tmp_path / "dosc"
     found = _find(tmp_path / "docs", missing)
@@ -87,7 +87,7 @@ def test_a_missing_path_is_a_problem_and_no_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_a_problem_or_skipped(tmp_path: Path) -> None:
-    """Opening a pipe would wait for ever."""
+    """Opening a pipe would block forever."""
     os.mkfifo(tmp_path / "pipe.md")
 
     assert {"pipe.md": "is neither a file nor a folder"} == _problems(_find(tmp_path / "pipe.md"))
@@ -98,7 +98,7 @@ def test_what_is_no_file_is_a_problem_or_skipped(tmp_path: Path) -> None:
 
 
 def test_links_stay_within_the_folder(tmp_path: Path) -> None:
-    """A link is followed to a file below the folder, and never out of it or in circles."""
+    """A link is followed to files below the folder, never out of it or in circles."""
     _write(tmp_path, "docs/a.md", "docs/sub/b.md", "secret.md")
     docs = tmp_path / "docs"
     (docs / "again.md").symlink_to("a.md")
@@ -115,7 +115,7 @@ def test_links_stay_within_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_may_be_a_link(tmp_path: Path) -> None:
-    """The folder itself is resolved, so that two spellings of it are one source."""
+    """The folder itself is resolved, so two spellings of it are one source."""
     _write(tmp_path, "docs/a.md")
     (tmp_path / "link").symlink_to("docs")
 
@@ -123,7 +123,7 @@ def test_a_folder_may_be_a_link(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_given_twice_is_found_once(tmp_path: Path) -> None:
-    """By itself, with its folder, or by another spelling: it is one document."""
+    """A file that is given by itself, with its folder or by another spelling is one document."""
     _write(tmp_path, "docs/a.md")
     docs = tmp_path / "docs"
     found = _find(docs, docs / "a.md", docs / ".." / "docs", docs / "a.md")
@@ -145,14 +145,14 @@ def test_files_of_the_same_id_are_all_refused(tmp_path: Path) -> None:
 
 
 def test_odd_names_are_ids_as_they_are(tmp_path: Path) -> None:
-    """Spaces, line breaks, quotes and accents are part of a name."""
+    """Spaces, line breaks, quotes and accents are kept."""
     names = ["a b.md", "a\nb.md", 'größe\'s "x".md', "漢.md"]
 
     assert sorted(names) == _ids(_find(_write(tmp_path, *names)))
 
 
 def test_a_name_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
-    """A name in another encoding can be neither stored nor shown, so it is escaped and refused."""
+    """A name in another encoding cannot be stored or shown, so it is escaped and rejected."""
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_bytes(b"text")
 
     assert {"caf\\udce9.md": "its name is not valid UTF-8; rename the file"} == _problems(
@@ -161,7 +161,7 @@ def test_a_name_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_file_is_found_again_by_its_id(tmp_path: Path) -> None:
-    """As it was found before, or with what has become of it."""
+    """The file is found as before, or with its current problem."""
     root = _write(tmp_path / "docs", "a/b.md", "out.md")
     (found,) = [file for file in _find(root).files if file.document == "a/b.md"]
     (root / "out.md").unlink()
@@ -176,7 +176,7 @@ def test_a_file_is_found_again_by_its_id(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other documents go on, and the folder does not count as read as a whole."""
+    """The other documents are found, and the folder does not count as completely read."""
     _write(tmp_path, "a.md", "closed/b.md")
     closed, scandir = str(tmp_path / "closed"), os.scandir
 
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_listed_is_a_problem(
 def test_a_file_that_cannot_be_examined_is_still_a_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It fails when it is read, and is not taken for one that is gone."""
+    """It fails when it is read, and does not count as removed."""
     _write(tmp_path, "a.md")
 
     def refuse(path: Path, **_: bool) -> str:

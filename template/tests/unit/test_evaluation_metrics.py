@@ -1,4 +1,4 @@
-"""The measures, against tables computed by hand and against an implementation of its own."""
+"""The measures, compared with tables computed by hand and with another implementation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.evaluation.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
 
 DOCUMENTS = "abcdef"
-SECOND = 1 / math.log2(3)  # what a grade of 1 gains at the second rank
+SECOND = 1 / math.log2(3)  # the gain of grade 1 at rank 2
 rankings = st.lists(st.sampled_from(DOCUMENTS), max_size=8)
 judgements = st.dictionaries(
     st.sampled_from(DOCUMENTS), st.integers(min_value=0, max_value=3), min_size=1
@@ -32,7 +32,7 @@ def slow_recall(ranking: list[str], relevant: dict[str, int], k: int) -> float:
 
 
 def slow_reciprocal_rank(ranking: list[str], relevant: dict[str, int]) -> float:
-    """Walk down the ranking to the first relevant document."""
+    """Search the ranking for the first relevant document."""
     rank = 0
     passed: set[str] = set()
     for document in ranking:
@@ -67,9 +67,9 @@ def slow_ndcg(ranking: list[str], relevant: dict[str, int], k: int) -> float:
         ("ab", {"a": 2, "b": 1}, 10, (1, 1, 1)),
         ("ba", {"a": 2, "b": 1}, 10, (1, 1, (1 + 2 * SECOND) / (2 + SECOND))),
         ("xa", {"a": 2, "b": 1}, 10, (1 / 2, 1 / 2, 2 * SECOND / (2 + SECOND))),
-        # Cut at 1: what comes later does not count, though recall counts all relevant ones.
+        # Cut at 1: later ones do not count, though recall counts all relevant ones.
         ("ab", {"a": 2, "b": 1}, 1, (1 / 2, 1, 1)),
-        # What comes twice is there once.
+        # Duplicates count once.
         ("xxxa", {"a": 1}, 2, (1, 1 / 2, SECOND)),
         ("xyz", {"a": 1}, 10, (0, 0, 0)),
         ("", {"a": 1}, 10, (0, 0, 0)),
@@ -81,7 +81,7 @@ def slow_ndcg(ranking: list[str], relevant: dict[str, int], k: int) -> float:
 def test_tables_computed_by_hand(
     ranking: str, relevant: dict[str, int], k: int, values: tuple[float, float, float]
 ) -> None:
-    """Each measure has the value that its definition gives."""
+    """Each measure has the value of its definition."""
     measured = (
         recall_at_k(ranking, relevant, k),
         reciprocal_rank(ranking, relevant),
@@ -92,7 +92,7 @@ def test_tables_computed_by_hand(
 
 @given(rankings, judgements, depths)
 def test_the_same_as_by_definition(ranking: list[str], relevant: dict[str, int], k: int) -> None:
-    """An independent, slower implementation comes to the same values."""
+    """An independent, slower implementation gives the same values."""
     assert pytest.approx(slow_recall(ranking, relevant, k)) == recall_at_k(ranking, relevant, k)
     assert slow_reciprocal_rank(ranking, relevant) == reciprocal_rank(ranking, relevant)
     assert pytest.approx(slow_ndcg(ranking, relevant, k)) == ndcg_at_k(ranking, relevant, k)
@@ -100,7 +100,7 @@ def test_the_same_as_by_definition(ranking: list[str], relevant: dict[str, int],
 
 @given(judgements, depths)
 def test_the_best_ranking_has_one(relevant: dict[str, int], k: int) -> None:
-    """Sorted by grade nothing can be better, and recall lacks only what does not fit."""
+    """The order by grade is optimal, and recall lacks only what does not fit."""
     best = sorted(relevant, key=lambda document: -relevant[document])
     wanted = sum(grade > 0 for grade in relevant.values())
     assert ndcg_at_k(best, relevant, k) == pytest.approx(1)
@@ -110,7 +110,7 @@ def test_the_best_ranking_has_one(relevant: dict[str, int], k: int) -> None:
 
 @pytest.mark.parametrize("relevant", [{}, {"a": 0}])
 def test_without_relevant_documents_there_is_nothing_to_measure(relevant: dict[str, int]) -> None:
-    """A mean over such cases would be made up."""
+    """A mean over such cases would be meaningless."""
     with pytest.raises(ValueError, match="no document is relevant"):
         recall_at_k("a", relevant, 1)
     with pytest.raises(ValueError, match="no document is relevant"):

@@ -27,7 +27,7 @@ CASES = (
 
 
 async def test_a_document_ranks_where_its_best_chunk_does() -> None:
-    """Two chunks of one document are one place in the ranking."""
+    """Two chunks of one document count as one place in the ranking."""
     report = await evaluate(CASES, FixedRetriever(HITS), k=2)
     assert [case.ranking for case in report.cases] == [("a.md", "b.md")] * 3
 
@@ -48,7 +48,7 @@ async def test_means_and_cases() -> None:
 
 
 async def test_enough_chunks_are_asked_for() -> None:
-    """The k of documents needs more chunks than that."""
+    """The best k documents need more than k chunks."""
     retriever = FixedRetriever(HITS)
     await evaluate(CASES[:1], retriever, k=3)
     ((_, k, _),) = retriever.searches
@@ -56,7 +56,7 @@ async def test_enough_chunks_are_asked_for() -> None:
 
 
 async def test_the_worst_cases_come_first() -> None:
-    """Those that are perfect are not listed."""
+    """Perfect cases are not listed."""
     report = await evaluate(CASES, FixedRetriever(HITS))
     assert [case.id for case in report.worst()] == ["lost", "poor"]
     assert [case.id for case in report.worst(1)] == ["lost"]
@@ -78,7 +78,7 @@ async def test_a_report_is_json() -> None:
 
 
 async def test_every_mode_is_compared() -> None:
-    """Hybrid and both of its legs."""
+    """Hybrid search and both of its modes are compared."""
     reports = await compare_modes(CASES, FixedRetriever(HITS), k=5)
     assert [(mode, report.mode, report.k) for mode, report in reports.items()] == [
         (mode, mode, 5) for mode in SearchMode
@@ -86,6 +86,6 @@ async def test_every_mode_is_compared() -> None:
 
 
 async def test_no_cases_are_an_error() -> None:
-    """There is no mean of nothing."""
+    """A mean over nothing is undefined."""
     with pytest.raises(EvaluationError, match="no cases"):
         await evaluate((), FixedRetriever(HITS))

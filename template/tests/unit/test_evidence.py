@@ -1,4 +1,4 @@
-"""Telling evidence from what was merely found."""
+"""Distinguishing evidence from mere hits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANY = 10_000
 
 
 def coverage(question: str) -> float:
-    """Return how far the hits cover the question."""
+    """Return the share of the question that the hits cover."""
     return check_evidence(question, HITS, min_grounding=0.5, max_tokens=MANY).coverage
 
 
@@ -27,7 +27,7 @@ def coverage(question: str) -> float:
         ("How long does a parcel wait?", 1.0),
         ("How long does a parcle wait?", 1.0),  # by its nearest spelling
         ("What is the hold time?", 1.0),  # headings count
-        ("How long does a parcel swim?", 1 / 2.25),  # no hit has the word, so it counts more
+        ("How long does a parcel swim?", 1 / 2.25),  # no hit has the word, so its weight is higher
         ("Does Mars have a parcel?", 1 / 3),  # a name that no hit has counts double
         ("Does a parcel from Mars wait?", 2 / 4),
         ("Do lockers swim?", 0.5 / 1.75),  # what all hits are about counts half
@@ -36,24 +36,24 @@ def coverage(question: str) -> float:
     ],
 )
 def test_coverage_is_the_best_hits_share_of_the_words(question: str, share: float) -> None:
-    """Words are compared by stem and weighted by what they tell."""
+    """Words are compared by stem and weighted by their rarity."""
     assert pytest.approx(share) == coverage(question)
 
 
 def test_words_scattered_over_hits_are_no_evidence() -> None:
-    """One hit has to have them together."""
+    """One hit has to have all of them."""
     assert coverage("Does the canteen have a parcel station?") < 1
 
 
 def test_below_the_least_coverage_nothing_is_evidence() -> None:
-    """The documents do not say, whatever was found."""
+    """The answer is that the documents do not contain it."""
     question = "How long does a parcel swim?"
     assert check_evidence(question, HITS, min_grounding=0.5, max_tokens=MANY).hits == ()
     assert check_evidence(question, HITS, min_grounding=0.3, max_tokens=MANY).hits == HITS[:2]
 
 
 def test_hits_without_any_word_are_dropped() -> None:
-    """The rest keeps its order."""
+    """The other hits keep their order."""
     evidence = check_evidence(
         "How long does a parcel wait?", HITS, min_grounding=0.5, max_tokens=MANY
     )
@@ -61,26 +61,26 @@ def test_hits_without_any_word_are_dropped() -> None:
 
 
 def test_without_grounding_every_hit_is_evidence() -> None:
-    """A search by meaning may find what shares no word."""
+    """A semantic search may find passages without common words."""
     assert HITS == check_evidence("Qui a gagn\u00e9 ?", HITS, min_grounding=0, max_tokens=MANY).hits
     assert check_evidence("???", (), min_grounding=0, max_tokens=MANY).hits == ()
 
 
 @pytest.mark.parametrize(("spare", "kept"), [(0, 2), (-1, 1), (-MANY, 1), (MANY, 2)])
 def test_whole_chunks_are_dropped_from_the_end(spare: int, kept: int) -> None:
-    """The budget is kept by leaving out the lowest, and the best always stays."""
+    """The lowest are left out to keep the budget, and the best always stays."""
     budget = sum(count_tokens(hit.text) for hit in HITS[:2]) + spare
     evidence = check_evidence("Where is the parcel?", HITS, min_grounding=0.5, max_tokens=budget)
     assert HITS[:kept] == evidence.hits
 
 
 def test_passages_are_numbered_hits() -> None:
-    """A model gets them from 1 on, with the path of their headings, or else the title."""
+    """The model gets them numbered from 1, with the path of their headings, or else the title."""
     first, second = passages([HITS[0], make_hit("text")])
     assert (1, "guide.md", "Lockers > Hold time") == (first.number, first.document, first.heading)
     assert (2, "text", "") == (second.number, second.text, second.heading)
 
 
 def test_of_a_long_question_the_beginning_counts() -> None:
-    """As in the search for it."""
+    """The limit is that of the search."""
     assert 1.0 == coverage("How long does a parcel wait? " + " " * 10_000 + "And where is Mars?")

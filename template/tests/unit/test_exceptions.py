@@ -1,4 +1,4 @@
-"""The error tree of the service is drawn where it is exported."""
+"""The docstring of the service's errors shows their tree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPES = {
 
 
 def test_the_drawing_is_the_tree() -> None:
-    """The tree at the top of the module names each class under its base."""
+    """The tree in the docstring has each class below its base."""
     assert exceptions.__doc__ is not None
     path: list[str] = []
     drawn: dict[str, str | None] = {}

@@ -39,7 +39,7 @@ def register(registry):
 
 @pytest.fixture
 def make_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePackage]:
-    """Return a function that writes a package of the modules given, and imports it."""
+    """Return a function that writes and imports a package of the given modules."""
     before = set(sys.modules)
 
     def make(**modules: str) -> ModuleType:
@@ -57,7 +57,7 @@ def make_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
 
 
 def test_modules_register_sorted_by_name(make_package: MakePackage) -> None:
-    """Each part is known by its name, and by the module that it is from."""
+    """Each part is known by its name and its module."""
     package = make_package(zebra=_ROUTE.format(name="z"), apple=_ROUTE.format(name="a"))
 
     registry = build_registry(package)
@@ -86,7 +86,7 @@ def test_modules_register_sorted_by_name(make_package: MakePackage) -> None:
 def test_a_failing_extension_stops_the_start(
     make_package: MakePackage, source: str, expected: str
 ) -> None:
-    """The error names the module, or both modules, and what is wrong."""
+    """The error names the module or modules, and the reason."""
     package = make_package(apple=_ROUTE.format(name="a"), broken=source)
 
     with pytest.raises(ConfigError, match="broken") as caught:

@@ -1,4 +1,4 @@
-"""A prompt that does not fit is made shorter by whole passages, from the end."""
+"""A prompt that does not fit is shortened by whole passages, from the end."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def request_with(hits: Sequence[Hit]) -> ChatRequest:
     ("window", "kept"), [(None, 6), (10_000, 6), (660, 6), (659, 5), (400, 3), (160, 1)]
 )
 def test_what_fits_is_sent(window: int | None, kept: int) -> None:
-    """As many as there is room for, the best first, with the room of the answer left free."""
+    """The best passages are kept, as many as fit beside the tokens of the answer."""
     assert HITS[:kept] == fitted(HITS, request_with, window)
 
 
 def test_without_room_for_one_nothing_is_sent() -> None:
-    """The error says how much it would take."""
+    """The error has the required number of tokens."""
     with pytest.raises(TokenLimitError) as caught:
         fitted(HITS, request_with, 159)
     assert (160, 159) == (caught.value.tokens_used, caught.value.limit)
@@ -49,13 +49,13 @@ def test_without_room_for_one_nothing_is_sent() -> None:
     [(1_000, None, 3), (1_000, 900, 3), (1_000, 400, 2), (1_000, 100, 1), (10, 0, 3)],
 )
 def test_a_refused_prompt_is_shortened(used: int, limit: int | None, kept: int) -> None:
-    """At most half goes out again, and less where the model has said that it takes less."""
+    """At most half is sent again, and less if the model reported a lower limit."""
     assert HITS[:kept] == fewer(HITS, TokenLimitError(tokens_used=used, limit=limit))
 
 
 @given(st.lists(st.integers(1, 4_000), min_size=2, max_size=20), st.integers(1, 10**6))
 def test_a_shortened_prompt_is_shorter(lengths: list[int], limit: int) -> None:
-    """Whatever the lengths, something is left out and something stays."""
+    """For any lengths, something is left out and something stays."""
     hits = [make_hit("x" * length, position=number) for number, length in enumerate(lengths)]
     kept = fewer(hits, TokenLimitError(tokens_used=10**6, limit=limit))
     assert 1 <= len(kept) < len(hits)

@@ -12,7 +12,7 @@ RANKINGS = st.lists(st.lists(st.integers(0, 12), unique=True), min_size=1, max_s
 
 
 def by_definition(rankings: list[list[int]], weights: list[float], item: int) -> float:
-    """Return an item's score as the paper defines it, scaled by the best that there could be."""
+    """Return an item's score by the paper's definition, scaled by the maximum."""
     total = sum(
         weight / (60 + ranking.index(item) + 1)
         for ranking, weight in zip(rankings, weights, strict=True)
@@ -23,7 +23,7 @@ def by_definition(rankings: list[list[int]], weights: list[float], item: int) ->
 
 @given(rankings=RANKINGS, data=st.data())
 def test_scores_are_as_defined(rankings: list[list[int]], data: st.DataObject) -> None:
-    """Every item of any ranking is there once, with the defined score, in falling order."""
+    """Every item of any ranking occurs once, with the defined score, in falling order."""
     weight = st.floats(0.1, 10)
     weights = data.draw(st.lists(weight, min_size=len(rankings), max_size=len(rankings)))
 
@@ -45,7 +45,7 @@ def test_weights_are_equal_by_default(rankings: list[list[int]]) -> None:
 
 
 def test_first_everywhere_is_one() -> None:
-    """What every ranking has first scores 1, whatever the weights."""
+    """An item that is first in every ranking scores 1, for any weights."""
     item, score = fuse([["a", "b"], ["a", "c"]], weights=[1, 0.3])[0]
 
     assert "a" == item
@@ -53,12 +53,12 @@ def test_first_everywhere_is_one() -> None:
 
 
 def test_two_good_ranks_beat_one_best() -> None:
-    """An item that both rankings have second is before those that only one has first."""
+    """Two second places beat one first place."""
     assert ["b", "a", "c"] == [item for item, _ in fuse([["a", "b"], ["c", "b"]])]
 
 
 def test_equal_scores_keep_the_order_of_the_rankings() -> None:
-    """Ties are decided by the ranking that comes first, so results never flicker."""
+    """The first ranking decides ties, so results are stable."""
     assert ["a", "b"] == [item for item, _ in fuse([["a"], ["b"]])]
 
 
@@ -69,7 +69,7 @@ def test_a_heavier_ranking_decides() -> None:
 
 @pytest.mark.parametrize("rankings", [[], [[]], [[], []]])
 def test_nothing_ranked_is_nothing_fused(rankings: list[list[str]]) -> None:
-    """Empty rankings give an empty one."""
+    """Empty rankings give an empty result."""
     assert [] == fuse(rankings)
 
 
@@ -79,6 +79,6 @@ def test_the_offset_is_that_of_the_paper() -> None:
 
 
 def test_each_ranking_needs_a_weight() -> None:
-    """A missing weight is an error, never a ranking that silently does not count."""
+    """A missing weight is an error; no ranking is silently ignored."""
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         fuse([["a"], ["b"]], weights=[1.0])

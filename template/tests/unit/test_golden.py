@@ -1,4 +1,4 @@
-"""Reading a golden set, and refusing one that would measure something else."""
+"""Reading a golden set, and rejecting an invalid one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def written(folder: Path, *lines: str) -> Path:
 
 
 def test_cases_are_read_in_order(tmp_path: Path) -> None:
-    """Blank lines and a byte order mark are no cases."""
+    """Blank lines and a byte order mark are skipped."""
     path = written(tmp_path, "\ufeff" + GOOD, "", GOOD.replace('"a"', '"b"'), "  ")
     first = GoldenCase(id="a", question="How long?", relevant={"x.md": 2, "y.md": 0})
     assert (first, first.model_copy(update={"id": "b"})) == load_golden(path)
@@ -47,26 +47,26 @@ def test_cases_are_read_in_order(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, reason: str) -> None:
-    """The error says which line and what about it."""
+    """The error names the line and the fault."""
     with pytest.raises(EvaluationError, match=reason):
         load_golden(written(tmp_path, GOOD, line))
 
 
 def test_all_wrong_lines_are_named(tmp_path: Path) -> None:
-    """One run is enough to see all that has to be done."""
+    """One run lists all faults."""
     with pytest.raises(EvaluationError, match=r"line 1: .*\nline 3: "):
         load_golden(written(tmp_path, "{", GOOD, "{"))
 
 
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_a_blank_file_is_no_golden_set(tmp_path: Path, text: str) -> None:
-    """A gate over nothing would always pass."""
+    """A gate over no cases would always pass."""
     with pytest.raises(EvaluationError, match="has no cases"):
         load_golden(written(tmp_path, text))
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    """It is missing, or no text."""
+    """The file is missing, or not text."""
     with pytest.raises(EvaluationError, match="cannot be read"):
         load_golden(tmp_path / "absent.jsonl")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
 
 
 def test_unknown_documents_are_named() -> None:
-    """What is not indexed cannot be found, so the measures would blame the search."""
+    """Documents that are not indexed cannot be found, so the measures would blame the search."""
     cases = [GoldenCase(id="a", question="How long?", relevant={"x.md": 2, "z.md": 1, "y.md": 1})]
     require_documents(cases, {"x.md", "y.md", "z.md"})
     with pytest.raises(EvaluationError, match=r"not in the index: y\.md, z\.md;"):

@@ -1,4 +1,4 @@
-"""Making the links of a reply inert while it streams, as three Markdown parsers then show it."""
+"""Links in a streamed reply are disarmed, as three Markdown parsers confirm."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _RENDERERS: Final[Mapping[str, Callable[[str], str]]] = {
     "mistune, raw HTML": mistune.create_markdown(escape=False, plugins=_PLUGINS, renderer="html"),  # type: ignore[dict-item]  # as above
     "Python-Markdown, raw HTML": partial(markdown.markdown, extensions=_EXTENSIONS),
 }
-# What Markdown without links makes, and its attributes: of code, lists and cells.
+# The elements and attributes of Markdown without links: of code, lists and cells.
 _HARMLESS: Final = re.compile(
     "p|em|strong|code|pre|[uo]l|li|blockquote|h[1-6r]|br|table|thead|tbody|t[rhd]|d[ltd]"
     "|class|start|style"
@@ -71,7 +71,7 @@ _HARMLESS: Final = re.compile(
 
 
 class _Foreign(HTMLParser):
-    """Finds what Markdown without links does not make."""
+    """Finds elements and attributes that Markdown without links does not have."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class _Foreign(HTMLParser):
 
 
 def inert(*pieces: str) -> str:
-    """Return the text that comes out."""
+    """Return the output text."""
     links = InertLinks()
     return "".join(map(links.feed, pieces)) + links.finish()
 
@@ -123,7 +123,7 @@ def inert(*pieces: str) -> str:
     ],
 )
 def test_links_are_taken_apart(reply: str, text: str) -> None:
-    """A space keeps them from being links; what they say is still there."""
+    """A space breaks the links; their text is still there."""
     assert text == inert(reply)
 
 
@@ -139,7 +139,7 @@ def test_links_are_taken_apart(reply: str, text: str) -> None:
     ],
 )
 def test_other_text_stays_as_it_is(text: str) -> None:
-    """Citations, comparisons and code in plain fences are no links."""
+    """Citations, comparisons and code in plain fences are not links."""
     assert text == inert(text)
 
 
@@ -148,7 +148,7 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 @example("- item\n\n```py\n<1@e.x>\n~~~\n")
 @example("[\n~~~\n&lt;]:&lt;\r$$\n# \n\n\n---\n<http://e.x>!")
 def test_nothing_that_is_shown_leads_anywhere(reply: str) -> None:
-    """Whatever a model writes, no renderer makes a link, an image or another element of it."""
+    """No renderer makes a link, an image or another element of any reply."""
     text = inert(reply)
     for name, render in _RENDERERS.items():
         assert [] == _Foreign(render(text)).found, (name, text)
@@ -159,7 +159,7 @@ def test_nothing_that_is_shown_leads_anywhere(reply: str) -> None:
 @example(f"[{', '.join(['1', '2'] * 40)}] <b>")
 @example(f"[{' ' * 150}{'1,' * 80}[9]")
 def test_pieces_make_no_difference(reply: str) -> None:
-    """However a reply is cut, the same text and the same citations come out."""
+    """For any division of a reply, the text and the citations are the same."""
     cuts = [[reply[:end], reply[end:]] for end in range(len(reply))]
     results = set()
     for pieces in ([reply], list(reply), *cuts):

@@ -1,4 +1,4 @@
-"""Each loader reads what a reader of the document sees, and refuses what it cannot read."""
+"""Each loader reads the visible content of a document, and rejects files that it cannot read."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def _blocks(document: str, content: str | bytes) -> list[Block]:
     ],
 )
 def test_markdown(source: str, expected: list[Block]) -> None:
-    """Markdown gives the text without its markup, and code as it is."""
+    """Markdown gives the text without markup, and code unchanged."""
     assert expected == _blocks("a.md", source)
 
 
 def test_front_matter_becomes_metadata_and_title() -> None:
-    """Plain values at the top of a page are metadata; its title is its best heading."""
+    """Plain values at the top of a page are metadata; the title is the best heading."""
     source = (
         "---\ntitle: 'A: page'\nlang: en # comment\ntags: [a, b]\nnested:\n  key: value\n"
         "text: |\n  more\ntype: own\n---\nText.\n"
@@ -111,7 +111,7 @@ def test_front_matter_becomes_metadata_and_title() -> None:
 
 @pytest.mark.parametrize("source", ["---\n\ntext\n", "---\ntext: a\nnever closed\n"])
 def test_a_rule_is_no_front_matter(source: str) -> None:
-    """What only looks like front matter is text."""
+    """A rule at the top is text."""
     assert "text" in " ".join(block.text for block in _blocks("a.md", source))
 
 
@@ -141,18 +141,18 @@ def test_a_rule_is_no_front_matter(source: str) -> None:
     ],
 )
 def test_html(source: str, expected: list[Block]) -> None:
-    """A page gives what it shows, in blocks, whatever its markup hides."""
+    """A page gives its visible text, in blocks."""
     assert expected == _blocks("a.html", source)
 
 
 def test_a_page_nested_beyond_all_reason_is_refused() -> None:
-    """A parser that stops at some depth does not pass the rest over in silence."""
+    """The parser reports its depth limit instead of dropping the rest."""
     with pytest.raises(IngestError, match="depth"):
         _load("a.html", "<div>" * 5_000 + "deep")
 
 
 def test_the_title_of_a_page() -> None:
-    """A page is named by its title, which is a heading only where it has no other."""
+    """The title of a page is its title element, or else a heading."""
     titled = _load("a.html", "<head><title>The\n title</title></head><h1>Heading</h1><p>Text")
     bare = _load("a.htm", "<title>The title</title><h2>Part</h2><p>Text")
 
@@ -162,7 +162,7 @@ def test_the_title_of_a_page() -> None:
 
 
 def test_a_page_may_declare_its_encoding() -> None:
-    """Old pages are not UTF-8, and say so; a wrong or unknown declaration is an error."""
+    """Old pages declare their encoding; a wrong or unknown declaration is an error."""
     page = '<meta http-equiv="x" content="text/html; charset=%s"><p>na\xefve'
     assert [_text("naïve")] == _blocks("a.html", (page % "iso-8859-1").encode("latin-1"))
 
@@ -172,7 +172,7 @@ def test_a_page_may_declare_its_encoding() -> None:
 
 
 def test_plain_text() -> None:
-    """Blank lines part paragraphs; a text is named by its file."""
+    """Blank lines separate paragraphs; the title is the file's name."""
     loaded = _load("notes/Some notes.txt", "First\nparagraph\r\n \r\n\n  second  \n")
 
     assert (_text("First\nparagraph"), _text("  second")) == loaded.blocks
@@ -192,13 +192,13 @@ def test_pdf() -> None:
 
 
 def test_a_pdf_without_text_says_so() -> None:
-    """A scanned page is a failure that names its remedy, and not an empty document."""
+    """A scanned page is a failure with a remedy, not an empty document."""
     with pytest.raises(IngestError, match="no text layer"):
         _load("scan.pdf", make_pdf(["", ""]))
 
 
 def test_an_encrypted_pdf_says_so() -> None:
-    """A file that asks for a password fails; one that only forbids printing does not."""
+    """A file that needs a password fails; one that only forbids printing does not."""
     with pytest.raises(IngestError, match="encrypted"):
         _load("secret.pdf", make_pdf(["text"], password="hush"))
 
@@ -208,7 +208,7 @@ def test_an_encrypted_pdf_says_so() -> None:
 def test_a_cipher_that_nothing_here_reads_counts_as_encrypted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Newer ciphers need a package that is not there, which the author of a file cannot mend."""
+    """Newer ciphers need a package that is not installed, which the author cannot change."""
 
     def decrypt(_: PdfReader, password: str) -> None:
         raise DependencyError(password)
@@ -219,7 +219,7 @@ def test_a_cipher_that_nothing_here_reads_counts_as_encrypted(
 
 
 def test_a_docx_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sizes in the archive are looked at before anything is unpacked; lies come to light."""
+    """Declared sizes are checked before unpacking; false sizes are detected."""
     with pytest.raises(IngestError, match=r"unpacks from [\d,]+ to [\d,]+ bytes; that is refused"):
         _load("bomb.docx", zip_bomb(30))
     with pytest.raises(IngestError, match="cannot be parsed: BadZipFile"):
@@ -232,7 +232,7 @@ def test_a_docx_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_entities_are_not_read(tmp_path: Path) -> None:
-    """They expand to more than the memory holds, or to other files' content."""
+    """They would expand beyond the memory, or to the content of other files."""
     secret = tmp_path / "secret"
     secret.write_text("the secret")
     for xml in (entity_bomb(), external_entity(str(secret))):
@@ -247,7 +247,7 @@ def test_entities_are_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("document", ["a.md", "a.txt", "a.html"])
 def test_text_is_read_in_every_marked_encoding(document: str, encoding: str) -> None:
-    """UTF-8 needs no byte order mark, and the others have one."""
+    """UTF-8 needs no byte order mark, other encodings do."""
     assert [_text("Größe 漢")] == _blocks(document, "Größe 漢".encode(encoding))
 
 
@@ -266,7 +266,7 @@ def test_text_is_read_in_every_marked_encoding(document: str, encoding: str) -> 
     ],
 )
 def test_bytes_that_are_no_text_are_refused(document: str, data: bytes, reason: str) -> None:
-    """A guess would put nonsense into the index, so an unknown encoding is an error."""
+    """An unknown encoding is an error: a guess would index garbage."""
     with pytest.raises(IngestError, match=reason):
         _load(document, data)
 
@@ -287,7 +287,7 @@ def test_bytes_that_are_no_text_are_refused(document: str, data: bytes, reason: 
     ],
 )
 def test_broken_files_fail_with_a_reason(document: str, data: bytes, reason: str) -> None:
-    """The reason says what the file is, where that can be told, and what to do."""
+    """The reason names the real file type, if known, and a remedy."""
     with pytest.raises(IngestError, match=re.escape(reason)) as caught:
         _load(document, data)
 
@@ -296,7 +296,7 @@ def test_broken_files_fail_with_a_reason(document: str, data: bytes, reason: str
 
 @pytest.mark.parametrize("document", ["a.pdf", "a.docx"])
 def test_a_file_that_is_cut_off_anywhere_is_refused(document: str) -> None:
-    """A parser that repairs what it can would pass over the pages that are missing."""
+    """A lenient parser would silently drop the missing pages."""
     whole = make_pdf(["one", "two"]) if document == "a.pdf" else make_docx(("Normal", "text"))
     assert _load(document, whole).blocks
     for size in range(1, len(whole) - 6, len(whole) // 23):
@@ -305,7 +305,7 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(document: str) -> None:
 
 
 def test_an_archive_that_is_no_word_file_fails_with_a_reason() -> None:
-    """A ZIP archive of another kind is not a traceback."""
+    """Another kind of ZIP archive gives a reason, not a traceback."""
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w") as archive:
         archive.writestr("a.txt", "text")
@@ -316,19 +316,19 @@ def test_an_archive_that_is_no_word_file_fails_with_a_reason() -> None:
 
 @pytest.mark.parametrize("document", ["a.exe", "README", "a.md.bak", ".md"])
 def test_an_unsupported_type_names_the_supported_ones(document: str) -> None:
-    """Whoever submits a spreadsheet learns what could be read instead."""
+    """The reason for a spreadsheet lists the supported types."""
     with pytest.raises(UnsupportedTypeError, match=r"\.docx, .*\.md, .*\.pdf"):
         _load(document, b"text")
 
 
 @pytest.mark.parametrize("document", ["A.MD", "b.Markdown"])
 def test_suffixes_are_found_in_any_case(document: str) -> None:
-    """Files from some systems shout."""
+    """Some systems write suffixes in capitals."""
     assert [_heading("T")] == _blocks(document, "# T")
 
 
 def test_a_loader_of_an_extension_goes_first_and_gets_the_common_treatment() -> None:
-    """A team can read further formats, or its own way; cleaning and metadata are the same."""
+    """A team's loader reads further formats, or overrides a built-in one; the rest is the same."""
 
     def load(document: str, data: bytes, /) -> Loaded:
         return Loaded("", (_text(f"{document}\u200b "), _text(data.decode())))
@@ -343,7 +343,7 @@ def test_a_loader_of_an_extension_goes_first_and_gets_the_common_treatment() -> 
 
 
 def test_parsers_are_imported_at_their_first_document() -> None:
-    """The service starts without them."""
+    """The service starts without importing them."""
     script = (
         "import sys; from app.ingestion.pipeline import Pipeline; "
         "sys.exit(', '.join({'lxml', 'markdown_it', 'pypdf'} & set(sys.modules)) or 0)"
@@ -366,7 +366,7 @@ _WHOLE = {".pdf": make_pdf(["one", "two"], title="T"), ".docx": make_docx(("Norm
 def test_no_damage_causes_anything_but_our_error(
     suffix: str, damages: list[tuple[float, bytes, int]]
 ) -> None:
-    """A real file in which bytes were changed, put in or taken out is read or refused."""
+    """A real file with changed, added or removed bytes is read or rejected."""
     data = _WHOLE[suffix]
     for place, put_in, taken_out in damages:
         start = int(place * len(data))
@@ -384,7 +384,7 @@ def test_no_damage_causes_anything_but_our_error(
 @example(".html", b"<>")
 @example(".md", b"[a]: \n<b")
 def test_no_bytes_cause_anything_but_our_error(suffix: str, data: bytes) -> None:
-    """Whatever is in a file, it is read or refused."""
+    """Any bytes are read or rejected."""
     with suppress(IngestError):
         assert all(block.text.strip() for block in _load(f"a{suffix}", data).blocks)
 
@@ -394,7 +394,7 @@ def test_no_bytes_cause_anything_but_our_error(suffix: str, data: bytes) -> None
     "unit", ["[", "![", "*a ", ">", "- ", "`a", "<", "<!--", "<b>", "a|", "---\n", "&#", "{* "]
 )
 def test_hostile_documents_take_reasonable_time(suffix: str, unit: str) -> None:
-    """Constructions that some parsers take the square of the length for."""
+    """Constructions that take some parsers quadratic time."""
     started = process_time()
     with suppress(IngestError):
         _load(f"a{suffix}", unit * (100_000 // len(unit)))

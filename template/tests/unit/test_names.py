@@ -1,4 +1,4 @@
-"""A name is one document, however its characters are written."""
+"""A name is one document in any Unicode normalisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NFC, NFD = (normalize(form, "Übersicht/Größe.md") for form in ("NFC", "NFD"))
 
 
 def test_names_are_in_nfc() -> None:
-    """However they are written."""
+    """All spellings give the same name."""
     assert (NFC, NFC) == (document_name(NFC), document_name(NFD))
 
 
@@ -37,7 +37,7 @@ def test_a_file_is_found_by_its_id(tmp_path: Path, written: str) -> None:
 
 
 def test_two_spellings_of_a_name_collide(tmp_path: Path) -> None:
-    """A file system may hold both; they cannot be one document."""
+    """A file system may have both, but they cannot be one document."""
     for name in (NFC, NFD):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)

@@ -10,7 +10,7 @@ from app.utils.once import AsyncOnce
 
 
 class Client:
-    """Something expensive that wants to be closed."""
+    """An expensive object that needs closing."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -21,7 +21,7 @@ class Client:
 
 
 class Factory:
-    """Makes clients slowly, fails as often as it is told, and counts."""
+    """Creates clients slowly, fails as often as configured, and counts."""
 
     def __init__(self, failures: int = 0) -> None:
         self.calls = 0
@@ -37,7 +37,7 @@ class Factory:
 
 
 async def test_many_first_uses_make_one() -> None:
-    """However many ask at the same time, the value is made once and all get the same one."""
+    """For any number of concurrent callers, the value is created once and shared."""
     factory = Factory()
     once = AsyncOnce(factory)
     clients = await asyncio.gather(*(once.get() for _ in range(200)))
@@ -47,7 +47,7 @@ async def test_many_first_uses_make_one() -> None:
 
 
 async def test_nothing_is_made_before_the_first_use() -> None:
-    """Wiring a service up costs nothing."""
+    """Creating the wrapper does not create the value."""
     factory = Factory()
     AsyncOnce(factory)
     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def test_nothing_is_made_before_the_first_use() -> None:
 
 
 async def test_a_failure_is_tried_again() -> None:
-    """A failure reaches the one who asked, is not kept, and the next in line tries."""
+    """The failed caller gets the error, it is not cached, and the next caller retries."""
     factory = Factory(failures=2)
     once = AsyncOnce(factory)
     results = await asyncio.gather(*(once.get() for _ in range(5)), return_exceptions=True)
@@ -65,7 +65,7 @@ async def test_a_failure_is_tried_again() -> None:
 
 
 async def test_a_cancelled_first_use_leaves_it_to_the_next() -> None:
-    """Whoever gives up while the value is made takes nobody else along."""
+    """A cancelled caller does not affect the others."""
     factory = Factory()
     once = AsyncOnce(factory)
     impatient = asyncio.create_task(once.get())
@@ -119,7 +119,7 @@ async def test_closing_what_was_never_made_does_nothing() -> None:
 
 
 async def test_closing_without_a_closer_forgets() -> None:
-    """A value that needs no release is made anew."""
+    """A value without a closer is created again."""
     factory = Factory()
     once = AsyncOnce(factory)
     await once.get()

@@ -1,4 +1,4 @@
-"""The pipeline keeps an index in step with files, whatever happens to either."""
+"""The pipeline keeps an index in step with files, also after failures of either."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_folder_is_ingested(index: FakeIndexWriter, tmp_path: Path) -> N
 
 
 async def test_an_unchanged_document_costs_one_hash(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """What has not changed is neither parsed nor embedded nor written."""
+    """An unchanged document is neither parsed nor embedded nor written."""
     write_documents(tmp_path, a="One.", b="Two.")
     embedder = FakeEmbedder()
     parsed: list[str] = []
@@ -74,7 +74,7 @@ async def test_an_unchanged_document_costs_one_hash(index: FakeIndexWriter, tmp_
 
 
 async def test_an_empty_document_has_no_chunks(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """It takes the place of what it was, and is no failure, but a warning."""
+    """It replaces the older version, with a warning and without a failure."""
     embedder = FakeEmbedder()
     pipeline = make_pipeline(index, embedder)
     write_documents(tmp_path, a="Text.")
@@ -90,7 +90,7 @@ async def test_an_empty_document_has_no_chunks(index: FakeIndexWriter, tmp_path:
 
 
 async def test_a_cancelled_run_finishes_the_document_in_hand(tmp_path: Path) -> None:
-    """A signal leaves whole documents, and the next run does the rest."""
+    """After a signal every document is complete, and the next run does the rest."""
     write_documents(tmp_path, **{f"d{number}": f"Text {number}." for number in range(8)})
     writing = asyncio.Event()
 
@@ -118,7 +118,7 @@ async def test_a_cancelled_run_finishes_the_document_in_hand(tmp_path: Path) -> 
 async def test_a_stopped_run_ends_after_the_document_in_hand(
     index: FakeIndexWriter, tmp_path: Path, after: int
 ) -> None:
-    """It returns what was done, removes nothing that was not reached, and can be gone on with."""
+    """It returns its results, removes nothing that it did not reach, and can be continued."""
     write_documents(tmp_path, **{f"d{number}": f"Text {number}." for number in range(6)})
     pipeline = make_pipeline(index)
     summary = await pipeline.ingest([tmp_path], stop=lambda: index.writes >= after)
@@ -133,7 +133,7 @@ async def test_a_stopped_run_ends_after_the_document_in_hand(
 async def test_the_loop_stays_responsive(
     index: FakeIndexWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Parsing and chunking run beside it: each waits here for an answer of the loop."""
+    """Parsing and chunking run beside the loop: each waits here for the loop's reply."""
     loop = asyncio.get_running_loop()
     answers: list[str] = []
 
@@ -159,7 +159,7 @@ async def test_the_loop_stays_responsive(
 async def test_few_documents_are_in_memory_at_a_time(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """Preparation runs ahead of the writer, but not away from it."""
+    """Preparation runs ahead of the writer, within a limit."""
     write_documents(tmp_path, **{f"d{number:02}": f"Text {number}." for number in range(20)})
     prepared, most = 0, 0
     lock = threading.Lock()

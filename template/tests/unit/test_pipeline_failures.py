@@ -1,4 +1,4 @@
-"""A document or an index that fails: what is kept, what is recorded, what is tried again."""
+"""A document or an index that fails: state, records and retries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_failure_is_kept_and_tried_again(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """One bad document stops no other; it is tried each time, until it works."""
+    """One bad document does not stop the others; it is retried in each run, until it succeeds."""
     write_documents(tmp_path, a="Good.")
     bad = tmp_path / "bad.md"
     bad.write_bytes(b"\xff")
@@ -54,7 +54,7 @@ async def test_a_failure_is_kept_and_tried_again(index: FakeIndexWriter, tmp_pat
 async def test_a_failing_version_leaves_the_older_one(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """A document that breaks stays searchable as it was; when it is set back, all is well."""
+    """The older version stays searchable; restoring the file clears the failure."""
     write_documents(tmp_path, a="Good.")
     pipeline = make_pipeline(index)
     await pipeline.ingest([tmp_path])
@@ -72,7 +72,7 @@ async def test_a_failing_version_leaves_the_older_one(
 async def test_an_embedder_that_cannot_answer_fails_the_document(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """Nothing is written, so the next run tries again."""
+    """Nothing is written, so the next run retries."""
     write_documents(tmp_path, a="One.", b="Two.")
     summary = await make_pipeline(index, FakeEmbedder(error=LLMError("down"))).ingest([tmp_path])
 
@@ -84,7 +84,7 @@ async def test_an_embedder_that_cannot_answer_fails_the_document(
 async def test_a_document_that_meets_a_defect_does_not_block_the_others(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """What is no error of ours is not hidden: the log has it whole, and the document fails."""
+    """An internal error is logged with its traceback, and the document fails."""
     write_documents(tmp_path, a="One.", b="Bad.", c="Three.")
 
     class Defective(FakeEmbedder):
@@ -118,7 +118,7 @@ async def test_vectors_of_another_shape_are_refused(index: FakeIndexWriter, tmp_
 
 
 async def test_an_index_that_cannot_be_written_fails_each_document(tmp_path: Path) -> None:
-    """The reason is recorded, where that much is possible."""
+    """The reason is recorded, if that is possible."""
     write_documents(tmp_path, a="One.")
     index = FakeIndexWriter(error=RetrievalError("disk full"))
 
@@ -127,7 +127,7 @@ async def test_an_index_that_cannot_be_written_fails_each_document(tmp_path: Pat
 
 
 async def test_an_index_that_fails_stops_the_run(tmp_path: Path) -> None:
-    """The index is not tried again for each document; what was done is told, and why no more."""
+    """The index is not tried again for each document; results and cause are reported."""
     write_documents(tmp_path, a="One.", b="Two.", c="Three.")
 
     class Full(FakeIndexWriter):
@@ -159,7 +159,7 @@ async def test_an_index_that_fails_stops_the_run(tmp_path: Path) -> None:
 async def test_a_failure_says_whether_the_document_has_to_be_mended(
     index: FakeIndexWriter, tmp_path: Path, error: Exception, kind: FailureKind
 ) -> None:
-    """A run with nothing left but documents to mend is complete; a rebuilt index then counts."""
+    """A run with only permanent failures is complete, and a rebuilt index is then published."""
     write_documents(tmp_path, a="One.")
     summary = await make_pipeline(index, FakeEmbedder(error=error)).ingest([tmp_path])
 
@@ -170,7 +170,7 @@ async def test_a_failure_says_whether_the_document_has_to_be_mended(
 
 
 async def test_what_exceeds_a_limit_is_given_up(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """Content that costs a whole limit each time is parsed three times, until it changes."""
+    """Content that reaches a limit is parsed three times, then not until it changes."""
     write_documents(tmp_path, a="Endless.", b="Good.")
     parsed: list[bytes] = []
 
@@ -196,7 +196,7 @@ async def test_what_exceeds_a_limit_is_given_up(index: FakeIndexWriter, tmp_path
 
 
 async def test_a_retry_is_of_failures_alone(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """Nothing else is looked at or removed, and what has not failed is an error."""
+    """No other document is read or removed; an id without a failure is an error."""
     write_documents(tmp_path, a="One.", gone="Gone.")
     (tmp_path / "bad.md").write_bytes(b"\xff")
     pipeline = make_pipeline(index)
@@ -212,7 +212,7 @@ async def test_a_retry_is_of_failures_alone(index: FakeIndexWriter, tmp_path: Pa
 
 
 async def test_a_write_that_fails_while_it_is_cancelled_is_logged(tmp_path: Path) -> None:
-    """The cancellation goes first, but the error is not lost."""
+    """The cancellation takes precedence, but the error is logged."""
     write_documents(tmp_path, a="One.")
     writing = asyncio.Event()
 

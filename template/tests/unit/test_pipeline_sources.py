@@ -1,4 +1,4 @@
-"""Folders, files and uploads: which documents are whose, and when one is gone."""
+"""Folders, files and uploads: the owner of each document, and removal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_file_that_is_gone_leaves_the_index(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """So does the failure of a file that is gone."""
+    """The failure of a removed file is removed, too."""
     write_documents(tmp_path, a="One.", b="Two.", c="Three.")
     (tmp_path / "bad.md").write_bytes(b"\xff")
     pipeline = make_pipeline(index)
@@ -62,7 +62,7 @@ async def test_only_the_folder_that_is_ingested_loses_documents(
 async def test_a_missing_path_fails_and_the_rest_is_kept(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """It is submitted and failed, but is no document that could be recorded."""
+    """The path is submitted and failed, but it is not recorded as a document."""
     write_documents(tmp_path / "docs", a="One.")
     summary = await make_pipeline(index).ingest([tmp_path / "dosc", tmp_path / "docs"])
 
@@ -74,7 +74,7 @@ async def test_a_missing_path_fails_and_the_rest_is_kept(
 async def test_equal_ids_in_two_folders_do_not_overwrite_each_other(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """In one run or in two, the document that is indexed stays, and the other fails."""
+    """In one run or in two, the indexed document stays, and the other one fails."""
     one = write_documents(tmp_path / "one", README="One.")
     two = write_documents(tmp_path / "two", README="Two.", b="Other.")
     pipeline = make_pipeline(index)
@@ -96,7 +96,7 @@ async def test_equal_ids_in_two_folders_do_not_overwrite_each_other(
 async def test_equal_files_of_two_folders_are_one_document(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """A copy changes nothing, and the document stays with the folder that had it first."""
+    """A copy changes nothing, and the document stays with its first folder."""
     one, two = (write_documents(tmp_path / name, a="Same.") for name in ("one", "two"))
     pipeline = make_pipeline(index)
     await pipeline.ingest([one])
@@ -108,7 +108,7 @@ async def test_equal_files_of_two_folders_are_one_document(
 async def test_a_folder_that_was_moved_keeps_its_documents(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """The same documents from another place are not embedded again, and follow it from then on."""
+    """The same documents in another folder are not embedded again, and belong to it now."""
     old, new = tmp_path / "old", tmp_path / "new"
     write_documents(old, a="One.", b="Two.")
     pipeline = make_pipeline(index)
@@ -127,7 +127,7 @@ async def test_a_folder_that_was_moved_keeps_its_documents(
 async def test_a_document_may_move_between_two_folders_in_one_run(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """Gone here and there instead, it is not taken for gone."""
+    """A document that moves to another folder is not removed."""
     one, two = (
         write_documents(tmp_path / "one", a="One."),
         write_documents(tmp_path / "two", b="Two."),
@@ -143,7 +143,7 @@ async def test_a_document_may_move_between_two_folders_in_one_run(
 async def test_what_is_given_by_name_but_unsupported_fails(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """In a folder it is passed over."""
+    """In a folder such a file is skipped."""
     (tmp_path / "a.exe").write_bytes(b"MZ")
     pipeline = make_pipeline(index)
     named = await pipeline.ingest([tmp_path / "a.exe"])
@@ -158,7 +158,7 @@ async def test_what_is_given_by_name_but_unsupported_fails(
 async def test_a_document_beyond_the_limit_is_not_read(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """Its size is looked at first, and the reason names the setting."""
+    """The size is checked first, and the reason names the setting."""
     with (tmp_path / "big.md").open("wb") as big:
         big.truncate(10_000_001)
     summary = await make_pipeline(index).ingest([tmp_path])
@@ -169,7 +169,7 @@ async def test_a_document_beyond_the_limit_is_not_read(
 
 
 async def test_a_document_that_vanishes_meanwhile_fails(tmp_path: Path) -> None:
-    """The file system says why."""
+    """The reason is the file system's message."""
     write_documents(tmp_path, a="One.")
 
     class Vanishing(FakeIndexWriter):
@@ -183,7 +183,7 @@ async def test_a_document_that_vanishes_meanwhile_fails(tmp_path: Path) -> None:
 
 
 async def test_an_upload_is_added_changed_and_unchanged(index: FakeIndexWriter) -> None:
-    """The caller learns what came of it; the document belongs to no folder."""
+    """The caller gets the outcome; the document belongs to no folder."""
     pipeline = make_pipeline(index)
 
     assert Outcome.ADDED is await pipeline.ingest_upload("a.md", b"One.")
@@ -195,7 +195,7 @@ async def test_an_upload_is_added_changed_and_unchanged(index: FakeIndexWriter) 
 async def test_an_upload_replaces_the_document_of_a_folder_and_not_the_reverse(
     index: FakeIndexWriter, tmp_path: Path
 ) -> None:
-    """An upload names the document that it replaces; a folder only happens to hold one."""
+    """An upload names the document that it replaces; a folder does not."""
     write_documents(tmp_path, a="One.")
     pipeline = make_pipeline(index)
     await pipeline.ingest([tmp_path])
@@ -212,7 +212,7 @@ async def test_an_upload_replaces_the_document_of_a_folder_and_not_the_reverse(
 
 
 async def test_an_upload_in_the_middle_of_a_run_is_not_removed_by_it(tmp_path: Path) -> None:
-    """What is gone is looked up again before it is removed."""
+    """A missing file is looked up again before its document is removed."""
     write_documents(tmp_path, a="One.", b="Two.")
 
     class Racing(FakeIndexWriter):
@@ -257,7 +257,7 @@ async def test_an_upload_needs_a_sensible_id(
 
 
 async def test_a_failed_upload_changes_nothing(index: FakeIndexWriter) -> None:
-    """The caller gets the reason; there is nothing to try again, so nothing is recorded."""
+    """The caller gets the reason; nothing is recorded, because there is nothing to retry."""
     metrics = Metrics()
     pipeline = make_pipeline(index, metrics=metrics)
     await pipeline.ingest_upload("a.md", b"One.")
@@ -271,7 +271,7 @@ async def test_a_failed_upload_changes_nothing(index: FakeIndexWriter) -> None:
 
 
 async def test_removing_a_document(index: FakeIndexWriter) -> None:
-    """What is there goes; what is not there is an error."""
+    """An existing document is removed; an unknown one is an error."""
     pipeline = make_pipeline(index)
     await pipeline.ingest_upload("a.md", b"One.")
     await pipeline.remove("a.md")
@@ -282,7 +282,7 @@ async def test_removing_a_document(index: FakeIndexWriter) -> None:
 
 
 class _Wiki:
-    """A source with the pages that a test gives it."""
+    """A source with the pages of a test."""
 
     def __init__(self, **pages: str | None) -> None:
         self.pages = pages
@@ -296,7 +296,7 @@ class _Wiki:
 
 
 async def test_a_source_is_followed_like_a_folder(index: FakeIndexWriter, tmp_path: Path) -> None:
-    """Only its own documents are removed, and none where it cannot be read to its end."""
+    """Only its own documents are removed, and none if reading it fails."""
     pipeline = make_pipeline(index)
     await pipeline.ingest([write_documents(tmp_path, own="Own.")])
 

@@ -28,7 +28,7 @@ def table() -> Iterator[sqlite3.Connection]:
 
 
 def matches(table: sqlite3.Connection, text: str) -> list[str]:
-    """Return what the text finds, best first."""
+    """Return the matching rows, best first."""
     expression = match_expression(query_terms(text))
     if not expression:
         return []
@@ -38,13 +38,13 @@ def matches(table: sqlite3.Connection, text: str) -> list[str]:
 
 @given(text=st.text(st.characters() | st.sampled_from("\"'*^:-+(){}AND OR NOT NEAR")))
 def test_any_text_is_data(table: sqlite3.Connection, text: str) -> None:
-    """Whatever a user writes is searched for and never a syntax error."""
+    """Any text is searched for, and never a syntax error."""
     matches(table, text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "?!", '"', "\ud800", "\0"])
 def test_a_text_without_words_has_no_terms(text: str) -> None:
-    """Signs alone are nothing to search for."""
+    """Punctuation alone gives no terms."""
     assert [] == query_terms(text)
     assert "" == match_expression(query_terms(text))
 
@@ -60,18 +60,18 @@ def test_a_text_without_words_has_no_terms(text: str) -> None:
         ("Größe naïve", ["grösse", "naïve"]),
         ("end. Start", ["end", "start"]),
         ("a-b_c.d-e-f", [*"abcdef", "a-b_c.d-e-f"]),
-        ("a-b-c-d-e-f-g", [*"abcdefg"]),  # too many parts to look for in a row
+        ("a-b-c-d-e-f-g", [*"abcdefg"]),  # too many parts for a compound
         ("a-b a-c a-d a-e a-f", [*"abcdef", "a-b", "a-c", "a-d", "a-e"]),  # too many names
         (f"{'x' * 100} {'y' * 101} y-{'z' * 99}", ["x" * 100, "y", "z" * 99]),  # too long
     ],
 )
 def test_terms_are_words_and_compounds(text: str, expected: list[str]) -> None:
-    """Each word comes once and without case; a name of several parts comes besides them."""
+    """Each word occurs once, in lower case; compound names are added."""
     assert expected == query_terms(text)
 
 
 def test_a_long_text_is_cut() -> None:
-    """The first distinct terms of a long text are searched for, and no more."""
+    """Only the first distinct terms of a long text are searched for."""
     terms = query_terms(" ".join(f"w{number} w{number}" for number in range(1_000)))
 
     assert MOST_TERMS == len(terms)
@@ -79,15 +79,15 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_operators_are_words(table: sqlite3.Connection) -> None:
-    """The words of the query language can be searched for."""
+    """The operators of the query language can be searched for."""
     assert ["NOT near"] == matches(table, "NOT NEAR(")
 
 
 def test_any_word_matches(table: sqlite3.Connection) -> None:
-    """A chunk with some of the words is found; what has none is not."""
+    """A chunk with some of the words is found; a chunk without any is not."""
     assert {"the response model", "a model of a response"} == set(matches(table, "models zebra"))
 
 
 def test_a_compound_ranks_what_has_its_parts_in_a_row(table: sqlite3.Connection) -> None:
-    """The parts in a row are better than the parts apart."""
+    """Adjacent parts rank better than separate ones."""
     assert ["the response model", "a model of a response"] == matches(table, "response_model")

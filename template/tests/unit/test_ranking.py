@@ -1,4 +1,4 @@
-"""Which terms of a query are searched for, and how many chunks compete."""
+"""The searched terms of a query, and the number of competing chunks."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_the_rarest_terms_that_fit_the_budget(
 
 
 def test_a_small_index_costs_nothing_to_search() -> None:
-    """Its terms stay in their order, and none of them is counted."""
+    """The terms stay in order, and none is counted."""
     assert ["b", "a"] == HybridRanking().affordable(["b", "a"], 5_000, lambda *_: 1 // 0)
 
 
 def test_more_chunks_are_ranked_than_asked_for() -> None:
-    """A chunk that is good in both legs may be the best in neither."""
+    """A chunk that is good in both modes may be the best in neither."""
     assert [50, 50, 80] == [HybridRanking().candidates(k) for k in (1, 12, 20)]

@@ -24,7 +24,7 @@ HIT = Hit("a.md#3", "a.md", 3, "A", ("A", "B"), "text", 0.75, {})
 
 @dataclass
 class FakeIndex:
-    """An index that finds one hit and remembers the queries."""
+    """An index that finds one hit and records the queries."""
 
     queries: list[SearchQuery] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class FakeIndex:
 def make(
     index: FakeIndex, embedder: FakeEmbedder | None = None, metrics: Metrics | None = None
 ) -> Retriever:
-    """Return a retriever over an index that can only search."""
+    """Return a retriever over an index that only searches."""
     return Retriever(
         index=cast("Index", index),
         embedder=embedder or FakeEmbedder(),
@@ -46,7 +46,7 @@ def make(
 
 
 async def test_the_query_is_passed_on_whole() -> None:
-    """The index gets text, vector, number, filters, mode and the weight of the vectors."""
+    """The index gets text, vector, number, filters, mode and vector weight."""
     index, embedder = FakeIndex(), FakeEmbedder(rank_weight=0.5)
     filters = Filters("docs/", {"type": "md"})
 
@@ -65,7 +65,7 @@ async def test_the_query_is_passed_on_whole() -> None:
 
 
 async def test_a_lexical_search_does_not_embed() -> None:
-    """What no leg needs is not computed, for an embedder may cost money."""
+    """No vector is computed if the mode needs none, because an embedder may cost money."""
     index, embedder = FakeIndex(), FakeEmbedder()
 
     await make(index, embedder).search("words", k=1, mode=SearchMode.LEXICAL)
@@ -88,7 +88,7 @@ async def test_each_search_is_timed_by_its_mode() -> None:
 
 
 async def test_a_search_is_one_event_without_the_text() -> None:
-    """The log says how it went; what a user asks is not for the log."""
+    """The log has the outcome, but not the query."""
     with structlog.testing.capture_logs() as events:
         await make(FakeIndex()).search("private words", k=2)
 
@@ -103,7 +103,7 @@ async def test_a_search_is_one_event_without_the_text() -> None:
 
 
 async def test_finding_nothing_is_no_error() -> None:
-    """No hit is an answer."""
+    """No hits are a valid result."""
     with structlog.testing.capture_logs() as events:
         assert [] == list(await make(FakeIndex()).search("words", k=0))
 
@@ -111,7 +111,7 @@ async def test_finding_nothing_is_no_error() -> None:
 
 
 async def test_an_embedders_error_passes_through() -> None:
-    """The caller learns that the embedder could not answer."""
+    """The caller gets the error of the embedder."""
     index = FakeIndex()
 
     with pytest.raises(LLMError, match="down"):
@@ -121,7 +121,7 @@ async def test_an_embedders_error_passes_through() -> None:
 
 
 async def test_of_a_long_query_the_beginning_is_searched_for() -> None:
-    """What a search costs has a bound, whatever somebody pastes."""
+    """Very long queries have a bounded cost."""
     index = FakeIndex()
     await make(index).search("a b " * 25_000, k=1)
 

@@ -1,4 +1,4 @@
-"""The bodies of requests: what is taken, and what is refused (`app.api.schemas`)."""
+"""The bodies of requests: accepted and rejected values (`app.api.schemas`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fixtures.services import ANSWER, HIT
 from gwkit.index.store import Filters, SearchMode
 
 
-# Four control characters are space to Python and not to Unicode, which Pydantic follows.
+# Python counts four control characters as space; Unicode, and so Pydantic, does not.
 @given(st.text(st.characters(exclude_characters="\x1c\x1d\x1e\x1f"), max_size=200))
 def test_a_prompt_is_stripped_and_blank_is_refused(text: str) -> None:
-    """A question that is accepted has 1 or more characters and no space around it."""
+    """An accepted question has at least one character and no surrounding space."""
     try:
         question = AnswerRequest.model_validate({"question": text}).question
     except ValidationError:
@@ -61,20 +61,20 @@ def test_a_prompt_is_stripped_and_blank_is_refused(text: str) -> None:
     ],
 )
 def test_an_answer_request_refuses(field: str, value: object) -> None:
-    """Each field has a type and a range, and there are no others."""
+    """Each field has a type and a range, and unknown fields are rejected."""
     with pytest.raises(ValidationError):
         AnswerRequest.model_validate({"question": "Why?"} | {field: value})
 
 
 def test_the_longest_prompt_is_taken() -> None:
-    """100,000 characters and the space around them are one prompt."""
+    """100,000 characters plus surrounding space are accepted."""
     request = SearchRequest.model_validate({"query": f" {'x' * 100_000} "})
 
     assert 100_000 == len(request.query)
 
 
 def test_an_answer_request_becomes_a_question() -> None:
-    """Every option arrives in the graph; one that was left out is `None`."""
+    """Every option is passed to the graph; an omitted one is `None`."""
     whole = AnswerRequest.model_validate(
         {
             "question": " Why? ",
@@ -102,7 +102,7 @@ def test_an_answer_request_becomes_a_question() -> None:
 
 
 def test_a_search_request_has_defaults() -> None:
-    """Eight chunks of every document, by hybrid search."""
+    """The defaults are eight chunks of all documents, by hybrid search."""
     request = SearchRequest.model_validate({"query": "upload"})
 
     assert (8, Filters(), SearchMode.HYBRID) == (
@@ -113,7 +113,7 @@ def test_a_search_request_has_defaults() -> None:
 
 
 def test_an_answer_response_is_the_answer_with_the_request_id() -> None:
-    """Nothing of the answer is lost, and the id is that of the request."""
+    """The response has all of the answer, and the id of the request."""
     with bound_contextvars(request_id="abc"):
         response = AnswerResponse.of(ANSWER)
 
@@ -121,7 +121,7 @@ def test_an_answer_response_is_the_answer_with_the_request_id() -> None:
 
 
 def test_a_found_chunk_has_what_a_hit_has() -> None:
-    """A caller sees the chunk's id where the hit has its position."""
+    """The response has the chunk's id instead of the hit's position."""
     assert FoundChunk(
         document="guides/upload.md",
         chunk="guides/upload.md#2",

@@ -1,4 +1,4 @@
-"""Full stops within a sentence are told from those that end it."""
+"""Full stops within a sentence are distinguished from those at its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gwkit.text.sentences import is_inner_stop
     ],
 )
 def test_a_sentence_is_never_cut_within(sentence: str) -> None:
-    """An answer that ends with `gate No.` is wrong, and so is a chunk that begins with `7`."""
+    """`gate No.` does not end a sentence, and `7` does not begin one."""
     text = f"{sentence} The next one follows."
     passage = Passage(number=1, document="a.md", text=text)
 
@@ -42,5 +42,5 @@ def test_a_sentence_is_never_cut_within(sentence: str) -> None:
     ],
 )
 def test_a_sentence_ends_at_numbers_and_units(sentence: str) -> None:
-    """These are no abbreviations, so what follows is another sentence."""
+    """These are not abbreviations, so another sentence follows."""
     assert not is_inner_stop(f"{sentence} Another one.", len(sentence))

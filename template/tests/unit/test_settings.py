@@ -1,4 +1,4 @@
-"""Tests of the settings, and of what is generated from them."""
+"""The settings, and the files generated from them."""
 
 from __future__ import annotations
 
@@ -64,26 +64,26 @@ def test_values_outside_their_range_are_refused(
 
 
 def test_an_overlap_of_more_than_half_a_chunk_is_refused(make_settings: MakeSettings) -> None:
-    """Half is allowed, one more is not, and both variables are named."""
+    """Half is allowed, more is not, and both variables are named."""
     assert 64 == make_settings(chunk_tokens=128, chunk_overlap_tokens=64).chunk_overlap_tokens
     with pytest.raises(ValidationError, match=r"APP_CHUNK_OVERLAP_TOKENS \(65\).*APP_CHUNK_TOKENS"):
         make_settings(chunk_tokens=128, chunk_overlap_tokens=65)
 
 
 def test_levels_and_formats_are_taken_in_any_case(make_settings: MakeSettings) -> None:
-    """`debug` is no reason not to start."""
+    """Lower case such as `debug` is accepted."""
     settings = make_settings(log_level="debug", log_format="JSON")
     assert ("DEBUG", "json") == (settings.log_level, settings.log_format)
 
 
 def test_settings_do_not_change(settings: Settings) -> None:
-    """What was validated stays valid."""
+    """Validated settings are immutable."""
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1  # type: ignore[misc]  # that is the point
 
 
 def test_unknown_arguments_are_refused(make_settings: MakeSettings) -> None:
-    """A misspelt field of a test or a script is an error too."""
+    """A misspelt field in a test or script is an error, too."""
     with pytest.raises(ValidationError, match="prot"):
         make_settings(prot=1)
 
@@ -100,7 +100,7 @@ def test_every_setting_is_described() -> None:
 
 
 def test_every_number_has_two_bounds() -> None:
-    """No setting can be so large that it takes the service down."""
+    """No value can be large enough to take the service down."""
     numbers = [each for each in describe_settings(WholeSettings) if "number" in each.type]
     assert len(numbers) > 10
     assert [] == [
@@ -109,7 +109,7 @@ def test_every_number_has_two_bounds() -> None:
 
 
 def test_groups_are_the_classes() -> None:
-    """A setting stands under the first line of its class, and groups do not interleave."""
+    """A setting is below the first line of its class, and groups are not interleaved."""
     groups = [setting.group for setting in describe_settings(WholeSettings)]
     once = list(dict.fromkeys(groups))
     assert groups == sorted(groups, key=once.index)
@@ -117,7 +117,7 @@ def test_groups_are_the_classes() -> None:
 
 
 def test_the_example_file_has_every_variable_once() -> None:
-    """Each is commented out, after its meaning, type, range and default."""
+    """Each is commented out, after its description, type, range and default."""
     text = env_example(WholeSettings)
     assert [each.variable for each in describe_settings(WholeSettings)] == re.findall(
         r"^# ([A-Z]\w+)=", text, re.MULTILINE
@@ -132,7 +132,7 @@ def test_the_example_file_has_every_variable_once() -> None:
 
 
 def test_the_example_file_says_the_defaults(tmp_path: Path) -> None:
-    """With every line uncommented it loads, and changes nothing but what it proposes."""
+    """With every line uncommented it loads, and changes nothing but its suggestions."""
     env_file = tmp_path / "example.env"
     env_file.write_text(
         re.sub(r"^# ([A-Z]\w+=)", r"\1", env_example(WholeSettings), flags=re.MULTILINE),
@@ -149,14 +149,14 @@ def test_the_example_file_says_the_defaults(tmp_path: Path) -> None:
 def test_plain_settings_are_what_they_are_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Only a starting process reads the environment and `.env`: neither changes a test."""
+    """Only a starting process reads the environment and `.env`, so neither affects tests."""
     (tmp_path / ".env").write_text("APP_PORT=1234\n", encoding="utf-8")
     monkeypatch.setenv("APP_PORT", "2345")
     assert 8000 == WholeSettings().port
 
 
 def test_settings_are_pydantic_settings() -> None:
-    """Groups as well, so that the checks on settings see every field."""
+    """Groups are, too, so the checks on settings see every field."""
     bases = [base for base in Settings.__mro__ if base.__module__ == Settings.__module__]
     assert 6 == len(bases)
     assert all(issubclass(base, BaseSettings) for base in bases)

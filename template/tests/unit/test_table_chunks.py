@@ -1,4 +1,4 @@
-"""A table that is cut into chunks keeps the names of its columns."""
+"""A split table keeps the names of its columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _texts(*lines: str, overlap: int = 0) -> list[str]:
     "header", ["Article | Price", "| 2023 | 2024", "Price list\nArticle | Q1 | Q2", "A |"]
 )
 def test_each_part_of_a_table_has_its_header(header: str, overlap: int) -> None:
-    """A row says nothing without the names of its columns, and no row is lost or torn."""
+    """Each part repeats the header row, and no row is lost or split."""
     rows = [f"Paint. No. {n} | {n} | e.g. red. Or blue" for n in range(40)]
     texts = _texts(header, *rows, overlap=overlap)
 
@@ -42,7 +42,7 @@ def test_each_part_of_a_table_has_its_header(header: str, overlap: int) -> None:
     ],
 )
 def test_what_names_no_columns_is_not_repeated(first: str) -> None:
-    """Values would seem to be in each part of the table."""
+    """Repeated values would look like rows of each part."""
     rows = [f"Brush | {n} | {n}" for n in range(60)]
 
     assert 1 == "\n".join(_texts(first, *rows)).count(first)

@@ -1,4 +1,4 @@
-"""Which ids an uploaded document may have: `app.api.uploads`."""
+"""Valid ids of uploaded documents: `app.api.uploads`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_relative_path_may_be_an_id(document_id: str) -> None:
     ],
 )
 def test_what_is_no_relative_path_is_refused(document_id: str) -> None:
-    """Paths that lead elsewhere, hide something or have no bound are refused, however given."""
+    """Ids that leave the folder, are hidden or too long are rejected, from every field."""
     for form in (
         UploadForm(files=[upload(document_id)]),
         UploadForm(files=[upload("a.md")], id=document_id),
@@ -66,7 +66,7 @@ def test_the_file_s_name_is_the_id_and_the_prefix_goes_before_it() -> None:
 
 
 def test_a_given_id_takes_the_place_of_the_name() -> None:
-    """The id that goes with one file is its id, whatever the file is called."""
+    """The id of a single file takes precedence over the file's name."""
     form = UploadForm(files=[upload("../../x")], id="guides/a.md")
 
     assert ["guides/a.md"] == list(form.documents(10))
@@ -85,7 +85,7 @@ def test_a_given_id_takes_the_place_of_the_name() -> None:
     ],
 )
 def test_a_form_that_makes_no_sense_is_refused(form: UploadForm, field: str, message: str) -> None:
-    """The error names the field and says what is wrong."""
+    """The error names the field and the reason."""
     with pytest.raises(RequestValidationError) as caught:
         form.documents(10)
 
@@ -96,7 +96,7 @@ def test_a_form_that_makes_no_sense_is_refused(form: UploadForm, field: str, mes
 
 @pytest.mark.parametrize("size", [11, None])
 def test_a_file_above_the_limit_is_refused(size: int | None) -> None:
-    """A file that is too large, or of unknown size, is refused before it is read."""
+    """A file that is too large, or of unknown size, is rejected before it is read."""
     with pytest.raises(HTTPException) as caught:
         UploadForm(files=[upload("a.md", size)]).documents(10)
 

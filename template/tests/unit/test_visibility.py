@@ -1,4 +1,4 @@
-"""Telling what a page hides."""
+"""Detecting hidden parts of a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.ingestion.loaders.visibility import is_unseen
 
 
 def innermost(markup: str) -> bool:
-    """Say whether the innermost element of the markup is unseen."""
+    """Return whether the innermost element of the markup is hidden."""
     root = html.fromstring(markup)
     return is_unseen(list(root.iter())[-1])
 
@@ -32,12 +32,12 @@ def innermost(markup: str) -> bool:
     ],
 )
 def test_ordinary_styles_are_seen(style: str) -> None:
-    """What pages do for their looks hides nothing."""
+    """Usual styles of pages hide nothing."""
     assert not innermost(f'<div><p style="{style}">Text</p></div>')
 
 
 def test_white_text_is_seen_where_something_may_be_behind_it() -> None:
-    """A class may colour the ground by a style sheet; only a page that says nothing is white."""
+    """A class may colour the background by a style sheet; only a page without one is white."""
     assert innermost('<div><p style="color:white">Text</p></div>')
     assert not innermost('<div class="dark"><p style="color:white">Text</p></div>')
     assert not innermost('<div style="background:navy"><p style="color:white">Text</p></div>')

@@ -1,4 +1,4 @@
-"""A page gives what a browser shows of it: encodings, headings, tables, and pages that fade in."""
+"""A page gives the text that a browser shows: encodings, headings, tables, pages that fade in."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _load(content: str | bytes, document: str = "a.html") -> list[tuple[int, str
         ("iso-2022-jp", "iso2022_jp", "漢字とカナ"),
         ("windows-1251", "cp1251", "Цена \u2013 5 €"),
         ("koi8-u", "koi8-u", "Ціна"),
-        # A declaration that is wrong, or that cannot be true of a page that says so in ASCII.
+        # A wrong declaration, or one that is impossible for a page declared in ASCII.
         ("iso-8859-1", "utf-8", "Größe: 5 €"),
         ("gb2312", "utf-8", "汉字"),
         ("utf-16", "utf-8", "Größe"),
@@ -42,7 +42,7 @@ def _load(content: str | bytes, document: str = "a.html") -> list[tuple[int, str
     ],
 )
 def test_encodings_are_read_as_browsers_read_them(label: str, codec: str, text: str) -> None:
-    """A label means what the Encoding standard says, and valid UTF-8 is UTF-8 whatever it says."""
+    """A label means what the Encoding standard defines, and valid UTF-8 is always UTF-8."""
     page = f'<html><head><meta charset="{label}"></head><body><p>{text}</p></body></html>'
 
     assert [(0, text)] == _load(page.encode(codec))
@@ -60,19 +60,19 @@ def test_encodings_are_read_as_browsers_read_them(label: str, codec: str, text: 
     ],
 )
 def test_where_a_page_declares_its_encoding(declaration: str) -> None:
-    """The element counts before the XML declaration; comments and descriptions do not count."""
+    """The element precedes the XML declaration; comments and descriptions do not count."""
     assert [(0, "Цена")] == _load((declaration + "<p>Цена").encode("cp1251"))
 
 
 @pytest.mark.parametrize("label", ["utf-8", "iso-2022-kr", "x-user-defined", "utf-7", "rot13"])
 def test_an_encoding_that_is_not_read_fails_by_name(label: str) -> None:
-    """A guess would put nonsense into the index."""
+    """A guess would index garbage."""
     with pytest.raises(IngestError, match=r"UTF-8"):
         _load(f'<meta charset="{label}"><p>a'.encode() + b"\xff")
 
 
 def test_empty_elements_of_xhtml() -> None:
-    """In HTML the rest of the page would be the script's or the title's."""
+    """In HTML the rest of the page would belong to the script or the title."""
     source = (
         '<?xml version="1.0"?><html><head><title/><script src="a"/></head><body><p/>Text</body>'
     )
@@ -106,7 +106,7 @@ def test_empty_elements_of_xhtml() -> None:
     ],
 )
 def test_headings_and_text(source: str, expected: list[tuple[int, str]]) -> None:
-    """A heading is one by tag or role, also where a reader clicks on it; other buttons are none."""
+    """A tag or role makes a heading, also within a button; other buttons are not headings."""
     assert expected == _load(source)
 
 
@@ -132,12 +132,12 @@ def test_headings_and_text(source: str, expected: list[tuple[int, str]]) -> None
     ],
 )
 def test_tables(rows: str, expected: str) -> None:
-    """A value stands in every row and column that its cell spans, so that each row is whole."""
+    """A value is in every row and column that its cell spans, so that each row is complete."""
     assert [(0, expected)] == _load(f"<table><tr>{rows}</table>")
 
 
 def test_rows_do_not_span_the_groups_of_a_table() -> None:
-    """A head that spans too much would shift the columns of the body."""
+    """A header that spans too much would shift the columns of the body."""
     source = "<thead><tr><th rowspan=5>a<th>b<tbody><tr><td>1<td>2</tbody><tfoot><tr><td>3<td>4"
     assert [(0, "a | b\n1 | 2\n3 | 4")] == _load(f"<table>{source}</table>")
 
@@ -150,7 +150,7 @@ def test_tables_that_only_place_things() -> None:
 
 
 def test_what_a_table_repeats_is_bounded() -> None:
-    """A small file must not grow without bound."""
+    """The output of a small file is bounded."""
     grid = Grid(100)
     for _ in range(10):
         grid.start_row(is_head=False)
@@ -173,7 +173,7 @@ def test_what_a_table_repeats_is_bounded() -> None:
     ],
 )
 def test_a_page_that_fades_in_is_read(source: str) -> None:
-    """A script shows such a page as soon as it has run, so it is not left out in silence."""
+    """A script shows such a page after loading, so it is read."""
     assert (0, "Text") in _load(source)
 
 
@@ -187,7 +187,7 @@ def test_what_is_hidden_on_a_page_stays_hidden(style: str) -> None:
 
 @pytest.mark.parametrize("hidden", ["style='display:none'", "hidden"])
 def test_a_page_that_hides_all_of_its_text_fails(hidden: str) -> None:
-    """An empty document would look as if all were well."""
+    """An empty document would hide the problem."""
     with pytest.raises(IngestError, match="hides all of its text"):
         _load(f"<body {hidden}><p>Text")
     assert [] == _load(f"<div {hidden}></div><nav>Menu</nav>")

@@ -1,4 +1,4 @@
-"""Markdown gives what a reader sees: front matter, MDX, placeholders, hidden parts, footnotes."""
+"""Markdown gives the visible text: front matter, MDX, placeholders, hidden parts, footnotes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _load(source: str, document: str = "a.md") -> list[tuple[int, str]]:
     ],
 )
 def test_front_matter(source: str, values: dict[str, str]) -> None:
-    """Plain values at the top level are metadata, and none of it is text."""
+    """Plain values at the top level are metadata, and not part of the text."""
     assert (values, "Text") == split_front_matter(source)
 
 
@@ -55,7 +55,7 @@ def test_front_matter(source: str, values: dict[str, str]) -> None:
     ],
 )
 def test_what_is_no_front_matter_is_text(source: str) -> None:
-    """A document may begin with a rule; what stands below it must not vanish."""
+    """A document may begin with a rule; the text below it is kept."""
     assert ({}, source) == split_front_matter(source)
 
 
@@ -90,7 +90,7 @@ def test_statements_of_mdx_are_no_text(document: str, statement: str) -> None:
     ],
 )
 def test_prose_that_begins_like_a_statement_stays(text: str) -> None:
-    """Only what JavaScript would take is dropped."""
+    """Only valid JavaScript statements are dropped."""
     assert [(0, text.replace("\n", " "))] == _load(text)
 
 
@@ -120,7 +120,7 @@ def test_code_keeps_its_statements_and_comments() -> None:
     ],
 )
 def test_components_and_placeholders(source: str, expected: list[tuple[int, str]]) -> None:
-    """A tag that nothing ends and that HTML does not know is something to fill in."""
+    """An unknown tag without an end is a placeholder."""
     assert expected == _load(source)
 
 
@@ -135,7 +135,7 @@ def test_components_and_placeholders(source: str, expected: list[tuple[int, str]
     ],
 )
 def test_what_markup_hides_in_markdown_stays_hidden(hidden: str) -> None:
-    """A prompt must not come in between two tags that hide it."""
+    """A prompt cannot be hidden between two tags."""
     assert [(0, "Text"), (0, "End or")] == _load(f"{hidden}\n\nEnd <video> or <object>")
 
 
@@ -153,5 +153,5 @@ def test_what_markup_hides_in_markdown_stays_hidden(hidden: str) -> None:
     ],
 )
 def test_what_else_markdown_has(source: str, expected: list[tuple[int, str]]) -> None:
-    """Footnotes stay, directives give their titles, and images that are written out go."""
+    """Footnotes stay, directives give their titles, and inline images are removed."""
     assert expected == _load(source)

@@ -1,4 +1,4 @@
-"""A PDF file gives its text as it reads on, what was filled in, and what of it has no text."""
+"""A PDF file gives its running text, its form values, and a note of pages without text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _drawn(content: str, annotations: str = "", *more: str) -> bytes:
     ],
 )
 def test_hyphens_at_line_ends(written: str, expected: str) -> None:
-    """A word that was cut at a line's end is whole; a hyphen that belongs to it stays."""
+    """A word split at a line's end is joined; its own hyphen stays."""
     assert [expected] == _texts(written)
 
 
@@ -77,14 +77,14 @@ def test_headers_and_footers_are_read_once(header: str, footer: str, kept: list[
 
 @pytest.mark.parametrize("header", ["Results of 202{}", "Question {}", "{}42 euros a year"])
 def test_numbers_that_grow_with_the_pages_are_no_page_numbers(header: str) -> None:
-    """Years, labels and amounts say what is on a page."""
+    """Years, labels and amounts are content."""
     pages = [f"{header.format(page)}\n{body}" for page, body in enumerate(_BODIES, start=1)]
 
     assert pages == _texts(*pages)
 
 
 def test_a_sentence_goes_on_over_a_page_break() -> None:
-    """Neither a header nor a page's end takes a sentence or a word apart."""
+    """Neither a header nor the end of a page splits a sentence or a word."""
     texts = _texts(
         "ACME\nFirst.\nA van is returned to its depot\n1",
         "ACME\nin Ljubljana with a state-\n2",
@@ -100,7 +100,7 @@ def test_a_sentence_goes_on_over_a_page_break() -> None:
 
 
 def test_pages_without_text_are_named() -> None:
-    """A page with nothing but what stands on all of them was scanned, too."""
+    """A page with only the text of all pages was scanned, too."""
     pages = ["Scan\nText one.", "", "Scan", "Scan", "Scan\nText two.", ""]
     loaded = _load(make_pdf(pages))
 
@@ -126,7 +126,7 @@ def test_pages_without_text_are_named() -> None:
     ],
 )
 def test_titles_that_programs_give_are_ignored(title: str) -> None:
-    """They would stand above every citation of the document."""
+    """They would be the title of every citation of the document."""
     loaded = _load(make_pdf(["Text."], title=title))
 
     assert ("a", 1) == (loaded.title, len(loaded.blocks))
@@ -136,7 +136,7 @@ def test_titles_that_programs_give_are_ignored(title: str) -> None:
     "title", ["Document control", "Terms 2024", "Working with PowerPoint files"]
 )
 def test_titles_that_authors_give_are_kept(title: str) -> None:
-    """A word of a program's title makes none."""
+    """A word of a program's title does not make a title generated."""
     assert title == _load(make_pdf(["Text."], title=title)).title
 
 
@@ -158,7 +158,7 @@ def test_titles_that_authors_give_are_kept(title: str) -> None:
     ],
 )
 def test_what_was_filled_in(annotation: str, expected: str) -> None:
-    """A form's values are no text of the page, and what its reader looks for."""
+    """A form's values are not part of the page's text, but readers search for them."""
     page = "BT /F1 12 Tf 72 720 Td (A form) Tj ET"
     data = _drawn(page, f"<< {annotation} >>", "<< /FT /Tx /T (holder) /V (Ann Lee) >>")
 
@@ -175,7 +175,7 @@ _ROWS = (
 
 @pytest.mark.parametrize("between", ["", "ET BT 60 {} Td"])
 def test_columns_of_prose_are_read_one_after_the_other(between: str) -> None:
-    """A page that is drawn line by line over both columns would mix their sentences."""
+    """Line by line over both columns their sentences would be mixed."""
     data = _drawn(_in_rows(_ROWS, between))
     columns = ["\n".join(column) for column in zip(*_ROWS, strict=True)]
 
@@ -183,7 +183,7 @@ def test_columns_of_prose_are_read_one_after_the_other(between: str) -> None:
 
 
 def test_tables_are_read_row_by_row() -> None:
-    """A table begins its cells in columns as well, and its rows belong together."""
+    """Table cells begin in columns as well, but rows belong together."""
     rows = [("Item", "Limit"), *((f"Item number {n}", f"{n} euros for each") for n in "12345")]
 
     assert ["\n".join(map(" ".join, rows))] == [

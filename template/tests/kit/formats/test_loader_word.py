@@ -1,4 +1,4 @@
-"""A Word file gives all that Word shows of it, once, and nothing that it hides."""
+"""A Word file gives all the text that Word shows, once, and no hidden text."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _texts(data: bytes) -> list[str]:
 )
 @pytest.mark.parametrize("strict", [False, True])
 def test_text_inside_a_paragraph(inline: str, expected: str, *, strict: bool) -> None:
-    """Wrappers are looked into; deletions, instructions and hidden text are not."""
+    """Wrappers are read; deletions, instructions and hidden text are not."""
     styles = _style("hidden", "<w:rPr><w:vanish/></w:rPr>")
     comments = f"<w:comment w:id='1'>{_p('remark')}</w:comment>"
     paragraph = _p(f"{_run('It lasts ')}{inline}{_run(' months')}")
@@ -104,7 +104,7 @@ def test_a_text_box_is_read_once(drawing: str) -> None:
 
 
 def test_wrapped_paragraphs_and_table_parts() -> None:
-    """Content controls stand around paragraphs, rows and cells, and all can be inserted."""
+    """Content controls can contain paragraphs, rows and cells, and all can be inserted."""
 
     def wrapped(content: str) -> str:
         inner = f"<w:customXml>{content}</w:customXml>"
@@ -118,7 +118,7 @@ def test_wrapped_paragraphs_and_table_parts() -> None:
 
 
 def test_tables() -> None:
-    """A cell over columns is given once, one over rows in each of them, a table inside in line."""
+    """A cell over columns is read once, one over rows in each row, a nested table inline."""
     inner = f"<w:tbl><w:tr>{_tc(_p('x'))}{_tc(_p('y'))}</w:tr></w:tbl>"
     wide, tall = "<w:gridSpan w:val='2'/>", "<w:vMerge w:val='restart'/>"
     body = (
@@ -164,7 +164,7 @@ def test_headers_footers_and_notes_are_read_once() -> None:
     ],
 )
 def test_headings(properties: str, level: int) -> None:
-    """A heading is one by its own outline level, or by that or the name of a style below it."""
+    """A heading has its own outline level, or a style with that level or name."""
     styles = (
         _style("heading 2")
         + _style("heading 3")
@@ -181,7 +181,7 @@ def test_headings(properties: str, level: int) -> None:
 
 
 def test_lists_code_and_contents() -> None:
-    """List items are marked by depth, code stays as it is, and contents only repeat headings."""
+    """List items are marked by depth, code is unchanged, and contents are dropped."""
 
     def item(depth: int, number: int = 1) -> str:
         return f"<w:numPr><w:ilvl w:val='{depth}'/><w:numId w:val='{number}'/></w:numPr>"
@@ -220,7 +220,7 @@ def test_numbers_of_lists_and_headings() -> None:
 
 
 def test_labels_follow_the_count() -> None:
-    """Deeper levels begin again; lists of one definition go on, unless they start anew."""
+    """Deeper levels restart; lists of one definition continue, unless they restart explicitly."""
     formats = ("upperRoman", "%1."), ("decimal", "%1.%2"), ("lowerLetter", "(%3)"), ("bullet", "x")
     levels = "".join(
         f"<lvl ilvl='{depth}'><numFmt val='{kind}'/><lvlText val='{text}'/></lvl>"
@@ -253,20 +253,20 @@ def test_labels_follow_the_count() -> None:
     [("Set", "Set"), ("", "The report"), ("Microsoft Word - Document1.docx", "The report")],
 )
 def test_the_title(title: str, expected: str) -> None:
-    """The title that the author set goes before the paragraph in the title's style."""
+    """The author's title precedes the paragraph in the title's style."""
     data = make_docx(("heading 1", "Part"), ("Title", "The report"), title=title)
 
     assert expected == LoaderRegistry().load("a.docx", data).title
 
 
 def test_an_archive_of_another_kind_is_refused() -> None:
-    """A workbook can be named like a Word file."""
+    """A workbook may have the name of a Word file."""
     with pytest.raises(IngestError, match="no Word file"):
         _texts(docx_of("").replace(b"document", b"workbook"))
 
 
 def test_a_file_that_word_would_merge_is_reported() -> None:
-    """Some programs write their whole text as a page that Word converts when it opens the file."""
+    """Some programs write their text as a page that Word converts on opening."""
     loaded = LoaderRegistry().load("a.docx", docx_of(_p("text"), aFChunk=""))
 
     assert "is not read" in loaded.metadata["incomplete"]

@@ -28,15 +28,15 @@ JSON: Final = b"Content-Type: application/json\r\n"
 SEARCH: Final = (
     b"POST /v1/search HTTP/1.1\r\nHost: s\r\n" + JSON + b'Content-Length: 14\r\n\r\n{"query": "a"}'
 )
-# Ends a test that waits in vain; nothing is measured by it.
+# A limit for tests that would wait forever; nothing is measured with it.
 PATIENCE: Final = 100
 
-# One loop for all, for most of them have one server.
+# One loop for all, because most of them share one server.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Connection:
-    """One connection to the server, spoken by hand."""
+    """One connection to the server, with hand-written requests."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -48,7 +48,7 @@ class Connection:
             self.writer.write(data)
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body of the next answer."""
+        """Return status, headers and body of the next response."""
         async with asyncio.timeout(PATIENCE):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
@@ -57,7 +57,7 @@ class Connection:
         return int(head[0].split()[1]), headers, body
 
     async def rest(self) -> bytes:
-        """Return what still comes until the server closes the connection."""
+        """Return the remaining data until the server closes the connection."""
         async with asyncio.timeout(PATIENCE):
             try:
                 return await self._reader.read()
@@ -118,7 +118,7 @@ async def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 @pytest.fixture
 def server(lasting_server: Server) -> Server:
-    """Return the server, with nothing in it."""
+    """Return the server, without documents."""
     lasting_server.fakes.pipeline.hashes.clear()
     return lasting_server
 
@@ -138,7 +138,7 @@ def server(lasting_server: Server) -> Server:
     ids=["one header", "many headers", "the path", "a chunk's extension", "a trailer"],
 )
 async def test_what_is_no_body_has_a_bound(server: Server, start: bytes, more: bytes) -> None:
-    """Memory is not the client's to fill: at some point it is told, and cut off."""
+    """Other data is bounded: at some point the client gets an error and is disconnected."""
     sent = 0
     async with server.connect() as connection:
         connection.send(start)
@@ -174,7 +174,7 @@ async def test_what_is_no_body_has_a_bound(server: Server, start: bytes, more: b
     ],
 )
 async def test_what_is_no_http_is_refused(server: Server, data: bytes) -> None:
-    """TLS, smuggling shapes and noise: 400, and the connection ends; never a traceback."""
+    """TLS, smuggling attempts and noise give a 400 and a closed connection, never a traceback."""
     with capture_logs() as lines:
         async with server.connect() as connection:
             connection.send(data)
@@ -186,14 +186,14 @@ async def test_what_is_no_http_is_refused(server: Server, data: bytes) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until this is so."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - a caller can only look
             await asyncio.sleep(0.001)
 
 
 async def test_a_body_that_breaks_off_is_no_request(server: Server) -> None:
-    """The client hangs up in the middle of an upload: nothing is taken, nothing has failed."""
+    """The client disconnects during an upload: nothing is stored, and nothing is a failure."""
     head = (
         b"POST /v1/documents HTTP/1.1\r\nHost: s\r\nContent-Length: 5000\r\n"
         b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
@@ -213,7 +213,7 @@ async def test_a_body_that_breaks_off_is_no_request(server: Server) -> None:
 
 
 async def test_a_body_has_to_come_in_time(make_settings: MakeSettings) -> None:
-    """A body that trickles in is given up with 408 when the request's time is over."""
+    """A slow body is rejected with 408 when the request's time is over."""
     settings = make_settings(port=0, timeout_seconds=0.2, shutdown_grace_seconds=0.5)
     async with serving(settings) as server, server.connect() as connection:
         connection.send(SEARCH[:-14])
@@ -226,7 +226,7 @@ async def test_a_body_has_to_come_in_time(make_settings: MakeSettings) -> None:
 
 
 async def test_a_caller_who_hangs_up_frees_its_place(make_settings: MakeSettings) -> None:
-    """A stream that nobody reads any more is ended, and the next caller is answered."""
+    """A stream without a reader is ended, and the next caller is answered."""
     settings = make_settings(port=0, max_concurrent_requests=1, shutdown_grace_seconds=0.5)
     closed = asyncio.Event()
 
@@ -262,7 +262,7 @@ async def test_a_caller_who_hangs_up_frees_its_place(make_settings: MakeSettings
 async def test_who_hangs_up_with_more_requests_under_way_is_heard(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The request that is being answered is ended, not the one that waits behind it alone."""
+    """The current request is ended, not only the one that waits behind it."""
     begun, closed = asyncio.Event(), asyncio.Event()
 
     async def for_ever() -> None:
@@ -295,7 +295,7 @@ async def test_who_hangs_up_with_more_requests_under_way_is_heard(
 
 
 async def test_requests_in_a_row_and_at_once_are_answered(server: Server) -> None:
-    """One connection carries many requests, also sent before the answers are read."""
+    """One connection carries many requests, also sent before the responses are read."""
     async with server.connect() as connection:
         for _ in range(3):
             connection.send(SEARCH)
@@ -305,7 +305,7 @@ async def test_requests_in_a_row_and_at_once_are_answered(server: Server) -> Non
 
 
 async def test_an_upload_in_small_pieces_is_taken(server: Server) -> None:
-    """The bound on what is no body grows with the body."""
+    """The bound on other data grows with the body."""
     form = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\n'
         + b"word " * 80_000
@@ -326,7 +326,7 @@ async def test_an_upload_in_small_pieces_is_taken(server: Server) -> None:
 
 
 async def test_an_upgrade_is_not_taken(server: Server) -> None:
-    """A WebSocket would get in beside the keys and the limits: it stays a plain request."""
+    """A WebSocket would bypass keys and limits, so it stays a plain request."""
     async with server.connect() as connection:
         connection.send(
             b"GET /v1/search HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -343,7 +343,7 @@ async def test_an_upgrade_is_not_taken(server: Server) -> None:
 async def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
     make_settings: MakeSettings, trusted: tuple[str, ...], expected: list[int]
 ) -> None:
-    """Anybody can send the header; only a proxy of the operator's is believed, and no further."""
+    """Any client can send the header; only an operator's proxy is trusted."""
     settings = make_settings(
         port=0, requests_per_minute=1, trusted_proxies=trusted, shutdown_grace_seconds=0.5
     )
@@ -361,7 +361,7 @@ async def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
 async def test_more_connections_than_files_allow_are_refused(
     make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half of the files are for connections; a request beyond that is a 503, and is logged once."""
+    """Half of the files are for connections; a request above that gets a 503, logged once."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (6, 6))
 
     def logged() -> list[int]:

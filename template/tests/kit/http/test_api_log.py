@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def test_every_log_line_has_the_id_of_its_request(
     make_settings: MakeSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also with many requests at once, in the tasks and threads that they start."""
+    """The id is there for concurrent requests, and in their tasks and threads."""
     settings = make_settings(log_format="json", log_level="DEBUG")
     fakes = Fakes(settings)
 

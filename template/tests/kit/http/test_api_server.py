@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 QUESTION = {"question": "How do I upload a file?"}
 
-# A service of fakes that answers only once it was told to stop, in a process of its own.
+# A service of fakes in a separate process, which responds only after the stop signal.
 SLOW_SERVICE: Final = """
 import asyncio, logging, sys
 sys.path[:0] = sys.argv[1:]
@@ -76,7 +76,7 @@ async def test_the_service_answers_on_its_socket_until_told_to_stop(
 def test_there_are_no_web_sockets_whatever_is_installed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A library for them, which uvicorn takes where there is one, would let in who has no key."""
+    """A library for them, which uvicorn would use, would let callers in without a key."""
     monkeypatch.setattr("uvicorn.protocols.websockets.auto.AutoWebSocketsProtocol", object)
     config = _Server(Fakes(settings).app(), settings).config
     config.load()
@@ -85,7 +85,7 @@ def test_there_are_no_web_sockets_whatever_is_installed(
 
 
 def test_a_port_in_use_is_told_by_its_variable(make_settings: MakeSettings) -> None:
-    """Before anything is opened, with the reason."""
+    """The error comes before anything is opened, with the reason."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = make_settings(port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"APP_PORT=\d+.*in use"):
@@ -96,14 +96,14 @@ def test_a_port_in_use_is_told_by_its_variable(make_settings: MakeSettings) -> N
 def test_a_host_of_another_machine_is_told_by_its_variable(
     host: str, make_settings: MakeSettings
 ) -> None:
-    """An address that is not of this machine cannot be listened on."""
+    """The service cannot listen on an address of another machine."""
     with pytest.raises(ConfigError, match="APP_HOST="):
         listen(make_settings(host=host, port=0))
 
 
 @pytest.mark.slow
 def test_what_is_in_flight_at_sigterm_is_finished() -> None:
-    """Requests that have begun get their whole answers, then the process ends with 0."""
+    """Running requests get their complete responses, then the process exits with 0."""
     folders = [str(DOCUMENTS.parents[2] / name) for name in ("src", "tests")]
     with subprocess.Popen(  # noqa: S603 - this interpreter, our own text
         [sys.executable, "-c", SLOW_SERVICE, *folders], stderr=subprocess.PIPE, text=True

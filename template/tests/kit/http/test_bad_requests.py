@@ -1,4 +1,4 @@
-"""Requests that make no sense to any route: a clear refusal, and never a 5xx."""
+"""Requests without meaning for any route: a clear rejection, never a 5xx."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ DEEP: Final = 10_000
     ids=lambda body: body[:40],
 )
 async def test_what_is_no_search_is_refused(fakes: Fakes, body: bytes) -> None:
-    """As a problem that says what is wrong, in few words, and nothing is searched."""
+    """The response is a short problem, and nothing is searched."""
     call = Call("/v1/search", body)
     await call.of(started(fakes))
 
@@ -79,7 +79,7 @@ async def test_what_is_no_search_is_refused(fakes: Fakes, body: bytes) -> None:
     ["", "text/plain", "application/x-www-form-urlencoded", "application/xml", "nonsense", "é/ü"],
 )
 async def test_another_content_type_is_refused(fakes: Fakes, content_type: str) -> None:
-    """A browser's form cannot be made to send a question."""
+    """A browser's form cannot send a question."""
     call = Call("/v1/search", b'{"query": "a"}', headers={"content-type": content_type})
     await call.of(started(fakes))
 
@@ -100,7 +100,7 @@ async def test_another_content_type_is_refused(fakes: Fakes, content_type: str) 
     ids=["not UTF-8", "deep", "a long number", "no JSON"],
 )
 async def test_a_body_that_cannot_be_read_is_told_why(fakes: Fakes, body: bytes, told: str) -> None:
-    """Not only that it cannot."""
+    """The problem has the reason."""
     call = Call("/v1/search", body)
     await call.of(started(fakes))
 
@@ -151,7 +151,7 @@ async def test_odd_characters_are_text(
 async def test_an_id_that_is_none_finds_nothing(
     live_client: httpx2.AsyncClient, live_app: FastAPI, path: str
 ) -> None:
-    """Ids are names in the index and no paths; however they are encoded, nothing is removed."""
+    """Ids are names in the index, not paths; no encoding of them removes anything."""
     before = (await live_client.get("/v1/documents")).json()["documents"]
     call = Call(f"/v1/documents/{path}", method="DELETE")
     await call.of(live_app)
@@ -181,7 +181,7 @@ async def test_an_id_that_is_none_finds_nothing(
 async def test_odd_methods_and_queries(
     live_client: httpx2.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    """Each has its status, and 405 names every method that the path has."""
+    """Each has its status, and 405 lists the methods of the path."""
     response = await live_client.request(method, path)
 
     assert status == response.status_code
@@ -210,7 +210,7 @@ async def test_odd_headers_change_nothing(fakes: Fakes, headers: dict[str, str])
 
 
 async def test_many_fields_get_a_short_reply(make_settings: MakeSettings) -> None:
-    """A body full of unknown fields is refused with as much text as one needs."""
+    """A body full of unknown fields gets as short an error as one of them."""
     body = json.dumps({f"field {number}": number for number in range(30_000)}).encode()
     call = Call("/v1/search", body)
     await call.of(started(Fakes(make_settings())))
@@ -220,14 +220,14 @@ async def test_many_fields_get_a_short_reply(make_settings: MakeSettings) -> Non
 
 
 def started(fakes: Fakes) -> FastAPI:
-    """Return an application that thinks it has been started."""
+    """Return an application that is marked as started."""
     app = fakes.app()
     app.state.lifecycle.services = fakes.services()
     return app
 
 
 def message(response: httpx2.Response) -> str:
-    """Return what the first error of a problem says."""
+    """Return the message of a problem's first error."""
     return f"{response.json()['errors'][0]['msg']}"
 
 
@@ -244,7 +244,7 @@ async def test_a_blank_text_is_refused(fakes: Fakes, path: str, field: str, text
 
 @pytest.mark.parametrize(("path", "field"), [("answer", "question"), ("search", "query")])
 async def test_a_text_may_have_so_many_characters(fakes: Fakes, path: str, field: str) -> None:
-    """100,000 pass, and of 200,000 the answer says what the bound is and not the text."""
+    """100,000 are accepted; for 200,000 the error has the limit and not the text."""
     async with open_client(fakes.app()) as client:
         taken = await client.post(f"/v1/{path}", json={field: "a " * 50_000})
         refused = await client.post(f"/v1/{path}", json={field: "a " * 100_000})
@@ -261,7 +261,7 @@ async def test_a_text_may_have_so_many_characters(fakes: Fakes, path: str, field
 async def test_an_id_that_climbs_is_not_taken(
     live_client: httpx2.AsyncClient, document_id: str
 ) -> None:
-    """Neither as the id, nor as a file's name, nor through the prefix."""
+    """Neither the id, nor a file's name, nor the prefix can leave the folder."""
     before = (await live_client.get("/v1/documents")).json()["documents"]
     file = {"file": ("a.md", b"# A\n\nText.")}
     responses = [
@@ -275,7 +275,7 @@ async def test_an_id_that_climbs_is_not_taken(
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"question": ' + b"9" * 5_000 + b"}", b"\xff"])
 async def test_a_body_that_is_made_to_hurt_is_refused(body: bytes, fakes: Fakes) -> None:
-    """Deep nesting, endless numbers and broken text are the caller's error, not a failure."""
+    """Deep nesting, endless numbers and broken text are the caller's error."""
     async with open_client(fakes.app()) as client:
         response = await client.post(
             "/v1/answer", content=body, headers={"content-type": "application/json"}

@@ -1,4 +1,4 @@
-"""API keys in the kit: how they are compared, named in the log and counted."""
+"""API keys in the kit: comparison, names in the log, and limits."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def bearer(key: str) -> dict[str, str]:
 
 @pytest.fixture
 def keyed(make_settings: MakeSettings) -> Fakes:
-    """Return a service that asks for a key."""
+    """Return a service that requires a key."""
     return Fakes(make_settings(api_keys=KEYS, requests_per_minute=3))
 
 
 async def test_the_log_has_the_name_and_never_the_key(keyed: Fakes) -> None:
-    """It tells which of two keys is still in use."""
+    """The name tells which of two keys is still in use."""
     async with open_client(keyed.app()) as client:
         with capture_logs() as lines:
             await client.post("/v1/search", json=SEARCH, headers=bearer(NEW))
@@ -73,7 +73,7 @@ async def test_each_key_has_an_allowance_and_strangers_share_one(keyed: Fakes) -
 
 
 async def test_a_websocket_is_closed(keyed: Fakes) -> None:
-    """Only requests are asked for keys, so there is no way in beside them."""
+    """Only requests are checked for keys, so websockets are closed."""
     sent: list[object] = []
 
     async def send(message: object) -> None:
@@ -86,7 +86,7 @@ async def test_a_websocket_is_closed(keyed: Fakes) -> None:
 
 
 async def test_the_keys_are_compared_whole_and_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Digests of one length, in constant time, without stopping at the one that fits."""
+    """Digests of equal length are compared in constant time, without stopping at a match."""
     compared: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:

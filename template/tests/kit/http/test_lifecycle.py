@@ -1,4 +1,4 @@
-"""How the service becomes ready, and how it ends."""
+"""Readiness and shutdown of the service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def test_warming_is_tried_until_it_works(
     fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A search that fails at first delays readiness and does not end it."""
+    """A search that fails at first delays readiness."""
     monkeypatch.setattr("gwkit.http.lifecycle._RETRY_SECONDS", 0.01)
     attempts: list[int] = []
 
@@ -79,7 +79,7 @@ async def test_what_keeps_it_from_warming_is_told(
 
 
 async def test_an_index_that_cannot_be_read_takes_the_traffic_away(fakes: Fakes) -> None:
-    """Each probe is told why, the log once, and it is over when the index is there again."""
+    """Each probe reports it, the log once, until the index is back."""
     with capture_logs() as lines:
         async with open_client(fakes.app()) as client:
             before = await client.get("/readyz")
@@ -100,7 +100,7 @@ async def test_an_index_that_cannot_be_read_takes_the_traffic_away(fakes: Fakes)
 
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/answer"])
 async def test_before_the_start_there_is_no_service(path: str, fakes: Fakes) -> None:
-    """A request that comes too early is told so."""
+    """A request that comes too early gets an error."""
     call = Call(path, b'{"query": "a"}' if path == "/v1/search" else b'{"question": "a"}')
     await call.of(fakes.app())
 
@@ -108,7 +108,7 @@ async def test_before_the_start_there_is_no_service(path: str, fakes: Fakes) -> 
 
 
 async def test_the_services_are_closed_at_the_end(fakes: Fakes) -> None:
-    """The application enters and leaves what it was given, once."""
+    """The application enters and leaves its services once."""
     steps: list[str] = []
 
     @asynccontextmanager
@@ -125,7 +125,7 @@ async def test_the_services_are_closed_at_the_end(fakes: Fakes) -> None:
 
 
 async def test_an_error_of_the_start_reaches_whoever_starts(settings: Settings) -> None:
-    """As it is, so that the command line can tell it."""
+    """The error is unchanged, so that the command line can report it."""
 
     @asynccontextmanager
     async def broken() -> AsyncIterator[Services]:

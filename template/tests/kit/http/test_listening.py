@@ -1,4 +1,4 @@
-"""On which addresses the service listens."""
+"""The addresses on which the service listens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS: Final = {"reader": OLD, "reader-2": NEW, "writer": OTHER}
 def test_it_does_with_one_or_when_told_so(
     fields: dict[str, object], make_settings: MakeSettings
 ) -> None:
-    """A key, the explicit permission, or an address of this machine only."""
+    """A key, the explicit permission, or a loopback address is enough."""
     host = {"host": "0.0.0.0"}  # noqa: S104 - what is tested
     with listen(make_settings(**(host | {"port": 0} | fields))) as listener:
         assert listener.getsockname()[1]

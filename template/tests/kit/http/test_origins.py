@@ -20,7 +20,7 @@ KEYS: dict[str, object] = {"api_keys": {"reader": "a-key-of-many-characters"}}
 
 
 async def refusal(settings: dict[str, object], make_settings: MakeSettings, **call: object) -> str:
-    """Return the code with which a whole application refuses a request, or nothing."""
+    """Return the code with which a whole application rejects a request, or an empty string."""
     headers = {name.replace("_", "-"): value for name, value in call.items() if name != "method"}
     method = str(call.get("method", "GET"))
     request = Call("/nowhere", method=method, headers={k: str(v) for k, v in headers.items()})
@@ -61,7 +61,7 @@ async def refusal(settings: dict[str, object], make_settings: MakeSettings, **ca
 async def test_a_foreign_host_is_refused(
     settings: dict[str, object], host: str, code: str, make_settings: MakeSettings
 ) -> None:
-    """On a loopback address without keys, and wherever hosts are named; the log says so."""
+    """On loopback without keys, and always if hosts are configured; the log has it."""
     assert code == await refusal(settings, make_settings, host=host)
 
 
@@ -86,7 +86,7 @@ async def test_a_foreign_host_is_refused(
 async def test_pages_of_other_sites_change_nothing(
     headers: dict[str, str], code: str, method: str, make_settings: MakeSettings
 ) -> None:
-    """By either header that browsers send; programs send none, and reading is left to CORS."""
+    """Either header of browsers is enough; programs send none, and CORS covers reading."""
     call = {"method": method, "host": "localhost:8000"} | headers
     expected = "" if method == "GET" else code
     assert expected == await refusal(NAMED, make_settings, **call)
@@ -94,6 +94,6 @@ async def test_pages_of_other_sites_change_nothing(
 
 @pytest.mark.parametrize("name", ["https://answers.example.org", "answers.example.org:8000", "*"])
 def test_a_host_has_no_port(name: str, make_settings: MakeSettings) -> None:
-    """Nor a scheme or a wildcard: it would never be named."""
+    """A host has no scheme and no wildcard either: it would never match."""
     with pytest.raises(ValidationError):
         make_settings(allowed_hosts=[name])

@@ -68,14 +68,14 @@ ERRORS = [
 
 @pytest.mark.parametrize(("error", "status", "code"), ERRORS)
 def test_each_error_has_its_status_and_code(error: Exception, status: int, code: str) -> None:
-    """An error is told with the status and code of the nearest class in the table."""
+    """An error has the status and code of its nearest class in the table."""
     problem, _ = problem_of(error)
 
     assert (status, code) == (problem.status, problem.code)
 
 
 def test_every_error_of_the_tree_is_in_the_table_above() -> None:
-    """A new class of errors is not forgotten here."""
+    """A new class of errors cannot be forgotten."""
     tested = {type(error).__name__ for error, _, _ in ERRORS}
 
     assert set(exceptions.__all__) <= tested
@@ -83,7 +83,7 @@ def test_every_error_of_the_tree_is_in_the_table_above() -> None:
 
 @pytest.mark.parametrize("error", [error for error, _, _ in ERRORS])
 def test_a_server_side_cause_is_never_told(error: Exception) -> None:
-    """The text of an error that is not the caller's fault stays in the log."""
+    """The text of a server error stays in the log."""
     problem, headers = problem_of(error)
 
     assert SECRET not in problem.model_dump_json()
@@ -91,7 +91,7 @@ def test_a_server_side_cause_is_never_told(error: Exception) -> None:
 
 
 def test_the_caller_s_own_error_is_explained() -> None:
-    """The text of an error that the caller can do something about is shown."""
+    """The text of a client error is shown."""
     problem, _ = problem_of(TokenLimitError(tokens_used=10, limit=5))
 
     assert "the request takes 10 tokens and 5 are allowed; shorten it" == problem.detail
@@ -108,12 +108,12 @@ def test_a_busy_model_says_when_to_come_back(retry_after: float | None, header: 
 
 
 def test_an_overloaded_service_says_when_to_come_back() -> None:
-    """As where it has too many requests."""
+    """`Retry-After` is the same as for too many requests."""
     assert {"Retry-After": "1"} == problem_of(OverloadError())[1]
 
 
 def test_a_provider_s_own_time_to_come_back_is_passed_on() -> None:
-    """Where a failed call says when to come back the caller is told, and else is not."""
+    """The provider's wait is passed on, if there is one."""
     told = ProviderError("away", status=503, passing=True, retry_after=1.2)
 
     assert {"Retry-After": "2"} == problem_of(told)[1]
@@ -133,7 +133,7 @@ def test_an_http_exception_keeps_its_status_detail_and_headers(status: int, code
 
 
 def test_a_validation_error_says_where_and_what_but_not_the_value() -> None:
-    """Each error has a location and a message, and no input, which may be a secret."""
+    """Each error has a location and a message, but not the input, which may be a secret."""
     error = RequestValidationError(
         [{"loc": ("body", "k"), "msg": "too small", "type": "x", "input": SECRET, "ctx": {}}]
     )
@@ -160,7 +160,7 @@ def test_a_validation_error_has_a_bound() -> None:
 
 
 def test_a_field_s_name_may_be_no_valid_text() -> None:
-    """A lone surrogate in an unknown field's name does not make the answer fail."""
+    """A lone surrogate in an unknown field's name does not break the response."""
     problem, _ = problem_of(RequestValidationError([{"loc": ("\ud800",), "msg": "extra"}]))
 
     assert [{"loc": ["?"], "msg": "extra"}] == json.loads(bytes(ProblemResponse(problem).body))[
@@ -169,7 +169,7 @@ def test_a_field_s_name_may_be_no_valid_text() -> None:
 
 
 def test_the_response_is_a_problem_document_with_the_request_id() -> None:
-    """The body has RFC 9457's members and ours, and the media type says so."""
+    """The body has the members of RFC 9457 and ours, and the right media type."""
     with bound_contextvars(request_id="abc"):
         problem, headers = problem_of(DocumentNotFoundError("a.md"))
 

@@ -1,4 +1,4 @@
-"""The rate limiter admits what it should, for how long, and in how much memory."""
+"""The rate limiter admits the right requests in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gwkit.http.limits import RateLimiter, client_address
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test controls."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -21,7 +21,7 @@ class Clock:
 
 
 def test_a_minute_s_requests_may_come_at_once_and_no_more() -> None:
-    """The whole allowance is there at first; the next request has to wait its share of it."""
+    """The whole allowance is available at first; the next request waits for its share."""
     limiter = RateLimiter(6, clock=Clock())
 
     assert [0.0] * 6 == [limiter.wait("a") for _ in range(6)]
@@ -37,7 +37,7 @@ def test_a_refused_request_is_not_counted() -> None:
 
 
 def test_after_the_wait_one_request_is_admitted() -> None:
-    """The wait that was told is enough, and earns exactly one request."""
+    """The reported wait is enough, for exactly one request."""
     clock = Clock()
     limiter = RateLimiter(6, clock=clock)
     for _ in range(6):
@@ -50,7 +50,7 @@ def test_after_the_wait_one_request_is_admitted() -> None:
 
 
 def test_an_idle_minute_gives_the_whole_allowance_back() -> None:
-    """And never more than the whole."""
+    """The allowance never exceeds its maximum."""
     clock = Clock()
     limiter = RateLimiter(3, clock=clock)
     for _ in range(3):
@@ -62,7 +62,7 @@ def test_an_idle_minute_gives_the_whole_allowance_back() -> None:
 
 
 def test_clients_do_not_share_an_allowance() -> None:
-    """One busy client does not shut the others out."""
+    """One busy client does not block the others."""
     limiter = RateLimiter(1, clock=Clock())
     limiter.wait("a")
 
@@ -71,7 +71,7 @@ def test_clients_do_not_share_an_allowance() -> None:
 
 
 def test_memory_is_bounded_and_keeps_the_busiest() -> None:
-    """The clients that were seen last are remembered, and only so many."""
+    """Only the most recently seen clients are remembered."""
     limiter = RateLimiter(2, most_clients=3, clock=Clock())
     for client in ("a", "b", "c", "a", "d"):
         limiter.wait(client)
@@ -87,7 +87,7 @@ def test_memory_is_bounded_and_keeps_the_busiest() -> None:
 def test_no_minute_admits_more_than_a_burst_and_a_minute_s_share(
     per_minute: int, gaps: list[float]
 ) -> None:
-    """Within any 60 seconds at most twice the allowance passes: the burst, and what it earns."""
+    """Any 60 seconds admit at most twice the allowance: the burst, and its refill."""
     clock = Clock()
     limiter = RateLimiter(per_minute, clock=clock)
     admitted = []
@@ -114,5 +114,5 @@ def test_no_minute_admits_more_than_a_burst_and_a_minute_s_share(
     ],
 )
 def test_a_client_has_a_network(address: str, network: str) -> None:
-    """All of an IPv4 address, and the part of an IPv6 one that a client cannot change at will."""
+    """A client is an IPv4 address, or the part of an IPv6 address that it cannot choose."""
     assert network == client_address({"client": (address, 50_000)})

@@ -1,4 +1,4 @@
-"""Server-sent events: their form, and how a stream ends (`gwkit.http.sse`)."""
+"""Server-sent events: format, and the end of a stream (`gwkit.http.sse`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_an_event_is_one_line_of_name_and_one_of_json() -> None:
 
 
 def test_an_event_is_one_line_to_every_client() -> None:
-    """Some end a line where Unicode says, and not only where the standard does."""
+    """Some clients end lines by Unicode, not only by the standard."""
     data = event("token", Delta(text="a\u2028b\x85c\u202ed\U000e0041 \u00e9"))
 
     assert 2 == len(data.decode().rstrip("\n").splitlines())
@@ -32,14 +32,14 @@ def test_an_event_is_one_line_to_every_client() -> None:
 
 
 def test_an_event_leaves_out_what_is_absent() -> None:
-    """As in a problem response, members without a value are not there."""
+    """As in a problem response, members without a value are omitted."""
     problem = Problem(title="Gone", status=410, code="gone", detail="it is gone")
 
     assert b"null" not in event("error", problem)
 
 
 async def test_a_stream_is_sent_whole_and_not_kept() -> None:
-    """Every event arrives, the answer ends, and no cache or proxy holds it back."""
+    """Every event arrives, the response ends, and no cache or proxy delays it."""
 
     async def two() -> AsyncGenerator[bytes]:
         yield event("token", Delta(text="a"))
@@ -59,7 +59,7 @@ async def test_a_stream_is_sent_whole_and_not_kept() -> None:
 
 
 async def test_an_error_before_the_first_event_leaves_the_status_open() -> None:
-    """Nothing has been sent, so the error can still be answered as a problem."""
+    """Nothing has been sent, so the response can still be a problem."""
 
     async def failing() -> AsyncGenerator[bytes]:
         raise ValueError("too early")
@@ -73,7 +73,7 @@ async def test_an_error_before_the_first_event_leaves_the_status_open() -> None:
 
 
 async def test_a_silent_stream_is_kept_alive() -> None:
-    """Comments come before the first event and between events, and none after the last one."""
+    """Comments come before and between events, and none after the last one."""
     call = Call("/")
 
     async def commented(count: int) -> None:

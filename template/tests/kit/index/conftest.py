@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where an index may be made, in folders that are not there yet."""
+    """Return the path of a new index, in folders that do not exist yet."""
     return tmp_path / "some" / "folder" / "index.sqlite"
 
 

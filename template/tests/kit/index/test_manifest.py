@@ -12,7 +12,7 @@ MADE = Manifest(embedder="offline:hashing", dimension=512, chunker="blocks-v1/25
 
 
 def test_equal_manifests_do_not_differ() -> None:
-    """An index fits settings that ask for what it has."""
+    """An index fits settings with the same values."""
     assert {} == MADE.differences(replace(MADE))
 
 

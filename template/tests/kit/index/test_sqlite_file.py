@@ -39,7 +39,7 @@ OTHER = Manifest("fake:other", 8, MANIFEST.chunker)
 
 
 async def test_only_its_owner_can_read_an_index(index: SqliteIndex, path: Path) -> None:
-    """Nor what lies beside it while it is open."""
+    """The files beside it are private, too."""
     await write(index, "a.md", ["text"])
     files = list(path.parent.iterdir())
     assert 3 == len(files)
@@ -47,7 +47,7 @@ async def test_only_its_owner_can_read_an_index(index: SqliteIndex, path: Path) 
 
 
 async def test_an_index_made_otherwise_is_refused(path: Path) -> None:
-    """The error names what differs and how to rebuild; the index stays as it is."""
+    """The error names the difference and the remedy; the index is unchanged."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle"])
 
@@ -62,7 +62,7 @@ async def test_an_index_made_otherwise_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("manifest", [MANIFEST, OTHER], ids=["same", "other"])
 async def test_a_rebuilt_index_is_seen_when_it_is_published(path: Path, manifest: Manifest) -> None:
-    """Until then the old one stays; then the new one has nothing of it, and a later version."""
+    """Until then the old one stays; the new one has none of its content, and a later version."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle"], metadata={"type": "md"})
         await index.fail("b.md", "reason", source="/x")
@@ -85,7 +85,7 @@ async def test_a_rebuilt_index_is_seen_when_it_is_published(path: Path, manifest
 
 
 async def test_a_new_index_can_be_rebuilt(path: Path) -> None:
-    """Where there is nothing to replace, an index is made; publishing once more changes nothing."""
+    """Without an older index one is created; publishing again changes nothing."""
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as index:
         await write(index, "a.md", ["needle"])
         await index.publish()
@@ -96,11 +96,11 @@ async def test_a_new_index_can_be_rebuilt(path: Path) -> None:
 
 
 async def test_a_rebuild_beside_a_running_index_is_seen(path: Path, index: SqliteIndex) -> None:
-    """The same settings go on with what is new; with others the running one refuses to answer."""
+    """With the same settings the new index is used; with others the service rejects it."""
     await write(index, "a.md", ["needle"])
     await search(index, "needle")
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as other:
-        # First another document, so that no chunk has the id that the old index knows.
+        # Another document first, so that no chunk has an id of the old index.
         await write(other, "c.md", ["straw"])
         await write(other, "b.md", ["needle"])
         await other.publish()
@@ -119,7 +119,7 @@ async def test_a_rebuild_beside_a_running_index_is_seen(path: Path, index: Sqlit
 
 
 async def test_an_index_of_another_layout_asks_for_a_rebuild(path: Path) -> None:
-    """An older release's file is recognised, refused, and can be rebuilt."""
+    """An older release's file is recognised, rejected, and can be rebuilt."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle"])
     with closing(sqlite3.connect(path)) as connection:
@@ -146,7 +146,7 @@ async def test_an_index_of_another_layout_asks_for_a_rebuild(path: Path) -> None
 async def test_a_file_that_is_no_database_stays_as_it_is(
     tmp_path: Path, content: bytes, message: str, *, rebuild: bool
 ) -> None:
-    """The error says what to do; not even a rebuild overwrites what may be somebody's file."""
+    """The error has the remedy; not even a rebuild overwrites a foreign file."""
     path = tmp_path / "index.sqlite"
     await asyncio.to_thread(path.write_bytes, content)
 
@@ -159,7 +159,7 @@ async def test_a_file_that_is_no_database_stays_as_it_is(
 
 @pytest.mark.parametrize("rebuild", [False, True])
 async def test_another_programs_database_stays_as_it_is(tmp_path: Path, *, rebuild: bool) -> None:
-    """A database of something else is refused and not touched."""
+    """Another program's database is rejected and unchanged."""
     path = tmp_path / "index.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE precious (things TEXT)")
@@ -172,7 +172,7 @@ async def test_another_programs_database_stays_as_it_is(tmp_path: Path, *, rebui
 
 
 async def test_damage_within_the_file_is_explained(path: Path) -> None:
-    """A page that is broken gives an error to the caller, whichever call meets it."""
+    """A damaged page gives an error, in any call."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle in the hay " * 50] * 100)
     content = await asyncio.to_thread(path.read_bytes)
@@ -183,7 +183,7 @@ async def test_damage_within_the_file_is_explained(path: Path) -> None:
 
 
 async def test_damaged_vectors_are_explained(path: Path, index: SqliteIndex) -> None:
-    """Vectors that do not have the index's dimension are not compared."""
+    """Vectors with another dimension than the index's are not compared."""
     await write(index, "a.md", ["needle"])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE vectors SET vectors = x'00000000'")
@@ -212,7 +212,7 @@ async def test_a_file_that_is_gone_is_not_written_to(
 
 
 async def test_a_file_that_is_back_is_gone_on_with(path: Path, index: SqliteIndex) -> None:
-    """Moved away it fails every check; moved back, under its old name, it is the same file."""
+    """Every check fails while it is moved away; once it is back, it is the same file."""
     await write(index, "a.md", ["needle"])
     await index.check()
     aside = path.with_name("aside.sqlite")
@@ -232,7 +232,7 @@ async def cut_off(path: Path) -> None:
 
 
 async def overwrite(path: Path) -> None:
-    """Write nonsense over all that comes after the first page."""
+    """Overwrite everything after the first page with garbage."""
 
     def write_over() -> None:
         with path.open("r+b") as file:
@@ -244,7 +244,7 @@ async def overwrite(path: Path) -> None:
 
 
 async def in_each_reader(index: SqliteIndex, statement: str) -> None:
-    """Run a statement in every thread that reads, so that each has a connection in use."""
+    """Run a statement in every reader thread, so that each has an open connection."""
     together = threading.Barrier(connections.READERS)
 
     def job(connection: sqlite3.Connection) -> None:
@@ -259,7 +259,7 @@ async def in_each_reader(index: SqliteIndex, statement: str) -> None:
 async def test_a_file_that_is_damaged_fails_its_check_until_it_is_mended(
     path: Path, harm: Callable[[Path], Awaitable[None]]
 ) -> None:
-    """Under a running service, at the latest when a call has met the damage."""
+    """A running service detects it, at the latest when a call reads the damage."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle", "thread"])
     async with await SqliteIndex.open(path, MANIFEST) as index:
@@ -279,7 +279,7 @@ async def test_a_file_that_is_damaged_fails_its_check_until_it_is_mended(
 
 
 async def test_what_reads_cannot_write(index: SqliteIndex) -> None:
-    """A reader that wrote would do so beside the writer, and outside of its transactions."""
+    """A reader would write beside the writer, and outside its transactions."""
     await write(index, "a.md", ["needle"])
 
     with pytest.raises(RetrievalError, match="readonly"):
@@ -288,7 +288,7 @@ async def test_what_reads_cannot_write(index: SqliteIndex) -> None:
 
 
 async def test_a_path_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
-    """A folder in place of the file, and a file in place of its folder, are named."""
+    """A folder in place of the file, and a file in place of its folder, are reported."""
     (tmp_path / "file").touch()
 
     with pytest.raises(RetrievalError, match="check the path and its permissions"):
@@ -298,7 +298,7 @@ async def test_a_path_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
 
 
 async def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Python whose SQLite cannot do it is told so."""
+    """A Python with an unsuitable SQLite gets an error."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
 
     with pytest.raises(RetrievalError, match=r"too old.*3\.37\.0 or newer"):
@@ -308,7 +308,7 @@ async def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPa
 async def test_a_lock_that_never_ends_is_explained(
     path: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A writer waits for another process, but not for ever; readers do not wait at all."""
+    """A writer waits for another process, but not forever; readers do not wait."""
     await write(index, "a.md", ["needle"])
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.05)
     async with await SqliteIndex.open(path, MANIFEST) as impatient:
@@ -321,7 +321,7 @@ async def test_a_lock_that_never_ends_is_explained(
 
 
 async def test_a_closed_index_refuses_every_call(path: Path) -> None:
-    """Closing twice is fine; using it afterwards is an error of the index."""
+    """Closing twice is allowed; later use is an error of the index."""
     index = await SqliteIndex.open(path, MANIFEST)
     await write(index, "a.md", ["needle"])
     await index.close()

@@ -33,7 +33,7 @@ def is_an_index(index: SqliteIndex) -> Index:
 async def test_the_best_chunk_comes_first_with_all_of_it(
     index: SqliteIndex, mode: SearchMode
 ) -> None:
-    """A hit tells where it stands, what it says, and what is known of its document."""
+    """A hit has the place, the text, and the metadata of its document."""
     assert index is is_an_index(index)
     await write(index, "b/é.md", ["parcel locker", 'opening "hours"'], metadata={'k"': "v'%"})
     await write(index, "a.md", ["something else"])
@@ -65,7 +65,7 @@ async def test_both_legs_add_hits(index: SqliteIndex) -> None:
 async def test_the_weight_of_the_vectors_decides(
     index: SqliteIndex, weight: float, expected: str
 ) -> None:
-    """Where the legs contradict each other, the heavier one wins."""
+    """If the modes contradict each other, the heavier one decides."""
     near, far = await EMBEDDER.embed_documents(["needle", "hay"])
     for document, text, vector in (("words.md", "needle", far), ("vectors.md", "pin", near)):
         chunk = Chunk(0, text, (), 1)
@@ -79,7 +79,7 @@ async def test_the_weight_of_the_vectors_decides(
 
 
 async def test_words_are_found_by_their_stems_and_without_accents(index: SqliteIndex) -> None:
-    """Forms of a word and its accents are one to the full-text search."""
+    """The full-text search ignores inflections and accents."""
     await write(index, "a.md", ["Uploading to the café"])
 
     for text in ("uploads", "UPLOADED", "cafe", "Cafés"):
@@ -96,7 +96,7 @@ async def test_title_and_headings_are_searched(index: SqliteIndex) -> None:
 
 @pytest.mark.parametrize("k", [-1, 0, 1, 3, 1_000])
 async def test_no_more_than_k_are_found(index: SqliteIndex, k: int) -> None:
-    """The number asked for is the most that come back."""
+    """The requested number is the maximum."""
     await write(index, "a.md", ["same words"] * 60)
 
     hits = await search(index, "same words", k=k)
@@ -108,7 +108,7 @@ async def test_no_more_than_k_are_found(index: SqliteIndex, k: int) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the same each time
 @given(text=st.text(st.characters() | st.sampled_from("\"'*^:-+()~ANDORNOT "), max_size=60))
 async def test_any_text_can_be_searched(index: SqliteIndex, text: str) -> None:
-    """No text is an error: what its words do not find, its vector does."""
+    """No text is an error: the vector finds what the words do not."""
     await write(index, "a.md", ["a needle in the hay"])
     query = SearchQuery(text, await EMBEDDER.embed_query("needle"), HybridRanking())
 
@@ -117,7 +117,7 @@ async def test_any_text_can_be_searched(index: SqliteIndex, text: str) -> None:
 
 @ALL_MODES
 async def test_an_empty_index_finds_nothing(index: SqliteIndex, mode: SearchMode) -> None:
-    """Nothing is no error."""
+    """No hits are not an error."""
     assert [] == list(await search(index, "anything", mode))
 
 
@@ -126,7 +126,7 @@ async def test_an_empty_index_finds_nothing(index: SqliteIndex, mode: SearchMode
 async def test_a_text_without_words_finds_nothing(
     index: SqliteIndex, mode: SearchMode, text: str
 ) -> None:
-    """Where nothing is asked, nothing is found."""
+    """An empty query finds nothing."""
     await write(index, "a.md", ["words"])
     query = SearchQuery(
         text, np.zeros(EMBEDDER.dimension, dtype=np.float32), HybridRanking(), mode=mode
@@ -136,7 +136,7 @@ async def test_a_text_without_words_finds_nothing(
 
 
 async def test_a_vector_of_another_length_is_refused(index: SqliteIndex) -> None:
-    """Vectors that do not fit the index cannot be compared, nor written."""
+    """Vectors with another length can be neither compared nor written."""
     with pytest.raises(RetrievalError, match=r"shape \(3,\).*dimension is 16"):
         await index.search(SearchQuery("a", np.ones(3, dtype=np.float32), HybridRanking()))
     with pytest.raises(RetrievalError, match=r"'a.md' have shape \(2, 3\), not \(1, 16\)"):
@@ -151,7 +151,7 @@ async def test_a_vector_of_another_length_is_refused(index: SqliteIndex) -> None
 async def test_what_is_too_frequent_is_left_out_of_a_large_index(
     index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Above the budget only the rarest words are searched for; the rarest always is."""
+    """Above the budget only the rarest words are searched for, always the rarest."""
     monkeypatch.setattr(ranking, "_FREE_MATCHES", 10)
     monkeypatch.setattr(searching, "_MOST_COUNTS", 2)
     await write(index, "often.md", ["common"] * 40)
@@ -167,7 +167,7 @@ async def test_what_is_too_frequent_is_left_out_of_a_large_index(
 
 @ALL_MODES
 async def test_equal_chunks_are_ranked_by_their_order(index: SqliteIndex, mode: SearchMode) -> None:
-    """Many documents of one text: what was written first comes first, every time."""
+    """Many equal documents are ranked in the order of writing, every time."""
     for number in range(200):
         await index.replace(
             Document(f"{number:04}.md", "Same", "h", ()),
@@ -203,7 +203,7 @@ async def test_equal_chunks_are_ranked_by_their_order(index: SqliteIndex, mode: 
 async def test_filters_narrow_a_search(
     index: SqliteIndex, mode: SearchMode, filters: Filters, expected: list[str]
 ) -> None:
-    """Every condition holds for what is found, and no character is a wildcard."""
+    """Every condition holds for each hit, and no character is a wildcard."""
     await write(index, "a/1.md", ["needle"], metadata={"type": "md"})
     await write(index, "a/2.md", ["needle"], metadata={"type": "txt"})
     await write(index, "a%/3.md", ["needle"])
@@ -217,7 +217,7 @@ async def test_filters_narrow_a_search(
 async def test_filters_apply_before_the_best_are_chosen(
     index: SqliteIndex, mode: SearchMode
 ) -> None:
-    """A weak hit is found though hundreds that the filter excludes are better."""
+    """A weak hit is found although hundreds of excluded ones are better."""
     await write(index, "strong.md", ["needle"] * 500)
     await write(index, "weak.md", ["needle in a lot of hay and straw"])
 

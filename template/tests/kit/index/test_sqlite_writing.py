@@ -41,7 +41,7 @@ async def test_documents_are_listed_by_prefix(index: SqliteIndex) -> None:
 
 
 async def test_the_ledger_tells_what_is_indexed(index: SqliteIndex) -> None:
-    """Hash, source and number of chunks are those of the content written."""
+    """Hash, source and number of chunks are those of the written content."""
     await write(index, "a.md", ["one", "two"], content_hash="h1")
     await write(index, "b.md", [], content_hash="h2")
 
@@ -57,7 +57,7 @@ async def test_the_ledger_tells_what_is_indexed(index: SqliteIndex) -> None:
 
 
 async def test_failures_are_counted_until_the_document_is_written(index: SqliteIndex) -> None:
-    """Each attempt counts, the last reason stands, and success forgets it."""
+    """Each attempt counts, the last reason is kept, and success clears it."""
     await write(index, "a.md", ["old"])
     await index.fail("a.md", "first", source="/x")
     await index.fail("a.md", "second", source="/y", kind=FailureKind.PASSING, content_hash="1f")
@@ -81,7 +81,7 @@ async def test_failures_are_counted_until_the_document_is_written(index: SqliteI
 
 
 async def test_a_document_can_be_adopted(index: SqliteIndex) -> None:
-    """Its source changes, its failure is forgotten; a document that is not there stays away."""
+    """Its source changes, its failure is cleared; an unknown document is not created."""
     await write(index, "a.md", ["text"])
     await index.fail("a.md", "reason", source="/x")
     await index.fail("b.md", "reason", source="/x")
@@ -94,7 +94,7 @@ async def test_a_document_can_be_adopted(index: SqliteIndex) -> None:
 
 
 async def test_forgetting_takes_the_failure_alone(index: SqliteIndex) -> None:
-    """The document stays; only what had failed is said to be forgotten."""
+    """The document stays; the result says whether there was a failure."""
     await write(index, "a.md", ["needle"])
     await index.fail("a.md", "reason", source="/x")
 
@@ -105,7 +105,7 @@ async def test_forgetting_takes_the_failure_alone(index: SqliteIndex) -> None:
 async def test_a_document_beyond_what_a_value_can_hold_is_refused(
     index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the document's fault and not the index's, so the others go on."""
+    """The error is the document's, so the others continue."""
     monkeypatch.setattr("gwkit.index.sqlite.index._MOST_VECTOR_BYTES", 100)
     with pytest.raises(IngestError, match="2 chunks, too many for the index"):
         await write(index, "a.md", ["needle", "hay"])
@@ -113,7 +113,7 @@ async def test_a_document_beyond_what_a_value_can_hold_is_refused(
 
 
 async def test_removal_takes_document_and_failure(index: SqliteIndex) -> None:
-    """Afterwards nothing of it is found or listed; only what was there is said to be removed."""
+    """Nothing is found or listed afterwards; the result says whether there was anything."""
     await write(index, "a.md", ["needle"], metadata={"type": "md"})
     await write(index, "b.md", ["needle"])
     await index.fail("a.md", "reason", source="/x")
@@ -134,7 +134,7 @@ async def test_removal_takes_document_and_failure(index: SqliteIndex) -> None:
 async def test_a_replaced_document_has_only_its_new_text(
     index: SqliteIndex, mode: SearchMode
 ) -> None:
-    """Chunks and metadata of the older version are gone, from both legs."""
+    """Chunks and metadata of the older version are removed, in both modes."""
     await write(index, "a.md", ["old needle", "more", "most"], metadata={"type": "md"})
     await search(index, "needle", mode)
     await write(index, "a.md", ["new needle"], metadata={"lang": "en"})
@@ -178,7 +178,7 @@ async def test_every_write_raises_the_version(index: SqliteIndex) -> None:
 
 
 async def test_a_failed_write_changes_nothing(index: SqliteIndex) -> None:
-    """A document is written whole or not at all; the next write goes on."""
+    """A document is written completely or not at all; the next write works."""
     await write(index, "a.md", ["old"])
     version = await index.version()
 
@@ -195,7 +195,7 @@ async def test_a_failed_write_changes_nothing(index: SqliteIndex) -> None:
 async def test_a_reader_sees_one_version_of_a_document(
     index: SqliteIndex, mode: SearchMode
 ) -> None:
-    """While a document is replaced again and again, each search finds one version whole."""
+    """While a document is replaced repeatedly, each search finds one complete version."""
     size, rounds = 5, 40
     await write(index, "a.md", ["needle v0"] * size)
     done = asyncio.Event()
@@ -246,7 +246,7 @@ async def test_the_vectors_follow_another_connections_writes(
 def test_the_vectors_are_those_of_a_fresh_start(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, bool]]
 ) -> None:
-    """After any writes and removals, kept up to date or loaded anew, the same is found."""
+    """After any writes and removals, updated and reloaded vectors find the same."""
 
     async def compared() -> None:
         target = tmp_path_factory.mktemp("steps") / "index"
@@ -293,7 +293,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def test_processes_write_at_the_same_time(path: Path) -> None:
-    """Processes that make, open, write and close one index never surface a lock."""
+    """Processes that create, open, write and close one index never report a lock."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     writers = [
         await asyncio.create_subprocess_exec(
@@ -315,7 +315,7 @@ async def test_processes_write_at_the_same_time(path: Path) -> None:
 
 
 async def test_opening_waits_for_another_process_at_a_new_file(tmp_path: Path) -> None:
-    """While another process makes the file, opening it is no error."""
+    """Opening a file that another process is creating is not an error."""
     path = tmp_path / "index.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
@@ -329,7 +329,7 @@ async def test_opening_waits_for_another_process_at_a_new_file(tmp_path: Path) -
 
 
 def test_an_index_that_is_made_meanwhile_is_not_taken_for_a_foreign_file(tmp_path: Path) -> None:
-    """Looking at a file takes two statements; what is made between them is an index."""
+    """Checking a file takes two statements; another process may create the index in between."""
     path = tmp_path / "index.sqlite"
     with closing(connections.connect(path)) as looking, closing(connections.connect(path)) as maker:
         statements: list[str] = []
@@ -369,7 +369,7 @@ def test_a_connection_that_cannot_be_used_is_closed(
 async def test_jobs_run_in_threads_with_the_callers_context(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Log lines from the threads carry the request id, and none of the work is on the loop."""
+    """Log lines from the threads have the request id, and no work is on the loop."""
     variable: ContextVar[str] = ContextVar("variable", default="")
     seen: set[tuple[bool, str]] = set()
     connect = sqlite3.connect
@@ -387,7 +387,7 @@ async def test_jobs_run_in_threads_with_the_callers_context(
 
 
 async def test_a_cancelled_write_leaves_a_whole_document(index: SqliteIndex) -> None:
-    """A caller that gives up does not break what is written."""
+    """A cancelled caller does not leave a partial document."""
     for round_ in range(5):
         task = asyncio.create_task(write(index, "a.md", [f"needle {round_}"] * 50))
         await asyncio.sleep(0.0005 * round_)

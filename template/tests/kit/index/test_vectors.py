@@ -21,7 +21,7 @@ EMPTY = Matrix.of_size(0, DIMENSION)
 
 
 def row(document: int, first: int, values: list[float]) -> tuple[int, int, bytes]:
-    """Return a document as a file has it; the values are its scalar products with `QUERY`."""
+    """Return a document in the file's form; the values are its scalar products with `QUERY`."""
     vectors = np.zeros((len(values), DIMENSION), dtype="<f4")
     vectors[:, 0] = values
     return document, first, vectors.tobytes()
@@ -46,7 +46,7 @@ WRITES = st.lists(st.dictionaries(st.integers(0, 6), st.integers(0, 9), max_size
 
 @given(writes=WRITES)
 def test_updates_keep_exactly_what_is_there(writes: list[dict[int, int]]) -> None:
-    """After any writes and removals the matrix has each chunk once; an older one stays."""
+    """After any writes and removals the matrix has each chunk once; older copies are unchanged."""
     matrix, expected, first = EMPTY, dict[int, dict[int, tuple[int, float]]](), 1
     for write in writes:
         older = content(matrix)
@@ -66,7 +66,7 @@ def test_updates_keep_exactly_what_is_there(writes: list[dict[int, int]]) -> Non
 
 
 def test_vectors_of_another_dimension_are_damage() -> None:
-    """They are noticed, whatever the number of vectors is said to be."""
+    """They are detected, for any declared number of vectors."""
     with pytest.raises(RetrievalError, match="vectors are damaged"):
         EMPTY.updated(np.array([1]), [(1, 1, bytes(4))], 0)
 
@@ -78,7 +78,7 @@ VALUES = st.lists(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1
 def test_nearest_is_the_best_of_all(
     values: list[float], count: int, allowed: set[int] | None
 ) -> None:
-    """All that has something in common with the query is ranked, ties by chunk, then cut."""
+    """Everything similar to the query is ranked, ties by chunk, then cut off."""
     matrix = EMPTY
     for i, value in enumerate(values):
         # Ten documents, each of several rows.
@@ -102,7 +102,7 @@ def test_nearest_is_the_best_of_all(
 
 @pytest.mark.parametrize("count", range(6))
 def test_ties_come_in_the_order_of_the_chunks(count: int) -> None:
-    """Equal scores have a fixed order, also where the last of them are cut off."""
+    """Equal scores have a fixed order, also at the cut."""
     matrix = updated(EMPTY, {1: (1, [0.5, 0.5, 0.9, 0.5, -0.5])})
 
     assert [3, 1, 2, 4][:count] == matrix.nearest(QUERY, count)
@@ -114,5 +114,5 @@ def test_ties_come_in_the_order_of_the_chunks(count: int) -> None:
     ids=["empty", "no direction"],
 )
 def test_nothing_to_compare_finds_nothing(matrix: Matrix, query: NDArray[np.float32]) -> None:
-    """An empty index and a text without words are no errors."""
+    """An empty index and a text without words are not errors."""
     assert [] == matrix.nearest(query, 5)

@@ -1,4 +1,4 @@
-"""The log's file: JSON, rotated once by however many processes write to it."""
+"""The log file: JSON, rotated once by any number of processes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def events(text: str) -> list[dict[str, Any]]:
 def test_the_file_holds_json_and_rotates(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """In a folder that is made, whatever standard error shows; old files are kept as set.
+    """The folder is created, the format does not depend on the terminal, old files are kept.
 
-    Nobody but the owner can read any of them.
+    Only the owner can read them.
     """
     path = tmp_path / "logs" / "service.log"
     settings = make_settings(
@@ -52,7 +52,7 @@ def test_the_file_holds_json_and_rotates(
 def test_processes_that_share_a_file_rotate_it_once(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """A process whose file another one has put aside goes on with the new one."""
+    """A process continues with the new file after another one rotated it."""
     path = tmp_path / "service.log"
     configure_logging(make_settings(log_file=path, log_file_max_bytes=10_000))
     while path.stat().st_size < 10_000:
@@ -68,7 +68,7 @@ def test_processes_that_share_a_file_rotate_it_once(
 
 
 def test_what_is_no_regular_file_is_not_rotated(make_settings: MakeSettings) -> None:
-    """A device or a pipe may be logged to, and nothing is renamed."""
+    """A device or a pipe can be logged to, and nothing is renamed."""
     configure_logging(make_settings(log_file=Path(os.devnull), log_file_max_bytes=10_000))
     for _ in range(100):
         log.info("event", text="x" * 200)
@@ -78,7 +78,7 @@ def test_what_is_no_regular_file_is_not_rotated(make_settings: MakeSettings) -> 
 def test_a_file_that_cannot_be_opened_stops_the_start(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """The problem names the variable, and nothing is configured by halves."""
+    """The problem names the variable, and logging is not partly configured."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     before = logging.getLogger().handlers[:]
     with pytest.raises(ConfigError, match="APP_LOG_FILE: cannot write to") as caught:

@@ -38,7 +38,7 @@ class SecretSettings(Settings):
 
 
 class Unprintable:
-    """An object that nobody can show."""
+    """An object whose text fails."""
 
     def __str__(self) -> str:
         raise ValueError(CANARY)
@@ -151,7 +151,7 @@ LEAKS = [
 def test_a_planted_secret_reaches_no_output(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, leak: Callable[[], None], form: str
 ) -> None:
-    """Wherever it stands in a record: not the console, not JSON, not the file."""
+    """No part of a record reaches the console, JSON or the file."""
     path = tmp_path / "service.log"
     settings = {"log_format": form, "log_file": path, "log_level": "DEBUG"}
     configure_logging(SecretSettings.model_validate(settings))
@@ -169,7 +169,7 @@ def test_a_handler_that_fails_prints_no_record(
     make_settings: MakeSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A closed stream, or a full disk, neither raises nor spills the raw record elsewhere."""
+    """A closed stream, or a full disk, neither raises nor prints the raw record."""
     configure_logging(make_settings(log_format="json"))
     closed = io.StringIO()
     closed.close()
@@ -181,7 +181,7 @@ def test_a_handler_that_fails_prints_no_record(
 
 
 def test_a_formatter_never_raises(capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that cannot be rendered is said to be one."""
+    """A record that cannot be rendered is logged as such."""
 
     def render(event: dict[str, Any]) -> str:
         if event["event"] != "record_not_loggable":
@@ -232,7 +232,7 @@ def test_nothing_can_forge_a_line_on_the_console(
 def test_a_value_with_spaces_cannot_look_like_a_field(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """Plain words stand bare; everything else is quoted, quotes in it escaped."""
+    """Plain words are bare; other values are quoted, with their quotes escaped."""
     configure_logging(make_settings(log_format="console"))
     log.info("event", a="plain/word.md", b='x" level=error', c=None, d=[1, "é"], e=True, f="", g=2)
     line = capsys.readouterr().err

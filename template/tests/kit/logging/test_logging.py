@@ -1,4 +1,4 @@
-"""Tests of logging: one form for every record, and no secret in any of it."""
+"""Logging: one format for every record, and no secrets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Terminal(io.StringIO):
     """A standard error that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Return true."""
         return True
 
 
@@ -57,7 +57,7 @@ def fail(message: str) -> None:
 def test_an_event_has_its_fields(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """Time in UTC, level, logger, event and service, then what the call says."""
+    """Time in UTC, level, logger, event and service, then the fields of the call."""
     configure_logging(make_settings(log_format="json", service_name="my-service"))
     before = datetime.now(UTC).replace(microsecond=0)
     log.info("document_ingested", document="a.md", chunks=3, latency_ms=1.5, nested={"a": [1]})
@@ -95,7 +95,7 @@ def test_levels(
 def test_less_severe_records_are_left_out(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """The level holds for events and for libraries, and one logger may have its own."""
+    """The level applies to events and to libraries, and one logger may have its own."""
     configure_logging(make_settings(log_format="json", log_level="WARNING"))
     quiet = logging.getLogger("app.quiet")
     quiet.setLevel("ERROR")
@@ -111,7 +111,7 @@ def test_less_severe_records_are_left_out(
 def test_libraries_records_take_the_same_form(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """Arguments are formatted in, `extra` becomes fields, and the request id is there."""
+    """Arguments are formatted, `extra` becomes fields, and the request id is added."""
     configure_logging(make_settings(log_format="json"))
     with bound_contextvars(request_id="r-1"):
         logging.getLogger("library.part").warning("took %d ms", 12, extra={"attempt": 2})
@@ -130,7 +130,7 @@ def test_libraries_records_take_the_same_form(
 def test_uvicorns_records_take_the_same_form(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, name: str
 ) -> None:
-    """Also when uvicorn has set up its own handlers before."""
+    """Also if uvicorn has set up its own handlers before."""
     uvicorn.Config(lambda: None)
     configure_logging(make_settings(log_format="json"))
     uvicorn.Config(lambda: None, log_config=None)
@@ -163,7 +163,7 @@ def test_warnings_are_logged(
 def test_configuring_twice_doubles_no_line(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """The second call replaces the first one's handlers, and leaves those of others alone."""
+    """The second call replaces the handlers of the first, and keeps those of others."""
     others = logging.NullHandler()
     logging.getLogger().addHandler(others)
     before = len(logging.getLogger().handlers)
@@ -193,7 +193,7 @@ def test_a_later_configuration_reaches_loggers_in_use(
 def test_an_exception_is_text_on_its_field(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """With its causes and without the locals of its frames."""
+    """It has its causes, without the locals of its frames."""
     configure_logging(make_settings(log_format="json"))
     try:
         try:
@@ -214,7 +214,7 @@ def test_an_exception_is_text_on_its_field(
 def test_a_stack_is_text_on_its_field(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """Where one asks for it."""
+    """A stack is there on request."""
     configure_logging(make_settings(log_format="json"))
     log.info("here", stack_info=True)
     [event] = events(capsys.readouterr().err)
@@ -225,7 +225,7 @@ def test_a_stack_is_text_on_its_field(
 def test_json_holds_nothing_that_steers_a_terminal(
     text: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """It is escaped, and means the same to whoever parses the line."""
+    """Control characters are escaped, and parsers read the same text."""
     configure_logging(make_settings(log_format="json"))
     log.info("event", text=text)
     [line] = capsys.readouterr().err.splitlines()
@@ -234,7 +234,7 @@ def test_json_holds_nothing_that_steers_a_terminal(
 
 
 def test_a_stack_holds_no_secret() -> None:
-    """It shows lines of source, and what a caller has put there."""
+    """It shows source lines, and values that a caller put there."""
     formatter = EventFormatter("s", Redactor([CANARY]), render_json)
     record = logging.makeLogRecord({"msg": "m", "stack_info": f"Stack: connect({CANARY!r})"})
     assert "Stack: connect('**********')" == json.loads(formatter.format(record))["stack"]
@@ -256,7 +256,7 @@ def test_a_field_cannot_pass_for_the_formatters_own(
 def test_clients_do_not_log_what_they_send(
     name: str, capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """At DEBUG a vendor's SDK logs whole prompts, which are nobody's business but the asker's."""
+    """At DEBUG a vendor's SDK would log whole prompts."""
     configure_logging(make_settings(log_format="json", log_level="DEBUG"))
     client = logging.getLogger(name)
     client.debug("Request options: %s", {"content": "a prompt"})
@@ -287,7 +287,7 @@ def test_the_form_follows_the_terminal(
     coloured: bool,
     as_json: bool,
 ) -> None:
-    """People get text, in colour on a terminal that wants it; machines get JSON."""
+    """A terminal gets text, with colour if it supports it; otherwise the format is JSON."""
     stream = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -304,7 +304,7 @@ def test_the_form_follows_the_terminal(
 def test_the_stream_is_the_present_one(
     monkeypatch: pytest.MonkeyPatch, make_settings: MakeSettings
 ) -> None:
-    """A progress bar that stands in for standard error gets the lines."""
+    """If a progress bar replaces standard error, it gets the lines."""
     configure_logging(make_settings(log_format="json"))
     stand_in = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stand_in)
@@ -315,7 +315,7 @@ def test_the_stream_is_the_present_one(
 async def test_concurrent_requests_keep_their_ids_on_every_line(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """In tasks and threads, from our loggers and libraries'; outside a request there is none."""
+    """In tasks and threads, for our loggers and libraries'; outside a request there is none."""
     configure_logging(make_settings(log_format="json"))
     executor = BoundedExecutor(3, name="test")
 

@@ -1,4 +1,4 @@
-"""Tests of what is taken out of logs: secrets, and control characters."""
+"""Redaction of logs: secrets and control characters."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_secret_in_base64_is_masked(before: str, encode: Callable[[bytes], byt
     ],
 )
 def test_fields_that_hold_secrets_are_masked(name: str) -> None:
-    """By their name, at any depth, whatever the value is."""
+    """The name decides, at any depth, for any value."""
     redactor = Redactor()
     assert MASK == redactor.fields({name: "x"})[name]
     assert MASK == redactor.fields({name: {"nested": 1}})[name]
@@ -99,7 +99,7 @@ def test_fields_that_hold_secrets_are_masked(name: str) -> None:
     ],
 )
 def test_fields_that_only_sound_alike_are_kept(name: str, value: object) -> None:
-    """Counts and unlucky names are what logs are for."""
+    """Counts and similar names stay readable."""
     assert value == Redactor().fields({name: value})[name]
 
 
@@ -158,7 +158,7 @@ def test_well_known_shapes_are_masked_in_any_text(text: str, secret: str) -> Non
     ],
 )
 def test_what_stands_around_a_secret_is_kept(text: str, kept: str) -> None:
-    """A log line without its context is of no use."""
+    """The context of a secret stays readable."""
     assert kept in Redactor().text(text)
 
 
@@ -180,12 +180,12 @@ def test_what_stands_around_a_secret_is_kept(text: str, kept: str) -> None:
     ],
 )
 def test_innocent_text_is_kept(text: str) -> None:
-    """Nothing is masked that only looks a little like a secret."""
+    """Text that only resembles a secret is not masked."""
     assert text == Redactor().text(text)
 
 
 def test_secrets_of_the_settings_are_masked_wherever_they_are() -> None:
-    """Plain, in a URL, in JSON, in a Python literal, in a key, inside a longer word."""
+    """Plain, in a URL, in JSON, in a Python literal, in a key, within a longer word."""
     secret = 'pä ss/"w\\rd'
     redactor = Redactor([secret])
     notations = [secret, quote(secret), quote(secret, safe=""), json.dumps(secret), repr(secret)]
@@ -195,17 +195,17 @@ def test_secrets_of_the_settings_are_masked_wherever_they_are() -> None:
 
 
 def test_a_secret_within_a_secret_goes_whole() -> None:
-    """The longer one is taken out first."""
+    """The longer one is removed first."""
     assert MASK == Redactor(["short", "short-and-long"]).text("short-and-long")
 
 
 def test_a_very_short_secret_does_not_mask_everything() -> None:
-    """Three letters are found in any text."""
+    """Three letters occur in any text."""
     assert "an abcissa" == Redactor(["abc"]).text("an abcissa")
 
 
 def test_the_secrets_of_settings_are_found() -> None:
-    """Text and bytes; unset ones have no value."""
+    """Text and bytes are found; unset ones have no value."""
     assert {"s3cret", "raw-s3cret"} == secret_values(Secrets())
 
 
@@ -267,7 +267,7 @@ def test_a_known_secret_never_remains(before: str, after: str) -> None:
 
 @given(st.text(max_size=300))
 def test_escaped_text_is_one_harmless_line(text: str) -> None:
-    """No line end, no terminal code, no mark that turns the reading direction remains."""
+    """No line end, terminal code or direction mark remains."""
     escaped = escape_controls(text)
     assert 1 >= len(escaped.splitlines())
     assert not set(escaped) & {*map(chr, range(32)), "\x7f", "\x9b", "\u202e", "\u2066", "\u200f"}
@@ -276,7 +276,7 @@ def test_escaped_text_is_one_harmless_line(text: str) -> None:
 
 @given(st.text())
 def test_escaped_json_means_the_same(text: str) -> None:
-    """It is read back as it was, and is one line without a control character."""
+    """It parses to the same value, and is one line without control characters."""
     document = json.dumps({"text": text}, ensure_ascii=False)
     escaped = escape_json(document)
     assert json.loads(document) == json.loads(escaped)
@@ -285,7 +285,7 @@ def test_escaped_json_means_the_same(text: str) -> None:
 
 
 def test_escapes_can_be_read() -> None:
-    """Each character is shown as Python would write it, and other text is kept as it is."""
+    """Each character is shown as in Python, and other text is unchanged."""
     assert r"a\nb\x1b[2J\u202e\x9b é 🔑 \ud800" == escape_controls(
         "a\nb\x1b[2J\u202e\x9b é 🔑 \ud800"
     )
@@ -309,7 +309,7 @@ def test_escapes_can_be_read() -> None:
     ids=lambda text: text[:12],
 )
 def test_hostile_text_takes_no_longer(text: str) -> None:
-    """The patterns do not blow up: a hundred kilobytes take well under a second."""
+    """The patterns are linear: a hundred kilobytes take well under a second."""
     start = time.process_time()
     Redactor(["canary"]).text(text)
     assert time.process_time() - start < 1

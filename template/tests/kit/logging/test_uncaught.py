@@ -1,4 +1,4 @@
-"""Errors that nobody catches (`gwkit.logging.uncaught`)."""
+"""Uncaught errors (`gwkit.logging.uncaught`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SecretSettings(Settings):
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
-    """Log as the service does, with a secret to take out; return what reads the events."""
+    """Configure logging with a secret to mask; return a reader of the events."""
     configure_logging(SecretSettings(log_format="json"))
 
     def events() -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def fail() -> None:
 
 
 def check(event: dict[str, Any], where: str) -> None:
-    """Prove that an event tells an error that nobody caught, and no secret."""
+    """Check that an event has an uncaught error, and no secret."""
     assert ("uncaught_error", where) == (event["event"], event["where"])
     assert "Traceback" in event["exception"]
     assert "ValueError: cannot sign with **********" in event["exception"]
@@ -59,7 +59,7 @@ def check(event: dict[str, Any], where: str) -> None:
 def test_an_error_that_ends_a_thread_is_logged(
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    """Once, with the thread's name; one that only ends itself is no error."""
+    """It is logged once, with the thread's name; `SystemExit` is not an error."""
     for target in (fail, sys.exit):
         thread = threading.Thread(target=target, name="sweeper")
         thread.start()
@@ -71,7 +71,7 @@ def test_an_error_that_ends_a_thread_is_logged(
 
 
 def test_an_error_of_a_finalizer_is_logged(logged: Callable[[], list[dict[str, Any]]]) -> None:
-    """Where Python can only ignore it."""
+    """Python itself can only ignore it."""
 
     class Careless:
         def __del__(self) -> None:
@@ -88,7 +88,7 @@ def test_an_error_of_a_finalizer_is_logged(logged: Callable[[], list[dict[str, A
 async def test_errors_of_tasks_and_callbacks_are_logged(
     make_settings: MakeSettings, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """Of a task that nobody waits for, and of what the loop itself calls."""
+    """Errors of tasks that nothing awaits, and of the loop's callbacks."""
 
     async def work() -> None:
         fail()
@@ -113,7 +113,7 @@ async def test_errors_of_tasks_and_callbacks_are_logged(
 async def test_a_task_s_error_has_the_id_of_its_request(
     make_settings: MakeSettings, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """It is told long after the request, and by whoever collects the garbage."""
+    """It is logged long after the request, when garbage is collected."""
     from structlog.contextvars import bound_contextvars  # noqa: PLC0415 - beside its only use
 
     async def work() -> None:
@@ -152,7 +152,7 @@ def ended(error: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_error_that_ends_the_process_is_logged() -> None:
-    """As its last line, and the exit code is Python's."""
+    """It is the last line, and the exit code is Python's."""
     done = ended("LookupError")
 
     event = json.loads(done.stderr)
@@ -161,7 +161,7 @@ def test_an_error_that_ends_the_process_is_logged() -> None:
 
 
 def test_an_interruption_is_no_error() -> None:
-    """Ctrl-C stays what it is to Python and to shells."""
+    """Ctrl-C has its usual effect on Python and shells."""
     done = ended("KeyboardInterrupt")
 
     assert "uncaught_error" not in done.stderr

@@ -18,7 +18,7 @@ def test_a_prompt_is_neither_blank_nor_endless(text: str) -> None:
 
 
 def test_a_prompt_is_stripped() -> None:
-    """Space around a text means nothing and does not count."""
+    """Surrounding space is removed and does not count."""
     padded = "  " + "x" * 100_000 + "\n"
     assert TypeAdapter(Prompt).validate_python(padded) == "x" * 100_000
 
@@ -41,7 +41,7 @@ def test_a_request_is_validated(change: dict[str, object]) -> None:
 
 
 def test_messages_do_not_change() -> None:
-    """A request that was logged is the one that was sent."""
+    """A logged request is the one that was sent."""
     request = ChatRequest(messages=MESSAGES, question="Hello?")
     with pytest.raises(ValidationError):
         request.question = "Another?"  # type: ignore[misc]  # frozen, as is tested here
@@ -49,7 +49,7 @@ def test_messages_do_not_change() -> None:
 
 @pytest.mark.parametrize("kind", [ChatReply, Delta])
 def test_what_a_model_writes_is_unicode(kind: type[ChatReply | Delta]) -> None:
-    """A lone surrogate, as JSON can escape it, is an error of the model, whole or streamed."""
+    """A lone surrogate, possible in JSON, is an error of the model, whole or streamed."""
     reply = {"model": "fake:one", "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
     with pytest.raises(ValidationError, match="unicode"):
         kind.model_validate({"text": "a\ud800"} | (reply if kind is ChatReply else {}))
@@ -62,7 +62,7 @@ def test_passages_count_from_one() -> None:
 
 
 def test_usage_adds_up() -> None:
-    """The total is prompt and completion."""
+    """The total is the sum of prompt and completion."""
     usage = Usage(prompt_tokens=3, completion_tokens=4)
     assert usage.total_tokens == 7
     assert ChatReply(text="", model="fake:one", usage=usage).usage == usage

@@ -1,4 +1,4 @@
-"""Every call of a model is logged once and counted, and its content is in neither."""
+"""Every model call is logged once and counted, without its content."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REPLY = "the answer is secret too [1]"
 
 
 def only_event(logs: list[MutableMapping[str, Any]]) -> MutableMapping[str, Any]:
-    """Return the one event, after a look at what every such event must have."""
+    """Return the only event, after a check of its common fields."""
     (event,) = logs
     assert event["event"] == "llm_call"
     assert event["model"] == "fake:scripted"
@@ -56,7 +56,7 @@ async def read(model: ObservedChatModel) -> list[Delta | ChatReply]:
 
 
 async def test_a_call_logs_one_event(metrics: Metrics) -> None:
-    """A reply passes through, with its usage logged at INFO."""
+    """A reply is passed through, and its usage is logged at INFO."""
     model = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics)
     with capture_logs() as logs:
         reply = await model.complete(REQUEST)
@@ -68,7 +68,7 @@ async def test_a_call_logs_one_event(metrics: Metrics) -> None:
 
 
 async def test_a_stream_logs_one_event(metrics: Metrics) -> None:
-    """All pieces pass through, and the event comes once the reply is whole."""
+    """All pieces are passed through, and the event comes with the complete reply."""
     model = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics)
     with capture_logs() as logs:
         pieces = await read(model)
@@ -94,7 +94,7 @@ async def test_calls_are_counted(metrics: Metrics) -> None:
 
 
 async def test_a_failure_is_logged_and_goes_on(metrics: Metrics) -> None:
-    """ERROR with the class of the error, and no tokens, as nothing came."""
+    """The level is ERROR, with the error's class and without tokens."""
     model = ObservedChatModel(FakeChatModel(RateLimitError(SECRET)), metrics=metrics)
     with capture_logs() as logs, pytest.raises(RateLimitError):
         await model.complete(REQUEST)
@@ -104,7 +104,7 @@ async def test_a_failure_is_logged_and_goes_on(metrics: Metrics) -> None:
 
 
 async def test_a_broken_stream_counts_what_came(metrics: Metrics) -> None:
-    """The provider bills what it sent before it failed, so the estimate is logged."""
+    """The provider bills what it sent before the failure, so an estimate is logged."""
     fake = FakeChatModel(("first piece", RateLimitError("wait")))
     with capture_logs() as logs, pytest.raises(RateLimitError):
         await read(ObservedChatModel(fake, metrics=metrics))
@@ -114,7 +114,7 @@ async def test_a_broken_stream_counts_what_came(metrics: Metrics) -> None:
 
 
 async def test_a_stream_without_a_reply_is_an_error(metrics: Metrics) -> None:
-    """A stream that just stops is not taken for a reply."""
+    """A stream without a final reply is an error."""
     with capture_logs() as logs, pytest.raises(InvalidResponseError):
         await read(ObservedChatModel(FakeChatModel(("first piece", None)), metrics=metrics))
     assert only_event(logs)["error"] == "InvalidResponseError"
@@ -135,7 +135,7 @@ async def test_an_abandoned_stream_is_logged_and_closed(metrics: Metrics) -> Non
 
 
 async def test_a_cancelled_call_is_logged(metrics: Metrics) -> None:
-    """A timeout cancels the call: that is no failure of the model."""
+    """A timeout cancels the call, which is not a failure of the model."""
 
     class Stalled(FakeChatModel):
         async def complete(self, request: ChatRequest) -> ChatReply:
@@ -164,7 +164,7 @@ async def test_a_stream_left_after_the_reply_has_succeeded(metrics: Metrics) -> 
 
 
 async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
-    """Attempts, the time to the first piece, and the cost; all three are counted as well."""
+    """Attempts, time to the first piece, and cost are logged and counted."""
 
     class Retried(FakeChatModel):
         async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
@@ -194,7 +194,7 @@ async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
 
 
 async def test_an_unknown_cost_is_null(metrics: Metrics) -> None:
-    """And never 0, neither in the log nor in the metrics; what is free says 0."""
+    """It is never 0 in the log or the metrics, except for free models."""
     unknown = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics, charge=lambda _: None)
     with capture_logs() as logs:
         await unknown.complete(REQUEST)
@@ -207,7 +207,7 @@ async def test_an_unknown_cost_is_null(metrics: Metrics) -> None:
 
 
 async def test_a_call_is_a_span(metrics: Metrics, spans: InMemorySpanExporter) -> None:
-    """With what the event has, and without the content."""
+    """The span has the fields of the event, without the content."""
     model = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics, charge=lambda _: 0.5)
     await read(model)
     (span,) = spans.get_finished_spans()
@@ -225,7 +225,7 @@ async def test_a_call_is_a_span(metrics: Metrics, spans: InMemorySpanExporter) -
 async def test_what_a_model_does_belongs_to_its_span(
     metrics: Metrics, spans: InMemorySpanExporter
 ) -> None:
-    """Spans of an instrumented HTTP client are children of the call's, whole or in pieces."""
+    """Spans of an instrumented HTTP client are children of the call's span."""
 
     class Traced(FakeChatModel):
         async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
@@ -248,7 +248,7 @@ async def test_what_a_model_does_belongs_to_its_span(
 async def test_content_is_told_where_it_was_asked_for(
     metrics: Metrics, spans: InMemorySpanExporter
 ) -> None:
-    """Only then, and a warning says so before the first call."""
+    """It is recorded only on request, and a warning is logged before the first call."""
     with capture_logs() as logs:
         model = ObservedChatModel(FakeChatModel(REPLY), metrics=metrics, log_content=True)
         assert [("content_is_logged", "warning")] == [

@@ -1,4 +1,4 @@
-"""Choosing quotes and setting them out."""
+"""Selecting and formatting quotes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def answer(question: str, *passages: Passage) -> str:
     ],
 )
 def test_the_answer_is_what_the_passages_say(question: str, expected: str) -> None:
-    """The best quote stands there word for word, with its citation before the full stop."""
+    """The best quote is verbatim, with its citation before the full stop."""
     assert expected == answer(question)
 
 
@@ -85,7 +85,7 @@ def test_a_list_comes_with_the_sentence_that_announces_it() -> None:
 
 
 def test_code_is_fenced_and_untouched() -> None:
-    """Brackets within code are no citations, and the sentence above is part of the answer."""
+    """Brackets within code are not citations, and the sentence above belongs to the answer."""
     assert answer("Show example code to compare the webhook signature") == (
         "Compare the signature of a webhook with your own [4]:\n\n"
         "```\nassert digest == parts[1]\n```"
@@ -95,12 +95,12 @@ def test_code_is_fenced_and_untouched() -> None:
 
 
 def test_inline_code_keeps_its_brackets() -> None:
-    """Only what could be taken for a citation is changed."""
+    """Only text that looks like a citation is changed."""
     assert answer("Which note?", SIGNATURE) == "See `parts[0]` and note (2) [4]."
 
 
 def test_two_parts_of_a_question_are_both_answered() -> None:
-    """A second quote is taken for words that the first lacks, best passage first."""
+    """A second quote covers the words that the first lacks, best passage first."""
     text = answer("How long does a parcel wait, and which requests has the Growth plan?")
     assert "72 hours" in text
     assert "Growth" in text
@@ -108,14 +108,14 @@ def test_two_parts_of_a_question_are_both_answered() -> None:
 
 
 def test_a_colon_at_the_end_becomes_a_full_stop() -> None:
-    """Where the passage ends before what it announces, the answer does not promise it."""
+    """If the passage ends after a colon, the answer does not announce anything."""
     cut = Passage(number=1, document="a.md", text="The tool is started in this way:")
     assert answer("How is the tool started?", cut) == "The tool is started in this way [1]."
 
 
 @pytest.mark.parametrize("question", ["What is the capital of France?", "What is it?", "???"])
 def test_nothing_is_said_where_nothing_matches(question: str) -> None:
-    """No word in common, no answer; and a question without content words has none."""
+    """Without a common word there is no answer, and none for a question without content words."""
     assert extract(question, ALL) == []
     assert extract(question, ()) == []
     assert format_answer([]) == ""
@@ -134,20 +134,20 @@ def test_nothing_is_said_where_nothing_matches(question: str) -> None:
 def test_the_form_of_the_question_decides_among_equals(
     question: str, vague: str, exact: str
 ) -> None:
-    """A question for a meaning, a price, a time or a way is answered by what has one."""
+    """A question for a meaning, a price, a time or a way prefers sentences with one."""
     passage = Passage(number=1, document="a.md", text=f"Trains run in rows. {vague} {exact}")
     assert answer(question, passage).startswith(exact[:-1])
 
 
 def test_a_long_list_is_not_quoted_whole() -> None:
-    """Of more than a dozen items only those that answer are quoted."""
+    """Of more than a dozen items only the matching ones are quoted."""
     items = "\n".join(f"- thing number {number} of the catalogue" for number in range(20))
     passage = Passage(number=1, document="a.md", text=f"{items}\n- lantern for the catalogue")
     assert answer("How do I find the lantern?", passage) == "- lantern for the catalogue [1]"
 
 
 def test_sentences_about_the_text_come_last() -> None:
-    """`You will see how` tells nobody how; an instruction does."""
+    """`You will see how` is not an answer; an instruction is."""
     passage = Passage(
         number=1,
         document="a.md",
@@ -158,7 +158,7 @@ def test_sentences_about_the_text_come_last() -> None:
 
 @pytest.mark.parametrize("piece", ["A. ", "`", "| ", "- x\n", "a b --", "```\nx\n", "( ", "\n\nx "])
 def test_time_is_linear_in_the_text(piece: str) -> None:
-    """No text that somebody uploads can keep the service busy."""
+    """No uploaded text can keep the service busy."""
     hostile = Passage(number=1, document="a.md", text="parcel " + piece * (20_000 // len(piece)))
     started = process_time()
     answer("How long does a parcel wait?", hostile)

@@ -25,13 +25,13 @@ async def likeness(one: str, other: str) -> float:
 
 
 def test_it_describes_itself() -> None:
-    """Its name and dimension are what an index's manifest records."""
+    """An index's manifest records its name and dimension."""
     assert ("offline:hashing", DIMENSION) == (EMBEDDER.name, EMBEDDER.dimension)
     assert 0 < EMBEDDER.rank_weight <= 1
 
 
 async def test_vectors_are_those_of_older_indexes() -> None:
-    """The same text has the same vector in every release; otherwise the name must change."""
+    """A text has the same vector in every release; otherwise the name must change."""
     vector = await EMBEDDER.embed_query("Uploading files, twice: files. Café")
     places = np.argsort(-np.abs(vector), kind="stable")[:5]
 
@@ -62,7 +62,7 @@ async def test_vectors_do_not_depend_on_the_process() -> None:
 
 @given(texts=st.lists(st.text(max_size=200), max_size=5))
 async def test_a_batch_is_its_texts_one_by_one(texts: list[str]) -> None:
-    """A text's vector does not depend on what it is embedded with, nor on its role."""
+    """A text's vector depends neither on the other texts nor on its role."""
     batch = await EMBEDDER.embed_documents(texts)
 
     assert (len(texts), DIMENSION) == batch.shape
@@ -72,7 +72,7 @@ async def test_a_batch_is_its_texts_one_by_one(texts: list[str]) -> None:
 
 
 async def test_a_long_batch_is_its_texts_one_by_one() -> None:
-    """Nor does it depend on its place in a batch, also where others have no words at all."""
+    """It does not depend on its place in a batch either, also if others have no words."""
     texts = [f"parcel {number} in locker {number % 7}" * (number % 3) for number in range(100)]
     batch = await EMBEDDER.embed_documents(texts)
 
@@ -82,7 +82,7 @@ async def test_a_long_batch_is_its_texts_one_by_one() -> None:
 
 @given(text=st.text(st.characters(codec="ascii"), max_size=200))
 async def test_ascii_is_embedded_as_any_other_text(text: str) -> None:
-    """A sign that is no word, and not of ASCII, changes nothing."""
+    """Punctuation outside ASCII changes nothing."""
     one, other = await EMBEDDER.embed_documents([text, f"{text} \u2014"])
 
     assert np.array_equal(one, other)
@@ -98,7 +98,7 @@ async def test_vectors_have_length_one_or_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "?!", "what is it", "\ud800"])
 async def test_a_text_without_content_has_no_direction(text: str) -> None:
-    """Signs and function words say nothing about a subject."""
+    """Punctuation and function words have no subject."""
     assert not (await EMBEDDER.embed_query(text)).any()
 
 
@@ -125,12 +125,12 @@ async def test_case_accents_order_and_function_words_do_not_matter(one: str, oth
     ],
 )
 async def test_misspelt_words_and_forms_of_words_are_near(text: str, near: str, far: str) -> None:
-    """Pieces of words make up for what exact words miss."""
+    """Parts of words match where exact words do not."""
     assert await likeness(text, near) > 1.5 * max(0.1, await likeness(text, far))
 
 
 async def test_a_long_query_is_embedded_alike() -> None:
-    """A text that is embedded in a thread, for its length, has the same vector."""
+    """A text embedded in a thread, because of its length, has the same vector."""
     text = "parcel locker " * 1_000
 
     assert np.array_equal(

@@ -1,4 +1,4 @@
-"""The model that needs no key: it quotes, and never invents."""
+"""The offline model: it quotes, and never invents."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ async def test_it_quotes_with_a_citation() -> None:
 
 
 async def test_it_says_so_when_nothing_matches() -> None:
-    """Without a word in common the reply is the fixed text."""
+    """Without a common word the reply is the fixed text."""
     reply = await ExtractiveChatModel().complete(request("Who won the cup?"))
     assert reply.text == NOT_FOUND
 
 
 async def test_a_stream_makes_up_the_reply() -> None:
-    """Several pieces, and at last the whole reply of the same text."""
+    """Several pieces, and finally the whole reply with the same text."""
     stream = ExtractiveChatModel().stream(request("How long does a parcel wait?"))
     *deltas, reply = [piece async for piece in stream]
     assert isinstance(reply, ChatReply)
@@ -54,7 +54,7 @@ async def test_a_stream_makes_up_the_reply() -> None:
 
 
 async def test_a_prompt_beyond_the_window_is_refused() -> None:
-    """The error says how much it was and how much may be, in a stream too."""
+    """The error has the length and the limit, in a stream too."""
     model = ExtractiveChatModel(window_tokens=10)
     long = request("How long?", prompt="x" * 44)
     with pytest.raises(TokenLimitError) as caught:
@@ -69,14 +69,14 @@ async def test_a_prompt_beyond_the_window_is_refused() -> None:
     "question", ["How long does a parcel wait, and for how long are invoices kept?", "Who won?"]
 )
 async def test_max_tokens_is_kept(max_tokens: int, question: str) -> None:
-    """However short, the reply fits, and what is left of a quote is still cited."""
+    """The reply fits any limit, and a shortened quote is still cited."""
     reply = await ExtractiveChatModel().complete(request(question, max_tokens=max_tokens))
     assert count_tokens(reply.text) <= max_tokens
     assert bool(re.search(r"\[\d\]", reply.text)) == (question != "Who won?")
 
 
 async def test_what_does_not_fit_is_left_out_whole() -> None:
-    """The last quotes go first, and the one that stays is not cut."""
+    """The last quotes are removed first, and the remaining one is not cut."""
     question = "How long does a parcel wait, and for how long are invoices kept?"
     whole = await ExtractiveChatModel().complete(request(question))
     shorter = await ExtractiveChatModel().complete(request(question, max_tokens=20))
@@ -88,7 +88,7 @@ async def test_what_does_not_fit_is_left_out_whole() -> None:
 @given(st.text(max_size=60), st.lists(st.text(max_size=120), max_size=3))
 @example("", ["\x1e", "parcel\x1e\x1d", "- \x85parcel"])
 async def test_nothing_is_invented(question: str, texts: list[str]) -> None:
-    """Every word of a reply stands in a passage or is a citation."""
+    """Every word of a reply is from a passage, or a citation."""
     passages = tuple(
         Passage(number=number, document="a.md", text=text) for number, text in enumerate(texts, 1)
     )

@@ -1,4 +1,4 @@
-"""Taking a passage apart into what an answer can quote."""
+"""Splitting a passage into possible quotes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def kinds_and_texts(text: str) -> list[tuple[str, str]]:
     ],
 )
 def test_sentences(text: str, sentences: list[str] | None) -> None:
-    """Prose is cut at sentences, but not after abbreviations or a word or two."""
+    """Prose is split at sentences, but not after abbreviations or a word or two."""
     found = [quote.text for quote in taken_apart(text)]
     if sentences is None:
         assert len(found) == 2
@@ -44,7 +44,7 @@ def test_sentences(text: str, sentences: list[str] | None) -> None:
 
 
 def test_list_items_keep_marker_and_indentation() -> None:
-    """A list reads as it was written; a line without a marker belongs to the item before it."""
+    """A list keeps its form; a line without a marker belongs to the item before it."""
     assert kinds_and_texts("Do this:\n\n1. one\n  goes on\n2. two\n  - nested") == [
         ("sentence", "Do this:"),
         ("item", "1. one goes on"),
@@ -61,7 +61,7 @@ def test_list_items_keep_marker_and_indentation() -> None:
     ],
 )
 def test_rows_name_their_columns(table: str) -> None:
-    """A row says what its cells mean, so that it can stand alone."""
+    """A row has its column names, so that it is readable alone."""
     assert kinds_and_texts(table) == [
         ("row", "Plan: Team; Days: 90"),
         ("row", "Plan: Solo; Days: 7"),
@@ -69,14 +69,14 @@ def test_rows_name_their_columns(table: str) -> None:
 
 
 def test_a_row_without_names_stays_as_it_is() -> None:
-    """Where a table was cut, its first row has data and names nothing."""
+    """In a split table the first row has data and names nothing."""
     assert kinds_and_texts("Team | 90\nSolo | 7") == [("row", "Team | 90"), ("row", "Solo | 7")]
     assert kinds_and_texts("Team | 90") == [("row", "Team | 90")]
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_what_is_fenced_is_code(fence: str) -> None:
-    """A fence decides, whatever is inside, also where the passage ends before it is closed."""
+    """A fence decides, for any content, also without its end."""
     assert kinds_and_texts(
         f"{fence}text\nJust words.\n\n- and more\n{fence}\nAfter it, prose."
     ) == [
@@ -87,7 +87,7 @@ def test_what_is_fenced_is_code(fence: str) -> None:
 
 
 def test_titles_are_context_of_what_follows() -> None:
-    """A line of a few words without a full stop is a title, with or without a mark."""
+    """A short line without a full stop is a title, with or without markup."""
     plain, marked = (
         taken_apart(f"{title}\n\nIt scans more reliably now.")
         for title in ("Release 26.3", "## Release 26.3")
@@ -98,7 +98,7 @@ def test_titles_are_context_of_what_follows() -> None:
 
 
 def test_questions_are_context_of_their_answer() -> None:
-    """A paragraph that asks is no quote; it says what the next paragraph is about."""
+    """A paragraph that asks is not a quote but the topic of the next paragraph."""
     (answer,) = taken_apart("It is late. Can I send a parcel abroad?\n\nNot yet, but soon enough.")
     assert vocabulary("late send parcel abroad") == answer.asked
     (answer,) = taken_apart("Not yet, but soon enough.", heading="FAQ > Can I send abroad?")
@@ -106,7 +106,7 @@ def test_questions_are_context_of_their_answer() -> None:
 
 
 def test_sentences_lead_to_what_follows() -> None:
-    """The words before a list, code or sentence say what it is about."""
+    """The words before a list, code or sentence are its topic."""
     _, code = taken_apart("Roll back the firmware so:\n\n```\n$ tool --undo\n```")
     assert "firmwar" in code.context
     assert "firmwar" not in code.words
@@ -120,7 +120,7 @@ def test_headings_are_context() -> None:
 
 @given(st.text(alphabet="aA1. \n-|`#?:>$*", max_size=200))
 def test_any_text_can_be_taken_apart(text: str) -> None:
-    """No text fails, quotes are not empty, and their order counts up."""
+    """Any text can be split; quotes are not empty, and their order ascends."""
     found = taken_apart(text)
     assert all(quote.text for quote in found)
     assert list(range(len(found))) == [quote.order for quote in found]

@@ -1,4 +1,4 @@
-"""Real parser processes: what they are spared, and what becomes of those that exceed a limit."""
+"""Real parser processes: their isolation, and their end if they exceed a limit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory,
 
 
 def pdf_bomb(megabytes: int = 300) -> bytes:
-    """Return a PDF file whose page unpacks to so many megabytes."""
+    """Return a PDF file whose page unpacks to this many megabytes."""
     packer = zlib.compressobj(9)
     stream = packer.compress(b"BT /F1 12 Tf ")
     for _ in range(megabytes):
@@ -65,7 +65,7 @@ def pool() -> Iterator[ParserPool]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Return once this is so; a test that waits in vain is ended by its time limit."""
+    """Return once the condition holds; the test's time limit ends a vain wait."""
     while not condition():
         time.sleep(0.001)
 
@@ -76,7 +76,7 @@ def pids(pool: ParserPool) -> set[int]:
 
 
 def test_documents_are_the_same_as_without_a_process(pool: ParserPool) -> None:
-    """One process takes one after the other; small text needs none."""
+    """One process loads several documents; small text needs none."""
     documents = {
         "a.md": b"# Title\n\ntext",
         "a.txt": b"text",
@@ -115,7 +115,7 @@ def test_a_document_that_takes_too_long_fails_alone(pool: ParserPool) -> None:
     ids=["html", "pdf"],
 )
 def test_a_document_that_takes_too_much_memory_fails_alone(document: str, data: bytes) -> None:
-    """The service's own memory is never at stake."""
+    """The service's own memory is not affected."""
     narrow = make_pool(seconds=3, memory=200_000_000)
     with pytest.raises(ParseLimitError, match="APP_PARSE_"):
         narrow.load(document, data)
@@ -140,7 +140,7 @@ def test_the_system_bounds_the_memory_of_a_process() -> None:
 
 @on_linux
 def test_a_process_that_does_nothing_is_not_waited_for() -> None:
-    """It uses no time of a processor, so only a clock can tell."""
+    """It uses no processor time, so only wall time can end it."""
     pool = make_pool()
     pool.load("a.html", b"text")
     pool._idle[0]._seconds = 0.5
@@ -158,13 +158,13 @@ def test_a_process_that_does_nothing_is_not_waited_for() -> None:
 
 
 def test_a_pdf_that_refers_to_itself_ends(pool: ParserPool) -> None:
-    """The parser notices, or its clock does."""
+    """The parser detects it, or its timeout does."""
     with pytest.raises(IngestError):
         pool.load("loop.pdf", pdf_loop())
 
 
 def test_a_process_that_crashes_is_replaced(pool: ParserPool) -> None:
-    """While it waits it is not missed; at work it takes its document along."""
+    """An idle process is replaced; a working one fails its document."""
     pool.load("a.html", b"text")
     (first,) = pids(pool)
     os.kill(first, signal.SIGKILL)
@@ -182,7 +182,7 @@ def test_a_process_that_crashes_is_replaced(pool: ParserPool) -> None:
 
 
 def test_closing_ends_what_is_at_work(pool: ParserPool) -> None:
-    """A service that stops waits for no document, and holds it against none that it stopped."""
+    """A stopping service waits for no document, and records no failure for it."""
     with ThreadPoolExecutor(3) as threads:
         failing = [threads.submit(pool.load, "a.md", _ENDLESS) for _ in range(3)]
         until(lambda: [1, 1] == [process._documents for process in tuple(pool._running)])
@@ -225,7 +225,7 @@ def test_processes_are_replaced_after_some_documents(
 def test_a_process_that_does_not_start_blames_no_document(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The document is tried again another time."""
+    """The document is retried later."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(IngestError, match="does not start") as caught:
         pool.load("a.html", b"text")
@@ -238,7 +238,7 @@ def test_a_process_that_does_not_start_blames_no_document(
 
 
 def test_loaders_of_extensions_run_in_the_service() -> None:
-    """They may be anything that can be called."""
+    """They may be any callable."""
 
     def load(_: str, __: bytes, /) -> Loaded:
         return Loaded(threading.current_thread().name, (Block(BlockKind.TEXT, "t"),))
@@ -255,7 +255,7 @@ def test_loaders_of_extensions_run_in_the_service() -> None:
 
 @on_linux
 def test_a_process_has_no_secret(pool: ParserPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither keys nor settings are in its environment, nor are open files of the service."""
+    """Its environment has no keys or settings, and it has no open files of the service."""
     monkeypatch.setenv("OPENAI_API_KEY", "canary")
     monkeypatch.setenv("APP_API_KEYS", "canary")
     pool.load("a.html", b"text")
@@ -267,7 +267,7 @@ def test_a_process_has_no_secret(pool: ParserPool, monkeypatch: pytest.MonkeyPat
 
 @on_linux
 def test_signals_for_the_group_leave_it_at_work(pool: ParserPool) -> None:
-    """Ctrl-C is for the service, which finishes the document in hand."""
+    """Ctrl-C is for the service, which finishes the current document."""
     pool.load("a.html", b"text")
     (pid,) = pids(pool)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -34,7 +34,7 @@ _JSON = st.recursive(
 
 
 def test_a_document_comes_back_as_it_was_parsed() -> None:
-    """Every field, in any script, and even what is no valid text."""
+    """Every field is preserved, in any script, even invalid text."""
     loaded = Loaded(
         "Tïtle",
         (Block(BlockKind.HEADING, "漢", 2), Block(BlockKind.CODE, "\ud800\x00\n")),
@@ -46,7 +46,7 @@ def test_a_document_comes_back_as_it_was_parsed() -> None:
 
 @pytest.mark.parametrize("is_limit", [False, True])
 def test_a_refusal_is_raised(*, is_limit: bool) -> None:
-    """With the document's id, which the process is not asked for."""
+    """The service adds the document's id, not the process."""
     with pytest.raises(IngestError, match=r"^a\.pdf: is odd$") as caught:
         decode_reply("a.pdf", encode_reply(Refusal("is odd", is_limit=is_limit)))
 
@@ -55,14 +55,14 @@ def test_a_refusal_is_raised(*, is_limit: bool) -> None:
 
 @given(st.binary(max_size=40) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_nonsense_is_an_error_of_the_document(frame: bytes) -> None:
-    """Any bytes are a document, or raise our error."""
+    """Any bytes give a document, or raise our error."""
     with suppress(IngestError):
         assert isinstance(decode_reply("a.pdf", frame), Loaded)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=4))
 def test_frames_follow_each_other(frames: list[bytes]) -> None:
-    """Each is read as it was written, and the end is no frame."""
+    """Each is read as written, and the end of the stream is not a frame."""
     stream = io.BytesIO()
     for frame in frames:
         write_frame(stream, frame)
@@ -73,5 +73,5 @@ def test_frames_follow_each_other(frames: list[bytes]) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0\0", b"\xff" * 8, b"\0" * 7 + b"\x05abc"])
 def test_a_frame_that_is_cut_off_is_none(content: bytes) -> None:
-    """A length that is a lie reserves no memory."""
+    """A false length reserves no memory."""
     assert read_frame(io.BytesIO(content)) is None

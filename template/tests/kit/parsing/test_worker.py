@@ -1,4 +1,4 @@
-"""A parser process serves requests until they end; here without a process around it."""
+"""A parser process serves requests until they end; here without a process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gwkit.parsing.transport import decode_reply, read_frame, write_frame
 
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, tuple[int, int]]]:
-    """Return the limits that are asked for, none of which comes into force."""
+    """Return the limits, none of which is applied."""
     asked: list[tuple[int, tuple[int, int]]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda kind, pair: asked.append((kind, pair)))
     return asked
@@ -48,7 +48,7 @@ def test_documents_are_loaded_one_after_the_other(limits: list[object]) -> None:
 
 @pytest.mark.usefixtures("limits")
 def test_a_document_may_not_hold_more_text_than_is_allowed() -> None:
-    """A small file may unpack to any amount."""
+    """A small file may unpack to any size."""
     (reply, _) = replies(("a.html", "é".encode() * 6), most=11)
 
     assert reply is not None
@@ -59,7 +59,7 @@ def test_a_document_may_not_hold_more_text_than_is_allowed() -> None:
 @pytest.mark.usefixtures("limits")
 @pytest.mark.parametrize("where", ["parser", "registry"])
 def test_want_of_memory_is_told_apart(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    """The reason names the setting, wherever memory ran out."""
+    """The reason names the setting, for any place of the failure."""
 
     def load(_: LoaderRegistry, document: str, __: bytes) -> Loaded:
         if where == "registry":

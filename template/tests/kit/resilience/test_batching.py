@@ -1,4 +1,4 @@
-"""Batches of texts, and the order of their vectors."""
+"""Batching of texts, and the order of their vectors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Batches(FakeEmbedder):
-    """Keeps the batches that it was given, fails at one of them, and refuses those too large."""
+    """Records its batches, fails at one of them, and rejects those that are too large."""
 
     def __init__(
         self, *, fails_at: int | None = None, takes: int = 99, error: Exception | None = None
@@ -52,7 +52,7 @@ class Batches(FakeEmbedder):
 async def test_every_text_is_in_one_batch_in_order(
     texts: list[str], most_texts: int, most_tokens: int
 ) -> None:
-    """No batch is too large, but for one text that is; the rows are as without batches."""
+    """No batch is too large, except for a single text; the rows are as without batches."""
     inner = Batches()
     embedder = BatchingEmbedder(inner, most_texts=most_texts, most_tokens=most_tokens)
     rows = await embedder.embed_documents(texts)
@@ -64,7 +64,7 @@ async def test_every_text_is_in_one_batch_in_order(
 
 
 async def test_what_failed_stops_the_rest() -> None:
-    """The batches before it were made, and its error goes on."""
+    """The batches before it are complete, and its error is passed on."""
     inner = Batches(fails_at=2)
     embedder = BatchingEmbedder(inner, most_texts=1, most_tokens=100)
     with pytest.raises(RateLimitError):
@@ -76,7 +76,7 @@ async def test_what_failed_stops_the_rest() -> None:
     "error", [ProviderError("", status=413), TokenLimitError(tokens_used=9, limit=5)]
 )
 async def test_a_batch_that_is_too_large_goes_in_halves(error: Exception) -> None:
-    """The rows stay in order, and later batches are no larger than what the server has taken."""
+    """The rows stay in order, and later batches do not exceed the size that the server accepted."""
     inner = Batches(takes=2, error=error)
     embedder = BatchingEmbedder(inner, most_texts=8, most_tokens=1_000)
     texts = [f"text {number}" for number in range(8)]
@@ -93,7 +93,7 @@ async def test_a_batch_that_is_too_large_goes_in_halves(error: Exception) -> Non
     [(ProviderError("", status=400), 4), (ProviderError("", status=404), 1)],
 )
 async def test_a_request_that_is_wrong_at_any_size_fails(error: Exception, refused: int) -> None:
-    """After a few attempts, or at once if its size cannot be the reason; the size stays."""
+    """It fails after a few attempts, or at once if its size is not the reason; the size stays."""
     inner = Batches(takes=0, error=error)
     embedder = BatchingEmbedder(inner, most_texts=8, most_tokens=1_000)
     with pytest.raises(ProviderError):
@@ -105,7 +105,7 @@ async def test_a_request_that_is_wrong_at_any_size_fails(error: Exception, refus
 
 
 async def test_the_rest_is_the_wrapped_embedder_s() -> None:
-    """Its name, its vectors' length and weight, and its queries."""
+    """Its name, its vectors' length and weight, and its queries are passed through."""
     inner = FakeEmbedder(rank_weight=0.5)
     embedder = BatchingEmbedder(inner, most_texts=1, most_tokens=1)
     assert ("fake:words", 16, 0.5) == (embedder.name, embedder.dimension, embedder.rank_weight)

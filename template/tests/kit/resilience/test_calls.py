@@ -1,4 +1,4 @@
-"""A call knows how long it may take, and how often something was sent for it."""
+"""A call has a deadline and a count of its attempts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def test_outside_of_a_call_there_is_time() -> None:
-    """A part that nobody has given a deadline works all the same."""
+    """Without a deadline a part works, too."""
     assert math.inf == remaining_seconds()
     note_attempt()
 
 
 def test_a_call_within_another_has_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shorter time counts, and what was before comes back."""
+    """The earlier deadline applies, and the previous one is restored."""
     monkeypatch.setattr("gwkit.models.calls.monotonic", lambda: 100.0)
     with Call.begin(seconds=10).entered():
         with Call.begin(seconds=60).entered():
@@ -48,7 +48,7 @@ def test_attempts_count_for_every_call_around() -> None:
 
 
 async def test_a_generator_leaves_nothing_behind_in_its_reader() -> None:
-    """The call is only set while a piece is waited for, whoever reads, wherever."""
+    """The call is set only while a piece is awaited, for any reader."""
     seen: list[float] = []
 
     async def pieces() -> AsyncGenerator[int]:
@@ -66,7 +66,7 @@ async def test_a_generator_leaves_nothing_behind_in_its_reader() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_what_takes_too_long_is_ended() -> None:
-    """The error names the model and the time, and the work is cancelled."""
+    """The error has the model and the time, and the work is cancelled."""
     ended = asyncio.Event()
 
     async def stalled() -> None:
@@ -82,7 +82,7 @@ async def test_what_takes_too_long_is_ended() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_the_deadline_cuts_an_attempt_short() -> None:
-    """An attempt has its own time, or what the call has left."""
+    """An attempt has its own timeout, or the rest of the call's."""
     with Call.begin(seconds=0.01).entered(), pytest.raises(ProviderTimeoutError):
         await in_time(asyncio.Event().wait(), 60, model="fake:one")
     with Call.begin(seconds=-1).entered(), pytest.raises(ProviderTimeoutError):
@@ -90,7 +90,7 @@ async def test_the_deadline_cuts_an_attempt_short() -> None:
 
 
 async def test_what_is_in_time_is_returned() -> None:
-    """With a limit or without one."""
+    """The result is returned, with and without a limit."""
 
     async def quick() -> str:
         return "done"

@@ -1,4 +1,4 @@
-"""A model that keeps failing is left alone, and probed after a while."""
+"""A failing model gets no calls for a while, and is then probed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAILURE = ProviderError("server", status=500, passing=True)
 
 
 class Bench:
-    """A breaker whose clock the test moves."""
+    """A breaker whose clock the test controls."""
 
     def __init__(self, failures: int = 3, probes: int = 1) -> None:
         self.now = 100.0
@@ -30,7 +30,7 @@ class Bench:
         )
 
     def attempt(self, error: BaseException | None = None) -> None:
-        """Make one attempt that ends so."""
+        """Make one attempt with this result."""
         try:
             with self.breaker.guarding():
                 if error is not None:
@@ -40,7 +40,7 @@ class Bench:
                 raise
 
     def is_now(self, state: Circuit) -> bool:
-        """Say whether the circuit is in this state."""
+        """Return whether the circuit is in this state."""
         return self.breaker.state is state
 
     def opened(self) -> Bench:
@@ -52,7 +52,7 @@ class Bench:
 
 
 def test_it_opens_after_failures_in_a_row() -> None:
-    """Open, nothing goes out, and the error says when to come back."""
+    """An open circuit sends nothing, and the error has the time to wait."""
     bench = Bench().opened()
     bench.now += 10
     with pytest.raises(ModelUnavailableError, match="fake:one") as caught, bench.breaker.guarding():
@@ -65,7 +65,7 @@ def test_it_opens_after_failures_in_a_row() -> None:
     [None, ProviderError("no", status=400), RateLimitError("slow down"), ValueError("a bug")],
 )
 def test_a_provider_that_answers_is_well(answer: Exception | None) -> None:
-    """Only failures in a row count, and an answer in between begins the row anew."""
+    """Only failures in a row count; a success resets the count."""
     bench = Bench()
     for error in (FAILURE, FAILURE, answer, FAILURE, FAILURE):
         bench.attempt(error)
@@ -74,7 +74,7 @@ def test_a_provider_that_answers_is_well(answer: Exception | None) -> None:
 
 @pytest.mark.parametrize("abandoned", [asyncio.CancelledError(), GeneratorExit()])
 def test_an_abandoned_attempt_says_nothing(abandoned: BaseException) -> None:
-    """It is neither a failure nor an answer, and frees its place as a probe."""
+    """It is neither a failure nor a success, and frees its place as a probe."""
     bench = Bench()
     for error in (FAILURE, FAILURE, abandoned, FAILURE):
         bench.attempt(error)
@@ -87,7 +87,7 @@ def test_an_abandoned_attempt_says_nothing(abandoned: BaseException) -> None:
 
 
 def test_a_probe_that_is_answered_closes_it() -> None:
-    """And the count of failures begins anew."""
+    """The count of failures is reset."""
     bench = Bench().opened()
     bench.now += 30
     assert bench.is_now(Circuit.HALF_OPEN)
@@ -98,7 +98,7 @@ def test_a_probe_that_is_answered_closes_it() -> None:
 
 
 def test_a_probe_that_fails_opens_it_again() -> None:
-    """For the whole time."""
+    """It stays open for the whole time again."""
     bench = Bench().opened()
     bench.now += 31
     bench.attempt(FAILURE)
@@ -110,7 +110,7 @@ def test_a_probe_that_fails_opens_it_again() -> None:
 
 @pytest.mark.parametrize("probes", [1, 2])
 def test_half_open_lets_few_through(probes: int) -> None:
-    """As many at a time as probes are allowed; the others are refused."""
+    """The number of concurrent probes is limited; other calls are rejected."""
     bench = Bench(probes=probes).opened()
     bench.now += 31
     under_way = [bench.breaker.guarding() for _ in range(probes)]
@@ -124,7 +124,7 @@ def test_half_open_lets_few_through(probes: int) -> None:
 
 
 def test_what_began_before_a_change_does_not_count_after_it() -> None:
-    """A slow failure from before must not open what a probe has closed, nor the other way round."""
+    """An old failure must not open what a probe has closed, nor the other way round."""
     bench = Bench()
     slow, slower = bench.breaker.guarding(), bench.breaker.guarding()
     slow.__enter__()
@@ -141,7 +141,7 @@ def test_what_began_before_a_change_does_not_count_after_it() -> None:
 
 
 def test_changes_are_told() -> None:
-    """A warning and a count for each."""
+    """Each change is a warning and a count."""
     with capture_logs() as logs:
         bench = Bench().opened()
         bench.now += 31

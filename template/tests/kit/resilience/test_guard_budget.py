@@ -1,4 +1,4 @@
-"""A day has a ceiling, and a polite refusal above it."""
+"""Daily limits, and a clear rejection above them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """A time that the test moves."""
+    """A clock that the test controls."""
 
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 22, 30, tzinfo=UTC)
@@ -43,7 +43,7 @@ def clock() -> Clock:
 
 
 async def test_the_ceiling_of_tokens(store: PaidStore, clock: Clock) -> None:
-    """Below it nothing happens; at it, the error says until when."""
+    """Below it nothing happens; at it, the error has the reset time."""
     budget = await DailyBudget(store, most_tokens=100, now=clock).load()
     budget.spend(99, 5.0)
     budget.check()
@@ -54,7 +54,7 @@ async def test_the_ceiling_of_tokens(store: PaidStore, clock: Clock) -> None:
 
 
 async def test_the_ceiling_of_cost(store: PaidStore, clock: Clock) -> None:
-    """A cost that nobody knows counts for nothing here; the tokens count."""
+    """An unknown cost does not count here; its tokens do."""
     budget = await DailyBudget(store, most_cost_usd=1.0, now=clock).load()
     budget.spend(10**9, None)
     budget.check()
@@ -65,7 +65,7 @@ async def test_the_ceiling_of_cost(store: PaidStore, clock: Clock) -> None:
 
 
 async def test_a_day_begins_at_midnight(store: PaidStore, clock: Clock) -> None:
-    """In UTC, with nothing spent."""
+    """The day is in UTC, and begins with no usage."""
     budget = await DailyBudget(store, most_tokens=100, now=clock).load()
     budget.spend(100, None)
     clock.now += timedelta(hours=2)
@@ -90,7 +90,7 @@ async def test_a_restart_forgets_nothing(tmp_path: Path, clock: Clock) -> None:
 
 
 async def test_processes_share_a_day(tmp_path: Path, clock: Clock) -> None:
-    """Each learns what the other has spent with its own next call."""
+    """Each reads the other's usage with its own next call."""
     path = tmp_path / "paid.sqlite"
     async with PaidStore(path) as store:
         one = await DailyBudget(store, most_tokens=100, now=clock).load()
@@ -98,13 +98,13 @@ async def test_processes_share_a_day(tmp_path: Path, clock: Clock) -> None:
             two = await DailyBudget(other, most_tokens=100, now=clock).load()
             two.spend(90, None)
         one.spend(10, None)
-        await store.spent("")  # the one thread has written by now
+        await store.spent("")  # the single thread has written by now
         with pytest.raises(BudgetExceededError):
             one.check()
 
 
 async def test_what_is_free_is_not_written(store: PaidStore, clock: Clock) -> None:
-    """A call that failed before it began took nothing."""
+    """A call that failed before it began has no usage."""
     budget = await DailyBudget(store, now=clock).load()
     budget.spend(0, None)
     budget.spend(0, 0.0)
@@ -138,7 +138,7 @@ async def test_a_full_disk_does_not_lift_the_ceiling(clock: Clock) -> None:
 
 
 async def test_a_write_of_yesterday_does_not_count_today(clock: Clock) -> None:
-    """A slow disk brings back what was, after midnight."""
+    """A slow disk may return yesterday's usage after midnight."""
     result: Future[Spent] = Future()
 
     class Slow(PaidStore):
@@ -150,7 +150,7 @@ async def test_a_write_of_yesterday_does_not_count_today(clock: Clock) -> None:
             return Spent()
 
         def spend(self, day: str, spent: Spent) -> Future[Spent]:
-            """Take until the test says so."""
+            """Wait for the test."""
             return result
 
     budget = await DailyBudget(Slow(), most_tokens=100, now=clock).load()

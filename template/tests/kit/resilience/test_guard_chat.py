@@ -1,4 +1,4 @@
-"""A chat model with everything around it: what is tried again, and how a stream ends."""
+"""A chat model with all its guards: retries, and the end of a stream."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def read(model: ResilientChatModel) -> str:
 
 
 async def test_a_reply_comes_after_failures() -> None:
-    """And the attempts are counted for whoever is observing the call."""
+    """The attempts are counted for observers of the call."""
     fake = FakeChatModel(SERVER, SERVER, "yes")
     model, call = ResilientChatModel(fake, make_policy()), Call.begin()
     with call.entered():
@@ -83,7 +83,7 @@ async def test_a_stream_is_not_begun_again_after_its_first_piece() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_a_stalled_stream_ends() -> None:
-    """Each piece has the time of an attempt."""
+    """Each piece has the timeout of an attempt."""
     fake = Stalling()
     with pytest.raises(ProviderTimeoutError):
         await read(ResilientChatModel(fake, make_policy(timeout_seconds=0.02)))
@@ -91,7 +91,7 @@ async def test_a_stalled_stream_ends() -> None:
 
 
 async def test_thoughts_are_progress_and_no_first_piece() -> None:
-    """A stream that breaks while its model thinks is begun again, and the reader sees one text."""
+    """A stream that breaks during thoughts is retried, and the reader gets one text."""
     fake = FakeChatModel(("", "", SERVER), ("", "yes"))
     pieces = [piece async for piece in ResilientChatModel(fake, make_policy()).stream(REQUEST)]
     assert ["yes", "yes"] == [piece.text for piece in pieces]
@@ -100,7 +100,7 @@ async def test_thoughts_are_progress_and_no_first_piece() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_every_attempt_has_its_time() -> None:
-    """One that takes too long is tried again, and the last one's error goes on."""
+    """An attempt that takes too long is retried, and the last error is passed on."""
     fake = Stalling()
     model = ResilientChatModel(fake, make_policy(timeout_seconds=0.01, most=2))
     with pytest.raises(ProviderTimeoutError):
@@ -110,7 +110,7 @@ async def test_every_attempt_has_its_time() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_no_attempt_begins_after_the_deadline() -> None:
-    """Where the whole time is up, there is nobody to answer."""
+    """After the deadline no caller waits."""
     fake = Stalling()
     model = ResilientChatModel(fake, make_policy(timeout_seconds=5, most=9))
     with Call.begin(seconds=0.02).entered(), pytest.raises(ProviderTimeoutError):
@@ -119,7 +119,7 @@ async def test_no_attempt_begins_after_the_deadline() -> None:
 
 
 async def test_an_invalid_reply_is_asked_for_again_once() -> None:
-    """The second one is the answer, or the error."""
+    """The second reply is returned, or its error raised."""
     invalid = InvalidResponseError(response="<html>", expected="JSON")
     fake = FakeChatModel(invalid, "yes")
     assert "yes" == (await ResilientChatModel(fake, make_policy()).complete(REQUEST)).text
@@ -130,7 +130,7 @@ async def test_an_invalid_reply_is_asked_for_again_once() -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_leaving_a_stream_frees_its_place() -> None:
-    """The call ends, another one can begin, and the breaker has learnt nothing from it."""
+    """The call ends, another one can begin, and the breaker counts nothing."""
     fake = FakeChatModel("a reply of some length", "another reply")
     policy = make_policy(concurrency=1)
     model = ResilientChatModel(fake, policy)
@@ -164,7 +164,7 @@ async def test_an_empty_stream_is_empty() -> None:
 
 
 async def test_nothing_is_sent_beyond_the_budget() -> None:
-    """Neither at first nor again."""
+    """Neither the first attempt nor a retry is sent."""
 
     class UsedUp:
         def check(self) -> None:

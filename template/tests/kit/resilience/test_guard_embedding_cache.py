@@ -1,4 +1,4 @@
-"""No text is paid for twice by the same model: not again, not after a crash, not at once."""
+"""No text is paid for twice by the same model: not later, not after a crash, not concurrently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVER = ProviderError("server", status=500, passing=True)
 
 
 class Batches(FakeEmbedder):
-    """Remembers its batches, and fails from the n-th on."""
+    """Records its batches, and fails from the n-th on."""
 
     def __init__(
         self, *, fails_from: int = 99, name: str = "fake:words", dimension: int = 16
@@ -58,7 +58,7 @@ def cached(
 
 
 async def test_rows_are_those_of_the_texts(store: PaidStore) -> None:
-    """In their order, repeated ones too, whether new or kept, as without a cache."""
+    """In order, with repetitions, new or cached, as without a cache."""
     texts = ["one two", "three", "one two", "four", "five six"]
     plain = await FakeEmbedder().embed_documents(texts)
     fake = Batches()
@@ -96,7 +96,7 @@ async def test_another_model_has_other_vectors(store: PaidStore, fake: Batches) 
 
 
 async def test_what_is_under_way_is_waited_for(store: PaidStore) -> None:
-    """Two documents that share a text, ingested at once, pay for it once."""
+    """Two documents with a common text, ingested concurrently, pay for it once."""
     fake = Batches()
     model = cached(fake, store)
     one, two = await asyncio.gather(
@@ -107,7 +107,7 @@ async def test_what_is_under_way_is_waited_for(store: PaidStore) -> None:
 
 
 async def test_who_waited_for_a_failure_tries_alone(store: PaidStore) -> None:
-    """The one who asked gets the error, the one who waited its vectors."""
+    """The first caller gets the error, the waiting one its vectors."""
 
     class FailsOnce(Batches):
         async def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -141,7 +141,7 @@ async def test_a_wrong_count_is_not_kept(store: PaidStore) -> None:
 
 
 async def test_where_vectors_are_from_is_counted(store: PaidStore) -> None:
-    """The different texts of a document that the model has embedded, and that were kept."""
+    """The metric counts different texts of a document, embedded or cached."""
     metrics = Metrics()
     model = cached(Batches(), store, metrics)
     await model.embed_documents(["one", "two", "one"])
@@ -153,7 +153,7 @@ async def test_where_vectors_are_from_is_counted(store: PaidStore) -> None:
 
 
 async def test_a_query_is_paid_for_once(store: PaidStore) -> None:
-    """Again, in another process and at the same time; a document of the same words is another."""
+    """Later, in another process and concurrently; a document with the same words is separate."""
     fake, metrics = Batches(), Metrics()
     model = cached(fake, store, metrics)
     first, second = await asyncio.gather(model.embed_query("why"), model.embed_query("why"))
@@ -169,7 +169,7 @@ async def test_a_query_is_paid_for_once(store: PaidStore) -> None:
 
 
 async def test_a_query_that_failed_is_asked_again(store: PaidStore) -> None:
-    """Nothing is kept of it, and nobody waits for it."""
+    """A failure is not cached, and blocks no caller."""
     with pytest.raises(ProviderError):
         await cached(FakeEmbedder(error=SERVER), store).embed_query("why")
     fake = Batches()

@@ -1,4 +1,4 @@
-"""Every call of an embedder that costs something is told of, and its texts are not."""
+"""Every call of a paid embedder is logged, without its texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = ["a text about secrets", "another one"]
 
 
 async def test_a_call_logs_one_event() -> None:
-    """With the number of its texts, their estimated tokens, and the cost."""
+    """It has the number of texts, their estimated tokens, and the cost."""
     metrics = Metrics()
     model = ObservedEmbedder(FakeEmbedder(), metrics=metrics, charge=lambda _: 0.25)
     assert ("fake:words", 16, 1.0) == (model.name, model.dimension, model.rank_weight)
@@ -44,7 +44,7 @@ async def test_a_call_logs_one_event() -> None:
 
 
 async def test_a_failure_is_told_and_costs_nothing() -> None:
-    """At ERROR, and then the error goes on."""
+    """The level is ERROR, and the error is passed on."""
     charged: list[Usage] = []
 
     def charge(usage: Usage) -> float | None:

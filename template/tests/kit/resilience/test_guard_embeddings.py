@@ -1,4 +1,4 @@
-"""An embedder with everything around it."""
+"""An embedder with all its guards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVER = ProviderError("server", status=500, passing=True)
 
 
 async def test_an_embedder_is_tried_again() -> None:
-    """As a chat model is, within its own time."""
+    """It is retried like a chat model, within its own timeout."""
 
     class Failing(FakeEmbedder):
         failures = 2

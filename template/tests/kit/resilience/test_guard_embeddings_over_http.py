@@ -1,4 +1,4 @@
-"""Embeddings with the vendor's own SDK, at a provider that misbehaves over real HTTP."""
+"""Embeddings with the vendor's own SDK, at a faulty provider over real HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = [f"text number {number}" for number in range(5)]
 async def opened(
     make_settings: MakeSettings, provider: FaultyProvider, metrics: Metrics, **fields: object
 ) -> AsyncIterator[Embedder]:
-    """Open an embedder as the wiring does."""
+    """Open an embedder like the wiring."""
     settings = make_settings(
         embedding_model=MODEL,
         embedding_dimension=8,
@@ -77,7 +77,7 @@ async def test_no_text_is_paid_for_twice(
 async def test_wrong_vectors_are_asked_for_again_once(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path, step: str
 ) -> None:
-    """And what is wrong again is an error, of which nothing is kept."""
+    """A second failure is an error, and nothing is cached."""
     provider.follow(step, "ok", step, step)
     path = tmp_path / "paid.sqlite"
     async with opened(make_settings, provider, Metrics(), paid_path=path) as embedder:
@@ -105,7 +105,7 @@ async def test_the_order_cannot_slip(
 async def test_a_call_is_told_of(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """One event for each request that was answered, with its price."""
+    """One event for each successful request, with its price."""
     provider.follow("500", "ok")
     path = tmp_path / "paid.sqlite"
     with capture_logs() as logs:
@@ -131,7 +131,7 @@ async def test_tokens_are_those_of_the_provider(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Estimates stand in where it tells none; what was of no use was paid for as well."""
+    """Missing counts are estimated; unusable replies are paid for, too."""
     if step != "no_usage":
         monkeypatch.setattr("gwkit.resilience.observed_embedder.count_tokens", lambda _: 999)
     provider.follow(step, "ok")
@@ -158,7 +158,7 @@ async def test_the_budget_holds_for_embeddings(
 async def test_offline_embedders_stay_as_they_are(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """Nothing is kept that costs nothing to make again."""
+    """Free embeddings are not cached."""
     settings = make_settings(paid_path=tmp_path / "paid.sqlite")
     embedder = HashingEmbedder()
     async with ResilientGuards.open(settings, Metrics()) as guards:
@@ -168,7 +168,7 @@ async def test_offline_embedders_stay_as_they_are(
 async def test_a_file_that_cannot_be_opened_stops_the_start(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """Better than to pay and forget."""
+    """Otherwise paid embeddings would be lost."""
     with pytest.raises(LLMError, match="APP_PAID_PATH"):
         async with opened(make_settings, provider, Metrics(), paid_path=tmp_path):
             pytest.fail("it was opened")

@@ -1,4 +1,4 @@
-"""Another model stands in for one request, where that can help."""
+"""Another model replaces the first for one request, if that can help."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REQUEST = ChatRequest(messages=(Message(role="user", content="why?"),), question
 
 
 def chain(*models: FakeChatModel, metrics: Metrics | None = None) -> FallbackChatModel:
-    """Return the models, one after the other."""
+    """Return a chain of the models."""
     return FallbackChatModel(models, timeout_seconds=5, metrics=metrics or Metrics())
 
 
@@ -55,7 +55,7 @@ async def ask(model: FallbackChatModel, *, stream: bool) -> ChatReply:
     ],
 )
 async def test_the_next_model_is_asked(error: LLMError, *, stream: bool) -> None:
-    """The reply says who wrote it, the chain keeps the first one's name."""
+    """The reply names its model, the chain keeps the first one's name."""
     one, two = FakeChatModel(error, name="fake:one"), FakeChatModel("yes", name="fake:two")
     metrics = Metrics()
     model = chain(one, two, metrics=metrics)
@@ -86,7 +86,7 @@ async def test_the_next_model_is_asked(error: LLMError, *, stream: bool) -> None
     ],
 )
 async def test_what_another_model_cannot_help_is_raised(error: Exception, *, stream: bool) -> None:
-    """The request is wrong, too long or over the budget, whoever is asked."""
+    """The request is invalid, too long or over the budget for any model."""
     one, two = FakeChatModel(error), FakeChatModel("yes")
     with pytest.raises(type(error)) as caught:
         await ask(chain(one, two), stream=stream)
@@ -96,7 +96,7 @@ async def test_what_another_model_cannot_help_is_raised(error: Exception, *, str
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_last_error_is_raised(*, stream: bool) -> None:
-    """Where every model has failed."""
+    """If every model failed, the last error is raised."""
     last = ProviderError("the last", status=503, passing=True)
     with pytest.raises(ProviderError) as caught:
         await ask(
@@ -106,14 +106,14 @@ async def test_the_last_error_is_raised(*, stream: bool) -> None:
 
 
 async def test_each_request_begins_with_the_first_model() -> None:
-    """A fallback is for one request, and for nobody else's."""
+    """A fallback applies to one request only."""
     one = FakeChatModel(SERVER, "yes", name="fake:one")
     model = chain(one, FakeChatModel("well", name="fake:two"))
     assert ["fake:two", "fake:one"] == [(await model.complete(REQUEST)).model for _ in range(2)]
 
 
 async def test_a_stream_that_has_begun_stays_with_its_model() -> None:
-    """Two halves of two models are no reply."""
+    """A reply is never composed of two models' parts."""
     two = FakeChatModel("no")
     with pytest.raises(ProviderError):
         await ask(chain(FakeChatModel(("yes, ", SERVER)), two), stream=True)
@@ -121,7 +121,7 @@ async def test_a_stream_that_has_begun_stays_with_its_model() -> None:
 
 
 async def test_leaving_a_stream_closes_it() -> None:
-    """Through the chain down to the model."""
+    """The model's stream is closed through the chain."""
     fake = FakeChatModel("a reply of some length")
     stream = chain(fake, FakeChatModel()).stream(REQUEST)
     await anext(stream)

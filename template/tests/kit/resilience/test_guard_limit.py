@@ -1,4 +1,4 @@
-"""So many calls at a time; the others wait in order, and not for ever."""
+"""Concurrent calls are limited; the others wait in order, for a limited time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 async def test_the_bound_holds() -> None:
-    """However many come, no more are through than the limit says, and all get their turn."""
+    """No more calls run than the limit allows, and all get their turn."""
     limit = CallLimit("fake:one", most=3, wait_seconds=5)
     through = most = done = 0
 
@@ -32,7 +32,7 @@ async def test_the_bound_holds() -> None:
 
 
 async def test_who_came_first_goes_first() -> None:
-    """Also where somebody new comes just as a place becomes free."""
+    """Also if a new call arrives just as a place becomes free."""
     limit = CallLimit("fake:one", most=1, wait_seconds=5)
     order: list[int] = []
 
@@ -47,7 +47,7 @@ async def test_who_came_first_goes_first() -> None:
 
 @pytest.mark.parametrize(("wait_seconds", "deadline"), [(0.02, 60), (60, 0.02)])
 async def test_the_wait_is_bounded(wait_seconds: float, deadline: float) -> None:
-    """By its own time and by the call's; and a refusal takes no place."""
+    """The queue's and the call's own limit apply; a rejected call takes no place."""
     limit = CallLimit("fake:one", most=1, wait_seconds=wait_seconds)
     async with limit.slot():
         refused = pytest.raises(ModelUnavailableError, match="APP_LLM_CONCURRENCY")

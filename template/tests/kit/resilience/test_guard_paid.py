@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def test_vectors_are_found_again(tmp_path: Path) -> None:
-    """By another process too; a key that is not there is simply not in the answer."""
+    """Another process finds them, too; an unknown key is omitted from the result."""
     path = tmp_path / "new" / "paid.sqlite"
     async with PaidStore(path) as store:
         await store.keep({b"one": b"\x01", b"two": b"\x02"})
@@ -28,7 +28,7 @@ async def test_vectors_are_found_again(tmp_path: Path) -> None:
 
 
 async def test_the_oldest_queries_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers write them, so there is an end to them; one that is kept again is young again."""
+    """Queries are bounded, because callers write them; storing one again renews it."""
     monkeypatch.setattr(paid, "_MOST_QUERIES", 2)
     async with PaidStore(tmp_path / "paid.sqlite") as store:
         for key in (b"one", b"two", b"one", b"three"):
@@ -38,7 +38,7 @@ async def test_the_oldest_queries_leave(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_what_is_spent_adds_up(tmp_path: Path) -> None:
-    """By day, over processes."""
+    """The usage is summed by day, over processes."""
     path = tmp_path / "paid.sqlite"
     async with PaidStore(path) as one, PaidStore(path) as two:
         assert Spent() == await one.spent("2030-01-01")
@@ -49,7 +49,7 @@ async def test_what_is_spent_adds_up(tmp_path: Path) -> None:
 
 
 async def test_what_is_spent_meanwhile_is_written_together(tmp_path: Path) -> None:
-    """Behind a write that takes long stands one more, however many calls there were, by day."""
+    """During a slow write, further usage is collected into one more write, by day."""
     statements: list[str] = []
     async with PaidStore(tmp_path / "paid.sqlite") as store:
         await store._run(lambda: store._sqlite.set_trace_callback(statements.append))
@@ -68,7 +68,7 @@ async def test_what_is_spent_meanwhile_is_written_together(tmp_path: Path) -> No
 async def test_writes_of_what_is_spent_have_a_pause_between_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first is written at once; what follows waits, but no reading is without it."""
+    """The first is written at once; later ones wait, but every reading includes them."""
     monkeypatch.setattr(paid, "_PAUSE_SECONDS", 3_600.0)
     statements: list[str] = []
     async with PaidStore(tmp_path / "paid.sqlite") as store:
@@ -87,7 +87,7 @@ async def test_writes_of_what_is_spent_have_a_pause_between_them(
 async def test_closing_writes_what_was_spent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pause that is not over loses nothing; after the end each is told that it is closed."""
+    """Waiting usage is written; later calls report that the store is closed."""
     monkeypatch.setattr(paid, "_PAUSE_SECONDS", 3_600.0)
     path = tmp_path / "paid.sqlite"
     async with PaidStore(path) as store:
@@ -104,7 +104,7 @@ async def test_closing_writes_what_was_spent(
 
 
 async def test_spending_that_cannot_be_written_is_told_to_each(tmp_path: Path) -> None:
-    """No caller waits for ever, and the next write works."""
+    """No caller waits forever, and the next write works."""
     async with PaidStore(tmp_path / "paid.sqlite") as store:
         await store._run(lambda: store._sqlite.execute("ALTER TABLE spending RENAME TO gone"))
         results = [asyncio.wrap_future(store.spend("2030-01-01", Spent(1))) for _ in range(2)]
@@ -127,7 +127,7 @@ async def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
-    """A failure in the middle leaves nothing half-done, and the store goes on working."""
+    """A failure in the middle leaves nothing partial, and the store still works."""
     async with PaidStore(tmp_path / "paid.sqlite") as store:
         with pytest.raises(LLMError):
             await store.keep({b"one": b"\x01", b"two": None})  # type: ignore[dict-item]  # as a fault
@@ -136,14 +136,14 @@ async def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    """It is not made anew behind anybody's back."""
+    """A closed store is not reopened silently."""
     store = PaidStore(tmp_path / "paid.sqlite")
     with pytest.raises(LLMError, match="closed"):
         await store.find([b"one"])
 
 
 async def test_a_store_that_does_not_open_is_closed(tmp_path: Path) -> None:
-    """The error tells of the file, and nothing of it stays open."""
+    """The error names the file, and nothing stays open."""
     path = tmp_path / "paid.sqlite"
     await asyncio.to_thread(path.write_bytes, b"no database" * 100)
     store = PaidStore(path)
@@ -155,7 +155,7 @@ async def test_a_store_that_does_not_open_is_closed(tmp_path: Path) -> None:
 
 
 async def test_the_file_has_no_text(tmp_path: Path) -> None:
-    """Keys and vectors, days and sums: whoever finds the file cannot read the documents in it."""
+    """It has keys and vectors, days and sums, so nobody can read documents in it."""
     path = tmp_path / "paid.sqlite"
     async with PaidStore(path):
         pass

@@ -1,4 +1,4 @@
-"""A price is known or it is not; what is not known is never taken for free."""
+"""An unknown price never counts as free."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USAGE = Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
     "model", ["openai:gpt-4o-mini", "anthropic:claude-sonnet-5-5", "openai:text-embedding-3-small"]
 )
 def test_a_known_model_has_a_price(model: str) -> None:
-    """Above nothing, below a fortune, and twice as much for twice as much."""
+    """The price is plausible, and proportional to the usage."""
     prices = PriceList(model)
     cost = prices.cost_usd(USAGE)
     assert cost is not None
@@ -28,26 +28,26 @@ def test_a_known_model_has_a_price(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["openai:llama-of-ours", "anthropic:nobody", "other:model"])
 def test_an_unknown_model_has_none(model: str) -> None:
-    """Neither a price nor a window."""
+    """It has neither a price nor a window."""
     prices = PriceList(model)
     assert not prices.is_known
     assert (None, None) == (prices.cost_usd(USAGE), prices.window_tokens)
 
 
 def test_a_window_is_known() -> None:
-    """As the data have it."""
+    """The window is that of the data."""
     assert 128_000 == PriceList("openai:gpt-4o-mini").window_tokens
 
 
 def test_a_call_that_took_nothing_cost_nothing() -> None:
-    """As one that failed at once."""
+    """A call that failed at once costs nothing."""
     nothing = Usage(prompt_tokens=0, completion_tokens=0)
     assert 0.0 == PriceList("openai:gpt-4o-mini").cost_usd(nothing)
 
 
 @pytest.mark.parametrize("provider", ["anthropic", "openai"])
 def test_prices_are_those_of_the_data(provider: str) -> None:
-    """For every model and any size, whether its price is proportional, in tiers or in seasons."""
+    """For every model and any size, with proportional, tiered or dated prices."""
     (vendor,) = (one for one in providers if one.id == provider)
     checked = 0
     for model in vendor.models:

@@ -37,19 +37,19 @@ class Attempts:
         self.waits: list[float] = []
 
     async def __call__(self) -> int:
-        """Be one attempt."""
+        """Count and make one attempt."""
         self.made += 1
         if self.errors:
             raise self.errors.pop(0)
         return self.made
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for no time, and remember how long it should have been."""
+        """Do not wait, but record the time."""
         self.waits.append(seconds)
 
 
 def retry(attempts: Attempts, most: int = 3) -> Callable[[], Awaitable[int]]:
-    """Return what runs the attempts."""
+    """Return the runner of attempts."""
     part = Retry("fake:one", attempts=most, sleep=attempts.sleep)
     return lambda: part.run(attempts)
 
@@ -84,7 +84,7 @@ async def test_what_may_pass_is_tried_again(error: Exception) -> None:
     ],
 )
 async def test_what_cannot_pass_is_raised_at_once(error: Exception) -> None:
-    """It would only cost again, or was not even sent."""
+    """A retry would cost again, or the request was never sent."""
     attempts = Attempts(error)
     with pytest.raises(type(error)) as caught:
         await retry(attempts)()
@@ -93,7 +93,7 @@ async def test_what_cannot_pass_is_raised_at_once(error: Exception) -> None:
 
 
 async def test_the_last_error_is_raised() -> None:
-    """As itself, and after no more attempts than are allowed."""
+    """It is raised unchanged, after the maximum number of attempts."""
     attempts = Attempts(*(ProviderError(str(n), status=500, passing=True) for n in range(9)))
     with pytest.raises(ProviderError, match="2"):
         await retry(attempts, most=3)()
@@ -101,7 +101,7 @@ async def test_the_last_error_is_raised() -> None:
 
 
 async def test_an_invalid_reply_is_asked_for_again_once() -> None:
-    """A second one is the answer, also where other errors come between."""
+    """A second one is raised, also with other errors in between."""
     attempts = Attempts(INVALID, SERVER, INVALID)
     with pytest.raises(InvalidResponseError):
         await retry(attempts, most=9)()
@@ -109,7 +109,7 @@ async def test_an_invalid_reply_is_asked_for_again_once() -> None:
 
 
 async def test_waits_grow_and_differ() -> None:
-    """Full jitter: up to 0.5 s, 1 s, 2 s, …, never above the most, and not all the same."""
+    """Full jitter: up to 0.5 s, 1 s, 2 s, …, never above the maximum, and not all equal."""
     attempts = Attempts(*[SERVER] * 200)
     await Retry("fake:one", attempts=300, most_seconds=4, sleep=attempts.sleep).run(attempts)
     ceilings = [min(4.0, 0.5 * 2**n) for n in range(200)]
@@ -119,7 +119,7 @@ async def test_waits_grow_and_differ() -> None:
 
 
 async def test_the_provider_says_how_long_to_wait() -> None:
-    """At least as long as it told, and not much longer."""
+    """The wait is at least the provider's, and not much longer."""
     errors = (
         RateLimitError("wait", retry_after=7.0),
         ProviderError("overloaded", status=503, passing=True, retry_after=30.0),
@@ -132,7 +132,7 @@ async def test_the_provider_says_how_long_to_wait() -> None:
 
 
 async def test_what_would_come_too_late_is_not_waited_for() -> None:
-    """Where the deadline comes before the next attempt, the caller is told at once."""
+    """If the deadline is before the next attempt, the caller gets the error at once."""
     attempts = Attempts(RateLimitError("wait", retry_after=60.0))
     with Call.begin(seconds=10).entered(), pytest.raises(RateLimitError):
         await retry(attempts)()
@@ -140,7 +140,7 @@ async def test_what_would_come_too_late_is_not_waited_for() -> None:
 
 
 async def test_a_retry_is_logged() -> None:
-    """LOG3: a warning, with what failed and how long the wait is; nothing of the error's text."""
+    """LOG3: a warning with the failure and the wait, without the error's text."""
     with capture_logs() as logs:
         await retry(Attempts(ProviderError("with a key", status=503, passing=True)))()
     (event,) = logs
@@ -155,7 +155,7 @@ async def test_a_retry_is_logged() -> None:
 
 
 async def test_runs_do_not_share_what_they_count() -> None:
-    """One part serves every call of a model, at the same time."""
+    """One part serves every concurrent call of a model."""
     attempts = [Attempts(INVALID, SERVER), Attempts(INVALID, SERVER)]
     part = Retry("fake:one", attempts=3, sleep=attempts[0].sleep)
     assert [3, 3] == [await part.run(each) for each in attempts]

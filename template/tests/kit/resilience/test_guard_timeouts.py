@@ -1,4 +1,4 @@
-"""A stream may take so long for each piece, however long it is as a whole."""
+"""The timeout of a stream applies to each piece, not to the whole."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ async def read(waiting: StreamTimeout, source: AsyncGenerator[int]) -> list[int]
 
 
 async def test_a_long_stream_of_quick_pieces_is_read() -> None:
-    """Each wait is its own, though one timer serves all."""
+    """Each wait is timed on its own, with one shared timer."""
     assert list(range(12)) == await read(StreamTimeout(0.2, model="fake:one"), pieces(*[0.04] * 12))
 
 
 @pytest.mark.parametrize("waits", [(5.0,), (0.0, 5.0), (0.03, 0.03, 0.03, 5.0)])
 async def test_a_stalled_stream_is_ended(waits: tuple[float, ...]) -> None:
-    """Whichever piece does not come; the task goes on."""
+    """Any piece may be missing; the task continues."""
     source = pieces(*waits)
     with pytest.raises(ProviderTimeoutError, match=r"fake:one sent nothing for 0\.05 seconds"):
         await read(StreamTimeout(0.05, model="fake:one"), source)
@@ -54,7 +54,7 @@ async def test_a_stalled_stream_is_ended(waits: tuple[float, ...]) -> None:
 
 
 async def test_a_slow_reader_is_not_the_streams_fault() -> None:
-    """Time that passes between the waits does not count."""
+    """Time between the waits does not count."""
     waiting, source = StreamTimeout(0.05, model="fake:one"), pieces(0, 0, 0)
     for number in range(3):
         assert number == await waiting.next_of(source)
@@ -63,7 +63,7 @@ async def test_a_slow_reader_is_not_the_streams_fault() -> None:
 
 
 async def test_the_deadline_of_the_call_counts() -> None:
-    """Where less time is left than a piece may take."""
+    """The deadline applies if it is earlier than the timeout of a piece."""
     with Call.begin(seconds=0.03).entered(), pytest.raises(ProviderTimeoutError):
         await read(StreamTimeout(60, model="fake:one"), pieces(0, 5.0))
 
@@ -81,7 +81,7 @@ async def test_a_cancellation_is_no_timeout() -> None:
 
 
 async def test_several_tasks_may_read() -> None:
-    """Each waits for its own piece, and the one who waits too long is ended."""
+    """Each waits for its own piece, and only the late one is ended."""
     waiting, source = StreamTimeout(0.05, model="fake:one"), pieces(0, 0, 5.0)
     assert 0 == await asyncio.create_task(waiting.next_of(source))
     assert 1 == await asyncio.create_task(waiting.next_of(source))
@@ -90,7 +90,7 @@ async def test_several_tasks_may_read() -> None:
 
 
 async def test_an_error_of_the_stream_goes_on() -> None:
-    """And its timer is stopped with it."""
+    """Its timer is stopped, too."""
 
     async def failing() -> AsyncGenerator[int]:
         yield 0

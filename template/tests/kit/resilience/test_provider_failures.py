@@ -1,4 +1,4 @@
-"""How a provider's failed call becomes an error of the tree."""
+"""Mapping of a provider's failed call to an error of the tree."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from gwkit.resilience.failures import failed, mask_parts, retry_after, too_long
     ],
 )
 def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds, milliseconds and dates (RFC 9110); what cannot be read is not there."""
+    """Seconds, milliseconds and dates (RFC 9110); invalid values are ignored."""
     assert seconds == retry_after(headers)
 
 
 def test_a_date_in_the_future_is_so_many_seconds_away() -> None:
-    """By this machine's clock."""
+    """The time is measured by this machine's clock."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=9_000), usegmt=True)
     assert retry_after({"retry-after": date}) == pytest.approx(9_000, abs=600)
 
@@ -68,19 +68,19 @@ def test_a_date_in_the_future_is_so_many_seconds_away() -> None:
 def test_a_prompt_that_is_too_long_is_recognised(
     message: str, used: int, limit: int | None
 ) -> None:
-    """However it is put; where there is no number, what was sent is counted."""
+    """For any wording; without a number, the tokens of the request are counted."""
     error = too_long(message, ["four", "more"])
     assert error is not None
     assert (used, limit) == (error.tokens_used, error.limit)
 
 
 def test_other_messages_are_of_other_things() -> None:
-    """A long message is no long prompt."""
+    """A long message does not mean a long prompt."""
     assert too_long("Unsupported parameter: 'max_tokens' > 5", ["four"]) is None
 
 
 def test_the_key_is_named_and_not_shown() -> None:
-    """Providers quote parts of the key; only the variable is told."""
+    """Providers quote parts of the key; the error names only the variable."""
     error = failed("a:b", 401, {}, "Incorrect API key provided: sk-pl****nted", key="SOME_KEY")
     assert "SOME_KEY" in str(error)
     assert "nted" not in str(error)
@@ -98,12 +98,12 @@ def test_the_key_is_named_and_not_shown() -> None:
     ],
 )
 def test_parts_of_a_secret_are_masked(text: str, masked: str) -> None:
-    """Its end, and any longer part, also of its base64; a few characters within are not its own."""
+    """Its end, and any longer part, also of its base64, but not a few characters."""
     assert masked == mask_parts(text, "sk-abcdefghij01")
 
 
 def test_a_reason_is_told_on_one_short_line() -> None:
-    """Servers answer with whole pages."""
+    """Servers respond with whole pages."""
     error = failed("a:b", 503, {"retry-after": "2"}, "<html>\n" * 500, key="SOME_KEY")
     assert len(str(error)) < 400
     assert "\n" not in str(error)
@@ -111,7 +111,7 @@ def test_a_reason_is_told_on_one_short_line() -> None:
 
 
 def test_too_many_calls_have_their_own_error() -> None:
-    """Which says how long to wait."""
+    """It has the time to wait."""
     error = failed("a:b", 429, {"retry-after": "2"}, "slow down", key="SOME_KEY")
     assert isinstance(error, RateLimitError)
     assert (429, True, 2.0) == (error.status, error.passing, error.retry_after)

@@ -1,4 +1,4 @@
-"""A provider's reply is looked at before it is used (VAL2)."""
+"""A provider's reply is validated before use (VAL2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def raw_reply() -> RawReply:
-    """Return a reply as it should be."""
+    """Return a valid reply."""
     return {
         "text": "Yes [1].",
         "model": "fake:one",
@@ -26,7 +26,7 @@ def raw_reply() -> RawReply:
 
 
 def test_a_good_reply_is_taken() -> None:
-    """Every part arrives."""
+    """All parts are returned."""
     usage = Usage(prompt_tokens=10, completion_tokens=2)
     assert ChatReply(text="Yes [1].", model="fake:one", usage=usage) == parse_reply(raw_reply())
 
@@ -43,7 +43,7 @@ def test_a_good_reply_is_taken() -> None:
     ],
 )
 def test_a_bad_reply_is_refused(change: dict[str, object]) -> None:
-    """A missing, wrong or unknown part is an error that keeps the reply and names what is wrong."""
+    """A missing, wrong or unknown part is an error with the reply and the fault."""
     raw = raw_reply()
     raw.update(change)  # type: ignore[typeddict-item]  # a provider breaks its promise
     with pytest.raises(InvalidResponseError, match="text, model and usage") as caught:
@@ -53,7 +53,7 @@ def test_a_bad_reply_is_refused(change: dict[str, object]) -> None:
 
 
 def test_what_was_written_is_in_no_traceback() -> None:
-    """Tracebacks go to the log, and a reply has what people asked and what documents say."""
+    """Tracebacks are logged, and a reply may quote questions and documents."""
 
     class Form(BaseModel):
         number: int

@@ -1,6 +1,6 @@
-"""The whole port, with the vendors' own SDKs, at a provider that misbehaves over real HTTP.
+"""The whole port, with the vendors' own SDKs, at a faulty provider over real HTTP.
 
-Each test says how many requests arrive, what comes back, and what the log and the metrics tell.
+Each test checks the number of requests, the result, the log and the metrics.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import ChatModel
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
-# A service has the providers that it was made with.
+# A service has only its chosen providers.
 MODELS = [name for known, name in NAMES.items() if known in REGISTRY.chat_models.parts]
-# What a machine under load takes longest for is no error here.
+# A long step on a machine under load is not an error here.
 PATIENT = {
     "timeout_seconds": 300,
     "llm_timeout_seconds": 200,
@@ -59,7 +59,7 @@ REQUEST = ChatRequest(
 
 @dataclass
 class Bench:
-    """A model as the wiring makes it, and all that it tells."""
+    """A model as the wiring makes it, and its logs and metrics."""
 
     model: ChatModel
     metrics: Metrics
@@ -78,7 +78,7 @@ class Bench:
         return pieces[-1]
 
     async def fail(self, error: type[LLMError], *, stream: bool = False) -> LLMError:
-        """Return the error that asking ends with."""
+        """Return the error of a call."""
         with pytest.raises(error) as caught:
             await self.ask(stream=stream)
         return caught.value
@@ -131,7 +131,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the waits that no provider has asked for short."""
+    """Shorten the waits that the provider did not request."""
     from gwkit.resilience import retry  # noqa: PLC0415 - only this fixture looks inside
 
     made = retry.Retry.__init__
@@ -163,7 +163,7 @@ async def test_a_good_call(
 async def test_rate_limited_then_answered(
     name: str, provider: FaultyProvider, make_settings: MakeSettings, *, stream: bool
 ) -> None:
-    """It waits as told, and asks again."""
+    """It waits for the requested time, and retries."""
     provider.follow("429 retry_after=0.4", "ok")
     async with opened(make_settings, provider, name) as bench:
         await bench.ask(stream=stream)
@@ -178,7 +178,7 @@ async def test_rate_limited_then_answered(
 async def test_a_wait_beyond_the_deadline_is_not_begun(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """The caller learns at once how long the provider wants to be left alone."""
+    """The caller gets the provider's wait at once."""
     provider.always("429 retry_after=600")
     async with opened(make_settings, provider, name) as bench:
         error = await bench.fail(RateLimitError)
@@ -190,7 +190,7 @@ async def test_a_wait_beyond_the_deadline_is_not_begun(
 async def test_what_may_pass_is_tried_until_it_is_given_up(
     name: str, provider: FaultyProvider, make_settings: MakeSettings, step: str
 ) -> None:
-    """As many requests as attempts are allowed, and then the error."""
+    """The number of requests is the maximum of attempts; then the error is raised."""
     provider.always(step)
     async with opened(make_settings, provider, name, llm_attempts=3) as bench:
         await bench.fail(ProviderError)
@@ -204,7 +204,7 @@ async def test_what_may_pass_is_tried_until_it_is_given_up(
 async def test_what_cannot_pass_is_not_tried_again(
     name: str, provider: FaultyProvider, make_settings: MakeSettings, status: int, *, stream: bool
 ) -> None:
-    """One request, and the error with its status."""
+    """There is one request, and the error has its status."""
     provider.always(str(status))
     async with opened(make_settings, provider, name) as bench:
         error = await bench.fail(ProviderError, stream=stream)
@@ -216,7 +216,7 @@ async def test_what_cannot_pass_is_not_tried_again(
 async def test_a_slow_first_byte_is_given_up(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """Each attempt has its time, and there is another one after it."""
+    """Each attempt has its timeout, and is followed by another one."""
     provider.always("delay=9")
     options = {"llm_attempt_timeout_seconds": 0.5, "llm_attempts": 2}
     async with opened(make_settings, provider, name, **options) as bench:
@@ -228,7 +228,7 @@ async def test_a_slow_first_byte_is_given_up(
 async def test_the_whole_time_is_kept(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """However many attempts there could be."""
+    """The total timeout applies to any number of attempts."""
     provider.always("delay=9")
     options = {"llm_attempt_timeout_seconds": 0.4, "llm_timeout_seconds": 0.7, "llm_attempts": 9}
     async with opened(make_settings, provider, name, **options) as bench:
@@ -277,7 +277,7 @@ async def test_a_stream_is_not_begun_again(
 async def test_what_is_no_json_is_asked_for_again_once(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """Then it is an error."""
+    """A second invalid reply is an error."""
     provider.follow("malformed", "ok")
     async with opened(make_settings, provider, name, llm_attempts=5) as bench:
         await bench.ask()
@@ -291,7 +291,7 @@ async def test_what_is_no_json_is_asked_for_again_once(
 async def test_an_event_that_is_no_json_ends_the_stream(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """There were pieces before it, so nothing is asked again."""
+    """There were pieces before, so nothing is retried."""
     provider.follow("malformed", "ok")
     async with opened(make_settings, provider, name) as bench:
         await bench.fail(InvalidResponseError, stream=True)
@@ -308,12 +308,12 @@ async def test_an_answer_of_its_own_kind_is_not_tried_again(
     step: str,
     error: type[LLMError],
 ) -> None:
-    """The same request would get the same."""
+    """The same request would get the same reply."""
     provider.always(step)
     async with opened(make_settings, provider, name) as bench:
         await bench.fail(error)
     assert 1 == len(provider.requests)
-    # Who refuses has read the prompt, and has to be paid for it.
+    # A refusing model has read the prompt, so its tokens are paid for.
     assert (step == "refusal") == (bench.call()["prompt_tokens"] > 0)
 
 
@@ -355,7 +355,7 @@ async def test_the_breaker_opens_and_probes(
     make_settings: MakeSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Open, nothing arrives; then one probe does, and closes it."""
+    """While it is open nothing is sent; then one probe is sent, and closes it."""
     provider.follow("500", "500", "500")
     now = [0.0]
     breaker = partial(CircuitBreaker, clock=lambda: now[0])
@@ -376,7 +376,7 @@ async def test_the_breaker_opens_and_probes(
 async def test_the_bound_of_calls_holds(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """Requests arrive so many at a time, and the next when one of them ends."""
+    """The number of concurrent requests is limited; the next is sent when one ends."""
     provider.always("delay=60")
     async with opened(make_settings, provider, name, llm_concurrency=3) as bench:
         asked = [asyncio.create_task(bench.model.complete(REQUEST)) for _ in range(6)]
@@ -394,7 +394,7 @@ async def test_the_bound_of_calls_holds(
 async def test_who_waits_too_long_is_told(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """The queue has an end, and nothing of it reaches the provider."""
+    """The wait in the queue is limited, and no request is sent."""
     provider.always("delay=60")
     options = {"llm_concurrency": 1, "llm_queue_seconds": 0.1}
     async with opened(make_settings, provider, name, **options) as bench:
@@ -409,7 +409,7 @@ async def test_who_waits_too_long_is_told(
 async def test_leaving_a_stream_ends_the_request(
     name: str, provider: FaultyProvider, make_settings: MakeSettings
 ) -> None:
-    """The provider sees its caller go, and the place is free."""
+    """The provider sees the disconnect, and the place is free."""
     provider.follow("stall_after=1")
     async with opened(make_settings, provider, name, llm_concurrency=1) as bench:
         async with aclosing(bench.model.stream(REQUEST)) as stream:

@@ -1,4 +1,4 @@
-"""The whole service, from HTTP to HTTP: what a provider does, and what a caller gets."""
+"""The whole service, from HTTP to HTTP: provider failures and the caller's responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fixtures.provider import FaultyProvider
 
 NAMES = {"anthropic:*": "anthropic:claude-sonnet-5-5", "openai:*": "openai:gpt-4o-mini"}
-# A service has the providers that it was made with.
+# A service has only its chosen providers.
 MODELS = [name for known, name in NAMES.items() if known in REGISTRY.chat_models.parts]
 QUESTION = {"question": "How many days of paid leave does everybody have?"}
 
@@ -104,7 +104,7 @@ async def test_too_long_a_prompt_is_shortened_once(
 async def test_a_broken_stream_ends_in_a_typed_event(
     provided: Settings, provider: FaultyProvider, clock: ControlledLoop, step: str, code: str
 ) -> None:
-    """The caller has the pieces, and learns that there will be no more."""
+    """The caller has the pieces, and the last event is an error."""
     provider.follow(step)
     silence = asyncio.create_task(provider.skip_silence(clock))
     response = await post(provided, {**QUESTION, "stream": True})
@@ -118,7 +118,7 @@ async def test_a_broken_stream_ends_in_a_typed_event(
 
 
 async def test_a_failure_is_a_problem(provided: Settings, provider: FaultyProvider) -> None:
-    """Before the first piece a stream fails as any other request does."""
+    """Before the first piece a stream fails like other requests."""
     settings = provided.model_copy(update={"llm_circuit_failures": 1_000})
     expected = {
         "429 retry_after=7": (503, "model_busy"),
@@ -143,7 +143,7 @@ async def test_a_failure_is_a_problem(provided: Settings, provider: FaultyProvid
 async def test_no_answer_in_time_is_a_problem(
     provided: Settings, provider: FaultyProvider, *, stream: bool
 ) -> None:
-    """The caller is told that it was the model which took too long."""
+    """The problem names the model as the cause."""
     provider.always("delay=60")
     settings = provided.model_copy(update={"llm_attempt_timeout_seconds": 0.2})
     response = await post(settings, {**QUESTION, "stream": stream})
@@ -151,7 +151,7 @@ async def test_no_answer_in_time_is_a_problem(
 
 
 async def test_the_budget_refuses_politely(provided: Settings, provider: FaultyProvider) -> None:
-    """The first question uses it up; the second is told when to come back, and costs nothing."""
+    """The first question exhausts it; the second gets the time to wait, and costs nothing."""
     settings = provided.model_copy(update={"daily_tokens": 1})
     async with open_client(create_app(settings, REGISTRY)) as client:
         assert 200 == (await client.post("/v1/answer", json=QUESTION)).status_code
@@ -173,7 +173,7 @@ async def test_the_offline_model_stands_in(provided: Settings, provider: FaultyP
 async def test_a_kept_answer_is_not_asked_for_again(
     provided: Settings, provider: FaultyProvider
 ) -> None:
-    """The log says that it was kept."""
+    """The log says that it was cached."""
     settings = provided.model_copy(update={"enable_caching": True})
     with capture_logs() as logs:
         async with open_client(create_app(settings, REGISTRY)) as client:
@@ -190,7 +190,7 @@ async def test_no_failure_tells_the_key_or_the_content(
     spans: InMemorySpanExporter,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With the vendor's SDK, at DEBUG: not in logs, spans and metrics, nor in the replies."""
+    """With the vendor's SDK, at DEBUG: not in logs, spans and metrics, nor in responses."""
     key = "canary-of-the-vendor-4711"
     vendor, _, _ = provided.default_model.partition(":")
     settings = provided.model_copy(

@@ -42,7 +42,7 @@ def indexed(folder: Path) -> dict[str, Any]:
 def test_a_full_disk_keeps_what_was_written(
     cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run ends with its summary and the reason; with more room the next one does the rest."""
+    """The run ends with its summary and the reason; with more space the next one continues."""
     for number in range(30):
         (folder / f"{number:02}.md").write_bytes(_TEXT + os.urandom(10_000).hex().encode())
     connect = sqlite3.connect
@@ -68,7 +68,7 @@ def test_a_full_disk_keeps_what_was_written(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="needs a limit of file sizes")
 def test_a_disk_that_refuses_to_grow_keeps_what_was_written(cli: CommandLine, folder: Path) -> None:
-    """The same with a limit of the system's, in a process of its own."""
+    """The same with a limit of the system, in a separate process."""
     for number in range(30):
         (folder / f"{number:02}.md").write_bytes(_TEXT + os.urandom(10_000).hex().encode())
     script = (
@@ -95,7 +95,7 @@ def test_a_disk_that_refuses_to_grow_keeps_what_was_written(cli: CommandLine, fo
 def test_an_index_that_cannot_be_written_is_still_searched(
     cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch, *, frozen: bool
 ) -> None:
-    """Whether the file is read-only or its whole folder; only an ingestion fails, clearly."""
+    """The file or its folder is read-only; only an ingestion fails, with a clear message."""
     assert 0 == cli("ingest", folder).code
     connect = sqlite3.connect
 
@@ -122,7 +122,7 @@ def test_an_index_that_cannot_be_written_is_still_searched(
 def test_a_log_that_cannot_be_read_is_not_passed_over(
     cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a read-only folder SQLite would leave out what only the log has: better no answer."""
+    """In a read-only folder SQLite would ignore the log's content, so the search fails."""
     assert 0 == cli("ingest", folder).code
     (folder.parent / "var" / "index.sqlite-wal").write_bytes(b"what was written last")
     connect = sqlite3.connect
@@ -147,7 +147,7 @@ def _refusal() -> sqlite3.OperationalError:
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.99])
 def test_a_truncated_index_is_one_clear_line(cli: CommandLine, folder: Path, share: float) -> None:
-    """No traceback, and the rest of the file is left for whoever can mend it."""
+    """There is no traceback, and the rest of the file is kept for repair."""
     for number in range(20):
         (folder / f"{number:02}.md").write_bytes(_TEXT * 20)
     assert 0 == cli("ingest", folder).code
@@ -165,7 +165,7 @@ def test_a_truncated_index_is_one_clear_line(cli: CommandLine, folder: Path, sha
 
 
 def test_a_foreign_database_is_not_touched(cli: CommandLine, folder: Path) -> None:
-    """Also not by a rebuild."""
+    """A rebuild does not change it either."""
     index = folder.parent / "var" / "index.sqlite"
     index.parent.mkdir()
     with closing(sqlite3.connect(index)) as connection:
@@ -180,7 +180,7 @@ def test_a_foreign_database_is_not_touched(cli: CommandLine, folder: Path) -> No
 
 
 def test_a_name_that_is_no_text_is_refused(cli: CommandLine, folder: Path) -> None:
-    """It could be neither stored nor shown."""
+    """It can be neither stored nor shown."""
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_bytes(_TEXT)
 
     run = cli("ingest", folder)
@@ -215,7 +215,7 @@ def test_what_is_no_file_is_passed_over(cli: CommandLine, folder: Path) -> None:
 def test_a_document_that_takes_too_long_is_given_up(
     cli: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After three attempts only a change, or a person, has it parsed again."""
+    """After three attempts it is parsed again only if it changes, or on request."""
     monkeypatch.setenv("APP_PARSE_TIMEOUT_SECONDS", "0.2")
     endless = folder / "endless.md"
     endless.write_bytes(b"---\n" * 1_250_000)
@@ -236,7 +236,7 @@ def test_a_document_that_takes_too_long_is_given_up(
 
 
 def test_a_folder_that_vanishes_is_a_missing_path(cli: CommandLine, folder: Path) -> None:
-    """Its documents stay, for nobody has seen that they are gone."""
+    """Its documents stay, because their removal is not certain."""
     assert 0 == cli("ingest", folder).code
     shutil.rmtree(folder)
 

@@ -1,4 +1,4 @@
-"""CFG6: a secret that is planted in every setting is in nothing that the service says."""
+"""CFG6: a secret planted in every setting is in no output of the service."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_secret_is_a_plain_text() -> None:
 
 
 def test_the_planted_settings_are_valid(planted: Canaries) -> None:
-    """Each secret is in force, and in no rendition of the settings."""
+    """Each secret is set, and in no representation of the settings."""
     settings = load_settings(WholeSettings)
 
     assert planted.secrets.keys() <= settings.model_fields_set
@@ -70,7 +70,7 @@ def test_no_command_shows_one(
     form: str,
     arguments: tuple[str, ...],
 ) -> None:
-    """Neither in its result nor in its log."""
+    """Neither the result nor the log has it."""
     monkeypatch.setenv("APP_LOG_FORMAT", form)
     monkeypatch.setenv("APP_LOG_LEVEL", "DEBUG")
     run = cli(*arguments)
@@ -104,7 +104,7 @@ def test_no_failed_start_tells_one(
 
 
 def errors_with(text: str) -> list[Exception]:
-    """Return errors of every class that the service answers without the error's own words."""
+    """Return errors of every class that the service answers without the error's own text."""
     made = [
         exceptions.AppError(text),
         exceptions.ConfigError(text),
@@ -130,7 +130,7 @@ async def test_no_error_tells_one(
     tmp_path: Path,
     form: str,
 ) -> None:
-    """Neither to the caller, nor in the traceback of the log, nor in a stream's last event."""
+    """It is neither in the response, nor in a logged traceback, nor in a stream's last event."""
     log_file = tmp_path / "service.log"
     logged = {"log_format": form, "log_file": log_file, "log_level": "DEBUG"}
     settings = load_settings(WholeSettings).model_copy(update=logged)

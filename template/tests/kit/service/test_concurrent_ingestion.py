@@ -1,4 +1,4 @@
-"""Several who write, and many who read: nobody sees a gap, a mixture or a lock."""
+"""Several writers, and many readers: no gap, no mixture, no lock is visible."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MANIFEST = Manifest(EMBEDDER.name, EMBEDDER.dimension, "blocks-v1/64/8")
 
 
 def write(folder: Path, documents: int, text: str) -> Path:
-    """Write so many documents of a folder, each with the text."""
+    """Write this many documents of a folder, each with the text."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(documents):
         (folder / f"{folder.name}-{number:03}.md").write_text(f"# Document {number}\n\n{text}\n")
@@ -41,7 +41,7 @@ def write(folder: Path, documents: int, text: str) -> Path:
 
 
 async def start(*arguments: str | Path) -> asyncio.subprocess.Process:
-    """Start a command in a process of its own."""
+    """Start a command in a separate process."""
     return await asyncio.create_subprocess_exec(
         *command(*arguments),
         env=environment(),
@@ -63,7 +63,7 @@ def pipeline(index: SqliteIndex) -> Pipeline:
 
 
 async def texts(index: SqliteIndex, mode: SearchMode) -> list[str]:
-    """Return what the word `needle` finds."""
+    """Return the hits for the word `needle`."""
     vector = await EMBEDDER.embed_query("needle")
     return [
         hit.text
@@ -75,7 +75,7 @@ async def texts(index: SqliteIndex, mode: SearchMode) -> list[str]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where an index may be made."""
+    """Return the path of a new index."""
     return tmp_path / "index.sqlite"
 
 
@@ -91,7 +91,7 @@ async def index(path: Path) -> AsyncIterator[SqliteIndex]:
 
 @pytest.mark.slow
 async def test_ingestions_at_once(tmp_path: Path) -> None:
-    """Of the same folder and of two: all succeed, nothing is doubled, and readers are answered."""
+    """For one folder and for two: all succeed, nothing is duplicated, and readers are served."""
     folders = [
         await asyncio.to_thread(write, tmp_path / name, 25, "needle") for name in ("one", "two")
     ]
@@ -109,7 +109,7 @@ async def test_ingestions_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_sigterm_finishes_the_document_in_hand(cli: CommandLine, tmp_path: Path) -> None:
-    """The process ends by itself, tells what is done, and the next run does the rest."""
+    """The process ends by itself, reports its results, and the next run does the rest."""
     folder = write(tmp_path / "docs", 400, "needle " * 300)
     # Takes half a minute to fail, so that the run is not over before it gets the signal.
     endless = folder / "zz.md"
@@ -185,7 +185,7 @@ async def test_a_rebuild_is_never_seen_half_done(
 async def test_a_rebuild_keeps_what_was_uploaded(
     path: Path, index: SqliteIndex, tmp_path: Path
 ) -> None:
-    """Uploads have no file to come from again: those of before and of meanwhile stay."""
+    """Uploads have no file, so earlier and concurrent ones are kept."""
     folder = await asyncio.to_thread(write, tmp_path / "docs", 2, "needle")
     served = pipeline(index)
     await served.ingest([folder])
@@ -258,7 +258,7 @@ async def test_a_write_at_the_last_moment_is_not_lost(
 async def test_a_lock_that_never_ends_keeps_the_old_index(
     path: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Publishing waits for another process, but not for ever; it can be done afterwards."""
+    """Publishing waits for another process, but not forever; it can be repeated later."""
     await pipeline(index).ingest_upload("old.md", b"needle")
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.05)
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as fresh:
@@ -272,7 +272,7 @@ async def test_a_lock_that_never_ends_keeps_the_old_index(
 
 
 async def test_two_rebuilds_at_once_are_refused(path: Path, index: SqliteIndex) -> None:
-    """The second one would only do the same work; the first one goes on."""
+    """The second one would repeat the work; the first one continues."""
     async with await SqliteIndex.open(path, MANIFEST, rebuild=True) as fresh:
         with pytest.raises(RetrievalError, match="another process is rebuilding"):
             await SqliteIndex.open(path, MANIFEST, rebuild=True)
@@ -285,7 +285,7 @@ async def test_two_rebuilds_at_once_are_refused(path: Path, index: SqliteIndex) 
 def test_a_rebuild_that_could_lose_documents_leaves_the_old_index(
     ingested: CommandLine, tmp_path: Path
 ) -> None:
-    """A mistyped path, or a failure that may pass, is no reason to serve less than before."""
+    """After a mistyped path, or a passing failure, the old index stays."""
     documents = ingested("search", "leave", "--json").document["hits"]
 
     run = ingested("ingest", tmp_path / "dosc", "--rebuild")

@@ -1,4 +1,4 @@
-"""Threads of their own for a caller's work, and an end to it when the caller has gone."""
+"""Separate threads for a caller's work, which ends when the caller disconnects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Job:
 
 
 async def test_a_job_runs_in_a_thread_with_the_caller_s_context() -> None:
-    """So its log lines carry the request's id, and its result or error is the caller's."""
+    """Log lines have the request's id, and the result or error is the caller's."""
     executor = BoundedExecutor(1, name="test")
     NAME.set("mine")
 
@@ -42,7 +42,7 @@ async def test_a_job_runs_in_a_thread_with_the_caller_s_context() -> None:
 
 
 async def test_more_than_the_queue_holds_is_refused() -> None:
-    """One job runs, one waits, and the third is refused until there is room again."""
+    """One job runs, one waits, and the third is rejected until there is room again."""
     executor, job = BoundedExecutor(1, name="test", most_waiting=1), Job()
     running = asyncio.create_task(executor.run(job))
     await asyncio.to_thread(job.started.wait)
@@ -58,7 +58,7 @@ async def test_more_than_the_queue_holds_is_refused() -> None:
 
 
 async def test_work_ends_when_its_caller_has_gone() -> None:
-    """A job that runs ends at its next checkpoint, one that waits never begins."""
+    """A running job ends at its next checkpoint, a waiting one never begins."""
     executor, job, never = BoundedExecutor(1, name="test"), Job(), Job()
     calls = [asyncio.create_task(executor.run(each)) for each in (job, never)]
     await asyncio.to_thread(job.started.wait)
@@ -72,6 +72,6 @@ async def test_work_ends_when_its_caller_has_gone() -> None:
 
 
 def test_outside_of_executors_nothing_is_abandoned() -> None:
-    """The same code runs in a command or a parser process, where nobody cancels it."""
+    """The same code runs in a command or a parser process, where it is not cancelled."""
     checkpoint()
     assert not is_abandoned()

@@ -1,4 +1,4 @@
-"""Hostile requests against the whole service: it answers others meanwhile, and stops when told."""
+"""Hostile requests against the whole service: it serves others meanwhile, and stops on request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_the_loop_answers_meanwhile(
     make_settings: MakeSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While work on a caller's text goes on, others are answered: it holds no event loop."""
+    """Work on a caller's text does not hold the event loop."""
     async with open_client(create_app(make_settings(), REGISTRY)) as client:
         await client.post("/v1/documents", files={"file": ("b.txt", TEXT)})
         started, release = Event(), Event()
@@ -75,7 +75,7 @@ async def test_the_loop_answers_meanwhile(
 
 
 async def test_a_search_ends_when_its_caller_has_gone(tmp_path: Path) -> None:
-    """SQLite is interrupted, and its thread is there for the next one."""
+    """SQLite is interrupted, and its thread is available for the next search."""
     connections = Connections(tmp_path / "index.sqlite")
     await connections.write(lambda connection: connection.execute("CREATE TABLE t (x)"))
     started, ended = Event(), []
@@ -107,7 +107,7 @@ async def test_a_search_ends_when_its_caller_has_gone(tmp_path: Path) -> None:
 
 
 def test_crafted_questions_do_not_outlive_the_stop(tmp_path: Path) -> None:
-    """Many unknown words against a document of words like them: SIGTERM ends the process."""
+    """Many unknown words against a document of similar words: SIGTERM ends the process."""
     words = ["q" + "".join(end) for end in islice(product("abcdefgh", repeat=7), 8_000)]
     document = tmp_path / "documents" / "a.txt"
     document.parent.mkdir()

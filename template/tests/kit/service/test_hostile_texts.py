@@ -1,4 +1,4 @@
-"""Work on a caller's text grows with its length and no faster, whatever the text is."""
+"""Work on a caller's text is at most linear in its length."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from kit.fixtures.work import Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Each is repeated to the length that is asked for.
+# Each is repeated to the requested length.
 HOSTILE = [
     "a", "A", "aB", "1", "1,", "1.", "a.", "a-", "a_", "a'", "ab ", "a. ", '."', ".)", "Q: a? ",
     " ", "\t", "\n", " \n", "a\n", "a\n\n", "-", "_", "|", "`", "``a", "~", "*a ", "_a*", "**", "#",
@@ -63,7 +63,7 @@ LIMIT = 1.3
 
 
 def embed(text: str) -> None:
-    """Embed a text that is remembered from nowhere."""
+    """Embed a text without a cache."""
     hashing._places.cache_clear()
     hashing._embed([text])
 
@@ -74,7 +74,7 @@ def read(load: Callable[[str, bytes], object]) -> Callable[[str], object]:
 
 
 def answer(text: str) -> None:
-    """Have a question and the passages that were found for it be such a text."""
+    """Use such a text as the question and as its passages."""
     for question in (text, "Which a b is it?"):
         format_answer(extract(question, [passage(text)]))
 
@@ -123,7 +123,7 @@ def test_work_grows_no_faster_than_the_text(entry: str, monkeypatch: pytest.Monk
 def test_fuzzy_matching_compares_a_bounded_number_of_words(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many unknown words beside many that resemble them: most pairs are not compared."""
+    """Many unknown words beside many similar ones: most pairs are not compared."""
     unknown = ["q" + "".join(end) for end in islice(product("abcdefghij", repeat=6), count)]
     known = frozenset(f"{word}x" for word in unknown)
 
@@ -149,12 +149,12 @@ MILLION = {
 
 @pytest.mark.parametrize("job", MILLION.values(), ids=MILLION)
 def test_a_million_characters_are_looked_at_once(job: Callable[[], object]) -> None:
-    """No expression begins again at each character, nor tries each way to divide them."""
+    """No expression restarts at each character, or tries each way to divide the text."""
     job()
 
 
 def test_only_one_module_normalizes() -> None:
-    """There the marks are bounded, for whoever wants a normalization form."""
+    """Other modules get normalization, with its bound on marks, from there."""
     modules = [
         module for name, module in sys.modules.items() if name.startswith(("app.", "gwkit."))
     ]

@@ -1,7 +1,7 @@
 """Text of documents stays data: in the prompt, the answer, the API, the terminal and the logs.
 
-The model here is the worst there is: it repeats everything that it is given. What remains open is
-what no rule of form can hold: whether a real model does what a document asks of it.
+The model here is the worst case: it repeats its whole input. These tests cannot show whether a real
+model follows the instructions of a document.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def folder(cases: dict[str, Injection], tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[ChatRequest]:
-    """Let the offline model repeat every passage, and return what it is asked."""
+    """Let the offline model repeat every passage, and return its requests."""
     asked: list[ChatRequest] = []
 
     def parrot(request: ChatRequest) -> str:
@@ -67,7 +67,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[ChatRequest]:
 
 
 def unprintable(text: str) -> list[str]:
-    """Return the characters that steer a terminal, turn the writing or cannot be seen."""
+    """Return the characters that control a terminal, change direction or are invisible."""
     return [
         f"U+{ord(character):04X}"
         for character in text
@@ -77,7 +77,7 @@ def unprintable(text: str) -> list[str]:
 
 
 def active(tokens: Iterable[Token]) -> list[str]:
-    """Return what loads something, or leads somewhere, when Markdown is shown."""
+    """Return the parts that load something, or link somewhere, when Markdown is shown."""
     found = []
     for token in tokens:
         found += active(token.children or ())
@@ -89,7 +89,7 @@ def active(tokens: Iterable[Token]) -> list[str]:
 
 
 def check_prompt(request: ChatRequest, case: Injection) -> None:
-    """Two messages; each passage between two lines that no document could have written."""
+    """Two messages; each passage between two lines that no document can contain."""
     assert ["system", "user"] == [message.role for message in request.messages]
     system, user = (message.content for message in request.messages)
     assert FACT not in system
@@ -114,7 +114,7 @@ def check_answer(answer: str, case: Injection) -> None:
 
 
 def stream_events(body: bytes) -> list[tuple[str, dict[str, object]]]:
-    """Return the events of a stream; a line ends wherever any client might take it to end."""
+    """Return the events of a stream; a line ends at any line end that a client may use."""
     found = []
     for block in body.decode().split("\n\n"):
         if block:
@@ -128,7 +128,7 @@ def stream_events(body: bytes) -> list[tuple[str, dict[str, object]]]:
 async def test_over_http(
     cases: dict[str, Injection], settings: Settings, requests: list[ChatRequest]
 ) -> None:
-    """From the upload to the answer, whole and streamed, a document is text and only text."""
+    """From the upload to the answer, whole and streamed, a document is only text."""
     async with open_client(create_app(settings, REGISTRY)) as client:
         for name, case in cases.items():
             requests.clear()
@@ -164,7 +164,7 @@ def test_on_the_command_line(
     monkeypatch: pytest.MonkeyPatch,
     log_format: str,
 ) -> None:
-    """A terminal is not steered by what it shows, and each line of the log is the service's own."""
+    """The output does not control the terminal, and each line of the log is the service's own."""
     monkeypatch.setenv("APP_LOG_LEVEL", "DEBUG")
     monkeypatch.setenv("APP_LOG_FORMAT", log_format)
     monkeypatch.setenv("APP_MIN_GROUNDING", "0")

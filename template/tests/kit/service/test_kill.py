@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def lives(folder: Path, mode: str) -> list[dict[str, Any]]:
-    """Return what came of every death; the first of them is none."""
+    """Return the results of every kill; the first one is without a kill."""
     done = subprocess.run(  # noqa: S603 - a program of these tests
         [
             *(sys.executable, "-m", "kit.fixtures.deaths"),
@@ -60,7 +60,7 @@ def lives(folder: Path, mode: str) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_an_ingestion_may_die_at_any_moment(folder: Path) -> None:
-    """Each document is old or new, and whole; one more run does the rest, and only that."""
+    """Each document is old or new, and complete; one more run does exactly the rest."""
     old = contents(folder.parent / "start.sqlite")["documents"]
     undisturbed, *deaths = lives(folder, "ingest")
     new = undisturbed["left"]["documents"]
@@ -90,7 +90,7 @@ def test_an_ingestion_may_die_at_any_moment(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_rebuild_may_die_at_any_moment(folder: Path) -> None:
-    """The old index is whole until the new one is; what had been done for that is not lost."""
+    """The old index is complete until the new one is; finished work is kept."""
     old = contents(folder.parent / "start.sqlite")
     undisturbed, *deaths = lives(folder, "rebuild")
     new = undisturbed["left"]

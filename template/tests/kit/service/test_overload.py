@@ -1,4 +1,4 @@
-"""More requests than the service can answer: some are answered, the others refused at once."""
+"""More requests than the capacity: some are answered, the others rejected at once."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ CAPACITY: Final = 8
 
 
 class Gate:
-    """Work that ends when it is let go on; `waiting` counts what has arrived."""
+    """Work that waits for its release; `waiting` counts the arrivals."""
 
     def __init__(self) -> None:
         self.waiting = 0
         self._open = asyncio.Event()
 
     async def work(self) -> None:
-        """Wait to be let go on."""
+        """Wait for the release."""
         self.waiting += 1
         await self._open.wait()
 
     async def until(self, waiting: int) -> None:
-        """Return when so many have arrived."""
+        """Return when this many have arrived."""
         while self.waiting < waiting:  # noqa: ASYNC110 - the counter is the event
             await asyncio.sleep(0)
 
     def release(self) -> None:
-        """Let all go on that wait, and those that come later wait anew."""
+        """Release all that wait; later ones wait again."""
         self._open.set()
         self._open, self.waiting = asyncio.Event(), 0
 
@@ -58,7 +58,7 @@ async def search(client: httpx2.AsyncClient) -> int:
 async def test_at_twice_the_capacity_half_is_answered_and_nobody_waits(
     make_settings: MakeSettings, gate: Gate
 ) -> None:
-    """However often they come back: who gets no place is refused while all the others work."""
+    """Rejected callers may retry at any rate while all the others work."""
     fakes = Fakes(make_settings(max_concurrent_requests=CAPACITY, requests_per_minute=1_000_000))
     async with open_client(fakes.app()) as client:
         fakes.retriever.work = gate.work
@@ -73,7 +73,7 @@ async def test_at_twice_the_capacity_half_is_answered_and_nobody_waits(
 
 
 async def test_the_probes_are_answered_under_load(make_settings: MakeSettings, gate: Gate) -> None:
-    """Nobody restarts a process for being busy, and its metrics say that it is."""
+    """A busy process is not restarted, and its metrics show the load."""
     fakes = Fakes(make_settings(max_concurrent_requests=CAPACITY))
     async with open_client(fakes.app()) as client:
         fakes.retriever.work = gate.work
@@ -118,7 +118,7 @@ async def test_a_refusal_does_not_use_up_the_allowance(
 async def test_a_place_is_free_again_however_a_request_ends(
     make_settings: MakeSettings, *, stream: bool
 ) -> None:
-    """After an answer, an error, a time-out and a hang-up the next request is served."""
+    """After an answer, an error, a timeout and a disconnect the next request is served."""
     fakes = Fakes(make_settings(max_concurrent_requests=1))
     body = b'{"question": "a", "stream": true}' if stream else b'{"question": "a"}'
 

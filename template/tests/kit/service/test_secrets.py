@@ -1,4 +1,4 @@
-"""CFG6: a key planted in every setting comes out nowhere, whatever goes wrong."""
+"""CFG6: a key planted in every setting is in no output, for any failure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def planted_names() -> Iterator[tuple[str, bool]]:
 
 @pytest.fixture
 def canaries(monkeypatch: pytest.MonkeyPatch) -> frozenset[str]:
-    """Plant a key of its own in every setting that holds one; return the keys."""
+    """Plant a different key in every setting that holds one; return the keys."""
     found = set()
     for name, mapping in planted_names():
         canary = f"canary-of-{name}-4711"
@@ -66,7 +66,7 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> frozenset[str]:
 
 @pytest.fixture
 def settings(canaries: frozenset[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Return settings as a process loads them, with every key in them."""
+    """Return settings as a process loads them, with all keys."""
     monkeypatch.setenv("APP_INDEX_PATH", str(tmp_path / "index.sqlite"))
     monkeypatch.setenv("APP_LOG_FILE", str(tmp_path / "service.log"))
     monkeypatch.setenv("APP_LOG_LEVEL", "DEBUG")
@@ -76,9 +76,9 @@ def settings(canaries: frozenset[str], tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def error_of(kind: type[AppError], canaries: frozenset[str]) -> AppError:
-    """Return an error of a class that has the keys wherever an error can hold something.
+    """Return an error of a class with the keys in all its parts.
 
-    Its own text has them unless that is what the caller is shown: there nobody writes one.
+    Its own text has them, unless the caller sees that text: those never contain keys.
     """
     error = kind.__new__(kind)
     text = " ".join(sorted(canaries))
@@ -103,13 +103,13 @@ def failing(error: Exception) -> Callable[[], Awaitable[None]]:
 
 
 def assert_clean(canaries: frozenset[str], **sinks: str) -> None:
-    """Fail if a key stands in one of the texts, or only a part of it that is long enough."""
+    """Fail if a key, or a long part of one, occurs in one of the texts."""
     for sink, text in sinks.items():
         assert [] == [canary for canary in canaries if canary[7:] in text], sink
 
 
 async def ask(client: httpx2.AsyncClient, key: str, *, stream: bool) -> httpx2.Response:
-    """Ask a question with a key, as a caller does."""
+    """Ask a question with a key, like a caller."""
     return await client.post(
         "/v1/answer",
         json={"question": "why?", "stream": stream},
@@ -128,7 +128,7 @@ async def test_no_error_tells_a_key(
     spans: InMemorySpanExporter,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In the log, its file, tracebacks, spans, metrics, and what the caller gets."""
+    """It is not in the log, its file, tracebacks, spans, metrics, or the response."""
     settings = settings.model_copy(update={"log_format": form})
     await asyncio.to_thread(configure_logging, settings)
     fakes = Fakes(settings)
@@ -157,14 +157,14 @@ async def test_no_error_tells_a_key(
         metrics=fakes.metrics.exposition().decode(),
         replies="".join(reply.text + str(reply.headers) for reply in replies),
     )
-    # They were there to be found: the log has their places.
+    # The keys were reachable: the log has their masked places.
     assert MASK in written.err
     assert MASK in file
     assert "about_to_fail" in file
 
 
 def test_the_tree_is_whole() -> None:
-    """No error of the service's own is defined elsewhere, where these tests would not find it."""
+    """All errors of the service are defined there, where these tests find them."""
     known = {kind.__name__ for kind in TREE}
     root = Path(exceptions.__file__).parent
     elsewhere = [
@@ -179,11 +179,11 @@ def test_the_tree_is_whole() -> None:
 
 
 async def failing_not() -> None:
-    """Do not fail."""
+    """Return normally."""
 
 
 def test_settings_show_no_key(settings: Settings, canaries: frozenset[str]) -> None:
-    """However they are turned into text."""
+    """No text form of the settings shows them."""
     assert_clean(
         canaries,
         repr=repr(settings),
@@ -198,7 +198,7 @@ def test_settings_show_no_key(settings: Settings, canaries: frozenset[str]) -> N
 def test_the_config_command_shows_no_key(
     options: tuple[str, ...], canaries: frozenset[str], cli: CommandLine
 ) -> None:
-    """It says that there are keys, and not which."""
+    """It shows that there are keys, but not their values."""
     run = cli("config", *options)
     assert 0 == run.code
     assert_clean(canaries, out=run.out, err=run.err)
@@ -208,7 +208,7 @@ def test_the_config_command_shows_no_key(
 def test_a_report_of_wrong_settings_shows_no_key(
     canaries: frozenset[str], cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where keys stand in settings that are no place for them."""
+    """Also if keys are in the wrong settings."""
     monkeypatch.setenv("APP_PORT", " ".join(canaries))
     monkeypatch.setenv("APP_NO_SUCH_SETTING", " ".join(canaries))
     run = cli("config")

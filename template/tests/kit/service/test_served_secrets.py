@@ -1,4 +1,4 @@
-"""Secrets are found by the types of the settings, and a serving process tells none."""
+"""Secrets are found by the types of the settings, and a serving process shows none."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def key_of(canaries: Canaries) -> dict[str, str]:
 
 
 def test_every_secret_is_planted() -> None:
-    """Plain, optional, in a mapping, under another name: a new setting is found by its type."""
+    """Plain, optional, in a mapping, under an alias: a new setting is found by its type."""
     found = plant(TeamSettings)
 
     assert {"api_keys", "signing_key", "peers", "seal"} <= found.secrets.keys()
@@ -63,16 +63,16 @@ def test_every_secret_is_planted() -> None:
 class CarelessSettings(Settings):
     """Settings that a team must not add."""
 
-    vendor_key: str = Field(default="", description="A key that everybody sees.")
-    access_token: str | None = Field(default=None, description="A token that everybody sees.")
+    vendor_key: str = Field(default="", description="A key in plain text.")
+    access_token: str | None = Field(default=None, description="A token in plain text.")
     login: str = Field(default="", validation_alias="DB_PASSWORD", description="A hidden one.")
-    token_names: list[str] = Field(default=[], description="Tokens that everybody sees.")
+    token_names: list[str] = Field(default=[], description="Tokens in plain text.")
     max_output_tokens: int = Field(default=1, description="No secret.")
     monkey: str = Field(default="", description="No secret.")
 
 
 def test_what_is_named_like_a_secret_is_one() -> None:
-    """A key that is a plain text would escape the canaries, the mask and the redaction."""
+    """The tests, the mask and the redaction would miss a key in plain text."""
     assert set() == exposed()
     assert set() == exposed(TeamSettings)
     assert {"vendor_key", "access_token", "login", "token_names"} == exposed(CarelessSettings)
@@ -81,7 +81,7 @@ def test_what_is_named_like_a_secret_is_one() -> None:
 def test_a_secret_of_the_wrong_form_is_not_told(
     canaries: Canaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even where the secret itself is what is wrong, or stands in the wrong variable."""
+    """Not even if the secret itself is invalid, or in the wrong variable."""
     monkeypatch.setenv("APP_API_KEYS", canaries.secrets["api_keys"])
     monkeypatch.setenv("APP_APIKEYS", json.dumps({"x": canaries.secrets["api_keys"]}))
     with pytest.raises(ConfigError) as caught:
@@ -95,7 +95,7 @@ def test_a_secret_of_the_wrong_form_is_not_told(
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 def test_no_served_process_tells_one(canaries: Canaries, tmp_path: Path) -> None:
-    """Not its log and log file, its answers, descriptions and metrics, nor its argument list."""
+    """Not in its log and log file, its responses, descriptions and metrics, nor its arguments."""
     log_file = tmp_path / "service.log"
     variables = canaries.variables | {"APP_LOG_FILE": str(log_file), "APP_LOG_LEVEL": "DEBUG"}
     texts: list[str | bytes] = []

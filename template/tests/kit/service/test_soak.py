@@ -1,7 +1,6 @@
-"""Many callers at once, for a while: no error, no odd reply, and memory that stays where it is.
+"""Many concurrent callers: no error, no inconsistent reply, and constant memory.
 
-`make soak` takes 50 callers and many calls of each, `make test` fewer of both, and fewest outside
-of CI.
+`make soak` runs 50 callers with many calls each, `make test` fewer of both, and fewest outside CI.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Ownership:
     """A document as its only writer knows it.
 
     `started` is the last version that was sent, `confirmed` the last that was answered; version 0
-    and every removal are odd ones out: no text at all.
+    and every removal have no text.
     """
 
     owner: int
@@ -72,7 +71,7 @@ class Ownership:
 
 @dataclass
 class Soak:
-    """The callers' common knowledge, and what they have seen."""
+    """The callers' shared state and observations."""
 
     client: httpx2.AsyncClient
     served: Served
@@ -82,7 +81,7 @@ class Soak:
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     async def call(self, name: str, method: str, path: str, **options: Any) -> httpx2.Response:  # noqa: ANN401 - as httpx takes them
-        """Make a request and take its time."""
+        """Make a request and measure its time."""
         start = time.perf_counter()
         response = await self.client.request(method, path, **options)
         self.latencies.setdefault(name, []).append((time.perf_counter() - start) * 1_000)
@@ -91,7 +90,7 @@ class Soak:
         return response
 
     async def caller(self, owner: Ownership) -> None:
-        """Do one thing after the other, as it comes."""
+        """Make random calls, one after the other."""
         dice = random.Random(owner.owner)  # noqa: S311 - to be the same again
         for _ in range(CALLS):
             match dice.randrange(10):
@@ -119,7 +118,7 @@ class Soak:
         owner.confirmed = owner.started
 
     async def remove(self, owner: Ownership) -> None:
-        """Remove the document; that counts as a version without a text."""
+        """Remove the document; this counts as a version without text."""
         there = owner.confirmed not in owner.gone
         owner.started += 1
         owner.gone.add(owner.started)
@@ -128,7 +127,7 @@ class Soak:
         owner.confirmed = owner.started
 
     async def search(self, owner: Ownership, prefix: str = "") -> None:
-        """Search for a document, and check what is found against what can be there."""
+        """Search for a document, and check the hits against its possible versions."""
         before = [each.confirmed for each in self.owners]
         query = {
             "query": f"owner{owner.owner}x parcel locker",
@@ -140,12 +139,12 @@ class Soak:
         hits = response.json()["hits"]
         self.check([(hit["document"], hit["text"]) for hit in hits], before)
         if prefix:
-            # Its own document stands still meanwhile: every chunk is found, or none is.
+            # Its own document does not change meanwhile: every chunk is found, or none.
             expected = 0 if owner.confirmed in owner.gone else SECTIONS
             assert expected == len(hits), (owner, hits)
 
     async def ask(self, owner: Ownership) -> None:
-        """Ask for a document, and check the citations."""
+        """Ask about a document, and check the citations."""
         before = [each.confirmed for each in self.owners]
         question = {"question": f"What is owner{owner.owner}x parcel locker?"}
         response = await self.call("answer", "POST", "/v1/answer", json=question)
@@ -154,7 +153,7 @@ class Soak:
         self.check([(each["document"], each["text"]) for each in citations], before)
 
     def check(self, found: list[tuple[str, str]], before: list[int]) -> None:
-        """Fail unless each text is of one version, of those that can have been there."""
+        """Fail unless each text is of one possible version."""
         versions: dict[int, set[int]] = {}
         for document, text in found:
             marks = {(int(owner), int(version)) for owner, version in MARK.findall(text)}
@@ -170,7 +169,7 @@ class Soak:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the size of the memory from /proc")
 async def test_the_service_stands_a_crowd(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Each reply is of some state of the index, nothing fails, and memory is bounded."""
+    """Each reply matches some state of the index, nothing fails, and memory is bounded."""
     caplog.set_level("WARNING", "httpx2")  # which tells every request
     with serving(
         tmp_path, APP_REQUESTS_PER_MINUTE="1000000", APP_MAX_CONCURRENT_REQUESTS="1000"

@@ -1,4 +1,4 @@
-"""Ctrl-C, a port in use: how the process starts and stops."""
+"""Ctrl-C and used ports: start and stop of the process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ time.sleep(0.1)
 def test_an_interruption_of_the_first_imports_is_quiet(
     tmp_path: Path, *, ignored: bool, code: int, told: str
 ) -> None:
-    """Ctrl-C right after the start shows no traceback; who ignores it goes on."""
+    """Ctrl-C right after the start shows no traceback; if it is ignored, the start continues."""
     (tmp_path / "typer.py").write_text(_INTERRUPTED_IMPORT, encoding="utf-8")
     sources = environment()["PYTHONPATH"]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
@@ -52,7 +52,7 @@ def test_an_interruption_of_the_first_imports_is_quiet(
 def test_a_keyboard_interrupt_stops_the_service_as_well(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C is how a person stops it: no error, and the address was on stdout."""
+    """Ctrl-C is not an error, and the address was on stdout."""
     monkeypatch.setenv("APP_SAMPLES_PATH", str(DOCUMENTS))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -72,7 +72,7 @@ def test_a_keyboard_interrupt_stops_the_service_as_well(
 
 
 def test_a_port_in_use_is_one_clear_line(cli: CommandLine) -> None:
-    """The command ends with 2 and names the variables; nothing is opened."""
+    """The command exits with 2 and names the variables; nothing is opened."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         run = cli("serve", "--port", port)

@@ -1,4 +1,4 @@
-"""Tests of how settings are read, and of the report of everything that is wrong with them."""
+"""Reading of settings, and the report of all their problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("tmp_path")
 
 
 def _refuse(value: SecretStr) -> SecretStr:
-    """Be a validator that says too much."""
+    """Be a validator that repeats the value."""
     if value.get_secret_value().startswith("canary"):
         raise ValueError(f"{value.get_secret_value()} is no good key")
     return value
@@ -64,7 +64,7 @@ def test_nothing_set_means_the_defaults() -> None:
 
 
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And an empty variable is none, so it does not hide the file's."""
+    """An empty variable is ignored, so it does not hide the file's."""
     write("APP_PORT=1111", "APP_TOP_K=11", "APP_HOST=::1", "APP_LOG_FILE=")
     monkeypatch.setenv("APP_PORT", "2222")
     monkeypatch.setenv("APP_HOST", "")
@@ -95,7 +95,7 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_a_single_quoted_value_is_literal(written: str, meant: str) -> None:
-    """As for a shell; variables and escapes are for double quotes, and variables for none."""
+    """It works as in a shell; double quotes have variables and escapes, bare values variables."""
     write(
         "\ufeffAPP_PORT=1111",
         "",
@@ -108,20 +108,20 @@ def test_a_single_quoted_value_is_literal(written: str, meant: str) -> None:
 
 
 def test_no_file_is_read_where_none_is_wanted() -> None:
-    """`env_file=None` leaves `.env` alone."""
+    """`env_file=None` ignores `.env`."""
     write("APP_PORT=1111")
     assert 8000 == load_settings(WholeSettings, env_file=None).port
 
 
 @pytest.mark.parametrize("name", ["app_port", "App_Port", "APP_PORT"])
 def test_names_count_in_any_case(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Capitals are a habit, not a rule."""
+    """Upper case is only a convention."""
     monkeypatch.setenv(name, "1234")
     assert 1234 == load_settings(WholeSettings).port
 
 
 def test_of_two_spellings_the_one_in_capitals_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which one wins does not depend on the order of the environment."""
+    """The order of the environment does not matter."""
     monkeypatch.setenv("APP_PORT", "1")
     monkeypatch.setenv("app_port", "2")
     monkeypatch.setenv("App_Port", "3")
@@ -142,7 +142,7 @@ def test_of_two_spellings_the_one_in_capitals_counts(monkeypatch: pytest.MonkeyP
 def test_a_misspelt_name_is_refused_with_a_suggestion(
     monkeypatch: pytest.MonkeyPatch, name: str, meant: str, place: str
 ) -> None:
-    """In the environment as in the file, and without its value, which may be a secret."""
+    """In the environment and the file, and without its value, which may be a secret."""
     if place == "file":
         write(f"{name}={CANARY}")
     else:
@@ -152,7 +152,7 @@ def test_a_misspelt_name_is_refused_with_a_suggestion(
 
 
 def test_a_name_like_no_other_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a far-fetched suggestion; also when it is empty."""
+    """Without an unlikely suggestion; also if it is empty."""
     monkeypatch.setenv("APP_ZZZZ", "")
     assert (
         "APP_ZZZZ: unknown setting in the environment; see .env.example for all names",
@@ -160,14 +160,14 @@ def test_a_name_like_no_other_is_refused_too(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vendors' keys may stand in the file; what does not start with `APP_` is not ours."""
+    """Vendors' keys may be in the file; only `APP_` names are ours."""
     write(f"OTHER_API_KEY={CANARY}", "DATABASE_URL=x", "APPLE=1", "PORT=1")
     monkeypatch.setenv("APPDATA", "x")
     assert WholeSettings() == load_settings(WholeSettings)
 
 
 def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines, names, values and rules across fields, of both places, in one error."""
+    """Lines, names, values and rules across fields, of both sources, in one error."""
     write(
         "APP_PROT=1",
         "",
@@ -204,7 +204,7 @@ def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_rule_across_fields_is_reported_beside_an_unknown_name() -> None:
-    """Each is found without the other being mended first."""
+    """Each is found before the other is corrected."""
     write("APP_PROT=1", "APP_CHUNK_TOKENS=100", "APP_CHUNK_OVERLAP_TOKENS=51")
     assert (
         "APP_PROT: unknown setting in .env; did you mean APP_PORT?",
@@ -213,20 +213,20 @@ def test_a_rule_across_fields_is_reported_beside_an_unknown_name() -> None:
 
 
 def test_a_rule_is_left_out_where_one_of_its_fields_is_wrong() -> None:
-    """Nobody is told to compare with a value that is no value."""
+    """An invalid value is not compared."""
     write("APP_CHUNK_TOKENS=lots", "APP_CHUNK_OVERLAP_TOKENS=200")
     [line] = problems()
     assert line.startswith("APP_CHUNK_TOKENS: 'lots' in .env: ")
 
 
 def test_an_unknown_name_alone_stops_the_start() -> None:
-    """Also when everything else is valid."""
+    """Also if everything else is valid."""
     write("APP_PORT=1234", "APP_PROT=1")
     assert 1 == len(problems())
 
 
 def test_a_missing_required_setting_is_named() -> None:
-    """With what it should be, and beside the others."""
+    """The report has its type, with the other problems."""
     write("APP_PORT=x")
     first, second = problems(settings_type=RequiredSettings)
     assert first.startswith("APP_PORT: 'x' in .env: ")
@@ -234,7 +234,7 @@ def test_a_missing_required_setting_is_named() -> None:
 
 
 def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not the value of a secret setting, not even where its validator repeats it."""
+    """Neither the value of a secret setting, nor a validator's copy of it."""
     write(f"OPENAI_API_KEY={CANARY}", "APP_TAGS=[", f"broken {CANARY} line")
     monkeypatch.setenv("APP_OTHER_KEY", CANARY)
     lines = problems(settings_type=SecretSettings)
@@ -265,7 +265,7 @@ def test_a_vendors_key_is_read_by_its_own_name() -> None:
 
 
 def test_a_list_that_is_no_json_is_reported_like_the_rest() -> None:
-    """As a wrong value of its variable, beside the other problems."""
+    """It is reported as a wrong value of its variable, with the other problems."""
     write("APP_TAGS=a,b", "APP_PORT=x")
     lines = problems(settings_type=SecretSettings)
     assert ["APP_PORT", "APP_TAGS"] == sorted(line.partition(":")[0] for line in lines)
@@ -275,7 +275,7 @@ def test_a_list_that_is_no_json_is_reported_like_the_rest() -> None:
 
 
 def test_values_are_shown_short_and_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value cannot fill the screen, forge a line, or steer the terminal."""
+    """A value cannot fill the screen, forge a line, or control the terminal."""
     monkeypatch.setenv("APP_PORT", "1\nAPP_HOST: fine\x1b[2J\u202e" + "9" * 500)
     [line] = problems()
     assert line.startswith(r"APP_PORT: '1\nAPP_HOST: fine\x1b[2J\u202e999")
@@ -302,25 +302,25 @@ def test_usual_forms_of_the_file_are_read(text: str) -> None:
 
 @pytest.mark.parametrize("line", ["APP_PORT", "APP_PORT: 1", "hello world", "APP PORT=1", "=1"])
 def test_lines_that_assign_nothing_are_problems(line: str) -> None:
-    """Each is named by its number and not repeated, for it may hold a secret."""
+    """Each has its number and no content, which may be a secret."""
     write("# first", "", line, "APP_TOP_K=3")
     [problem] = problems()
     assert problem.startswith(".env, line 3: not of the form NAME=value")
 
 
 def test_a_file_that_is_not_text_is_a_problem() -> None:
-    """It says at which byte, and the environment is checked all the same."""
+    """The report has the byte, and the environment is still checked."""
     Path(".env").write_bytes(b"APP_PORT=\xff\n")
     assert (".env: not UTF-8 text, at byte 9; save it as UTF-8",) == problems()
 
 
 def test_a_directory_is_a_problem() -> None:
-    """Docker makes one where a file to be mounted is missing."""
+    """Docker creates one if a mounted file is missing."""
     Path(".env").mkdir()
     assert (".env: cannot be read: Is a directory",) == problems()
 
 
 def test_a_file_that_cannot_be_opened_is_a_problem() -> None:
-    """A silent default would be worse."""
+    """Silent defaults would be worse."""
     [problem] = problems(env_file=Path("n" * 300))
     assert problem.endswith("n: cannot be read: File name too long")

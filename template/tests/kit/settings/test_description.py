@@ -1,4 +1,4 @@
-"""Settings in words: descriptions, pages and masked values, of settings of its own."""
+"""Descriptions of settings: pages and masked values, for a test's own settings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gwkit.settings.description import (
 
 
 class Colour(StrEnum):
-    """A choice of a team's."""
+    """A choice in a team's settings."""
 
     RED = "red"
     BLUE = "blue"
 
 
 class SecretSettings(Settings):
-    """Secrets and such: what a team may add."""
+    """Secrets and other settings of a team."""
 
     openai_api_key: SecretStr | None = Field(
         default=None, validation_alias="OPENAI_API_KEY", description="Key of the provider."
@@ -43,13 +43,13 @@ class SecretSettings(Settings):
 
 
 class RequiredSettings(Settings):
-    """Something without a default."""
+    """A setting without a default."""
 
     tenant: str = Field(description="Whose service it is.")
 
 
 def test_a_secret_is_in_no_rendition_of_the_settings() -> None:
-    """Not in repr, str, a dump, the masked settings, or what pydantic says of an error."""
+    """Not in repr, str, a dump, the masked settings, or pydantic's errors."""
     settings = SecretSettings(openai_api_key="canary-4711")
     renditions = (
         repr(settings),
@@ -102,14 +102,14 @@ def test_a_variable_is_the_prefix_and_the_name_or_the_alias() -> None:
     ],
 )
 def test_a_setting_in_words(name: str, allowed: str, default: str) -> None:
-    """Type, range and default read like a sentence, and no default of a secret is shown."""
+    """Type, range and default form a sentence, without a secret's default."""
     [setting] = [each for each in describe_settings(SecretSettings) if each.name == name]
     assert allowed == setting.allowed
     assert default == setting.default_in_words
 
 
 def test_a_required_setting_says_so() -> None:
-    """It has no default, which is not the same as being unset."""
+    """It has no default, which differs from being unset."""
     setting = describe_settings(RequiredSettings)[-1]
     assert ("tenant", True, None) == (setting.name, setting.required, setting.default)
     assert "none, required" == setting.default_in_words
@@ -125,7 +125,7 @@ def test_placeholders_can_be_uncommented() -> None:
 
 
 def test_the_page_has_every_variable() -> None:
-    """One row for each, under its group, with cells that a table can hold."""
+    """One row for each, in its group, with valid table cells."""
     text = configuration_markdown(SecretSettings)
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(SecretSettings.model_fields) == len(rows)
@@ -140,5 +140,5 @@ def test_the_page_has_every_variable() -> None:
 
 
 def test_a_group_is_named_by_its_class() -> None:
-    """A setting stands under the first line of its class."""
+    """A group's title is the first line of its class."""
     assert "Secrets and such: what a team may add" == describe_settings(SecretSettings)[-1].group

@@ -1,4 +1,4 @@
-"""Tests of the request id and of how it travels."""
+"""The request id and its propagation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gwkit.telemetry.context import request_id
 
 
 def test_an_id_holds_within_its_block() -> None:
-    """There is none outside, the innermost counts, and the outer one comes back."""
+    """There is none outside, the innermost applies, and the outer one is restored."""
     assert "" == request_id()
     with bound_contextvars(request_id="outer"):
         with bound_contextvars(request_id="inner"):

@@ -1,4 +1,4 @@
-"""Tests of the memory profiler."""
+"""The memory profiler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MEGABYTE = 1_000_000
 
 
 def nearly(megabytes: float) -> object:
-    """Return what a number of bytes equals but for the small change of the interpreter."""
+    """Return a matcher for a number of bytes, within the interpreter's noise."""
     return pytest.approx(megabytes * MEGABYTE, abs=0.2 * MEGABYTE)
 
 
@@ -28,7 +28,7 @@ def test_peak_and_current_are_told_apart() -> None:
 
 
 def test_an_inner_block_does_not_hide_the_outer_peak() -> None:
-    """Each block has its own peak, whether the highest moment is before, in, or after the inner."""
+    """Each block has its own peak, before, in, or after the inner block."""
     with measure() as outer:
         early = bytearray(5 * MEGABYTE)
         del early
@@ -46,7 +46,7 @@ def test_an_inner_block_does_not_hide_the_outer_peak() -> None:
 
 
 def test_memory_that_was_there_before_does_not_count() -> None:
-    """A block counts from its own start, and goes below zero where it releases older memory."""
+    """A block counts from its own start, and is negative if it releases older memory."""
     with measure():
         older = bytearray(MEGABYTE)
         with measure() as profile:
@@ -56,7 +56,7 @@ def test_memory_that_was_there_before_does_not_count() -> None:
 
 
 def test_off_is_off() -> None:
-    """A disabled block traces nothing, and tells nothing."""
+    """A disabled block traces and reports nothing."""
     with measure(enabled=False) as profile:
         assert not tracemalloc.is_tracing()
         bytearray(MEGABYTE)
@@ -77,7 +77,7 @@ def test_tracing_is_left_as_it_was(*, running: bool) -> None:
 
 
 def test_a_failing_block_is_measured() -> None:
-    """The numbers are there after an exception, and tracing has ended."""
+    """The numbers are available after an exception, and tracing has ended."""
     profile = MemoryProfile()
 
     def fail() -> None:
@@ -92,7 +92,7 @@ def test_a_failing_block_is_measured() -> None:
 
 
 def test_what_comes_later_does_not_count() -> None:
-    """A block that has ended keeps its numbers."""
+    """A finished block keeps its numbers."""
     with measure() as outer, measure() as inner:
         early = bytearray(MEGABYTE)
         del early

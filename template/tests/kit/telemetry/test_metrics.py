@@ -1,4 +1,4 @@
-"""Tests of the counters and timings."""
+"""Counters and timings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gwkit.telemetry.metrics import METRICS, OTHER, Metrics, MetricSpec, TimingS
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return what a scraper reads, by name and sorted labels."""
+    """Return the scraped values, by name and sorted labels."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(metrics.exposition().decode())
@@ -49,7 +49,7 @@ def test_a_timing_is_scraped_as_a_histogram() -> None:
 
 
 def test_the_summary_agrees_with_the_standard_library() -> None:
-    """Mean, median, least, most and percentiles are what `statistics` makes of the same numbers."""
+    """Mean, median, minimum, maximum and percentiles equal those of `statistics`."""
     random = Random(7)  # noqa: S311 - data for a test
     values = [random.lognormvariate(3, 1) for _ in range(500)]
     metrics = Metrics()
@@ -66,7 +66,7 @@ def test_the_summary_agrees_with_the_standard_library() -> None:
 
 
 def test_one_observation_is_its_own_summary() -> None:
-    """Every number of a single observation is that observation."""
+    """Every number of a single observation equals it."""
     metrics = Metrics()
     metrics.observe("search_seconds", 5, mode="vector")
     expected = TimingSummary(count=1, mean=5, median=5, min=5, max=5, p95=5, p99=5)
@@ -74,7 +74,7 @@ def test_one_observation_is_its_own_summary() -> None:
 
 
 def test_percentiles_forget_and_totals_do_not() -> None:
-    """Memory is bounded: percentiles are of the latest 1,024, counts and extremes of all."""
+    """Memory is bounded: percentiles use the latest 1,024, counts and extremes all."""
     metrics = Metrics()
     metrics.observe("ingest_document_seconds", 1_000_000)
     for _ in range(2_000):
@@ -100,7 +100,7 @@ def test_a_timer_measures_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_observed_is_nothing_summed_up() -> None:
-    """A fresh process has no summaries, yet tells which metrics there are."""
+    """A fresh process has no summaries, but lists its metrics."""
     metrics = Metrics()
     assert {} == metrics.summary()
     text = metrics.exposition().decode()
@@ -109,7 +109,7 @@ def test_nothing_observed_is_nothing_summed_up() -> None:
 
 
 def test_a_timer_in_progress_is_not_summed_up_yet() -> None:
-    """A series exists from the block's start, and has no numbers before its end."""
+    """A series exists from the block's start, and has numbers from its end."""
     metrics = Metrics()
     with metrics.timer("ingest_document_seconds"):
         assert {} == metrics.summary()
@@ -137,7 +137,7 @@ def test_only_declared_counters_count(name: str, labels: dict[str, str]) -> None
     [("search_s", {}), ("search_seconds", {"way": "x"}), ("answers_total", {"outcome": "failed"})],
 )
 def test_only_declared_timings_are_observed(name: str, labels: dict[str, str]) -> None:
-    """The same for timings, and a timer says so before its block runs."""
+    """Timings are checked, too, and a timer before its block runs."""
     metrics = Metrics()
     with pytest.raises(ValueError, match=name):
         metrics.observe(name, 1, **labels)
@@ -148,7 +148,7 @@ def test_only_declared_timings_are_observed(name: str, labels: dict[str, str]) -
 
 
 def test_a_negative_count_is_refused() -> None:
-    """Counters never go back."""
+    """Counters never decrease."""
     with pytest.raises(ValueError, match="non-negative"):
         Metrics().count("answers_total", -1, outcome="failed")
 
@@ -173,7 +173,7 @@ def test_label_values_cannot_grow_without_bound(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_long_label_value_is_cut() -> None:
-    """A caller's text cannot fill the memory through a label either."""
+    """A caller's text cannot fill the memory by a label."""
     metrics = Metrics()
     metrics.count("answers_total", outcome="x" * 10_000)
     assert len(metrics.exposition()) < 5_000
@@ -211,7 +211,7 @@ def test_two_processes_parts_do_not_share() -> None:
 
 
 def test_a_team_may_measure_more() -> None:
-    """Further metrics go beside the template's."""
+    """A team's metrics are added to the template's."""
     metrics = Metrics((*METRICS, MetricSpec("invoices_total", "Invoices read.", ("kind",))))
     metrics.count("invoices_total", kind="scan")
     assert 1 == samples(metrics)["invoices_total", (("kind", "scan"),)]

@@ -1,4 +1,4 @@
-"""Tests of the timing decorator."""
+"""The timing decorator."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Durations:
-    """A sink that keeps what it is given."""
+    """A sink that records its inputs."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, float]] = []
 
     def __call__(self, name: str, milliseconds: float) -> None:
-        """Keep one duration."""
+        """Record one duration."""
         self.calls.append((name, milliseconds))
 
 
@@ -42,7 +42,7 @@ async def add_later(left: int, *, right: int) -> str:
 
 
 async def test_types_are_kept() -> None:
-    """A checker sees through the decorator: arguments, result, and that a coroutine is one."""
+    """Type checkers keep arguments, result, and the coroutine type."""
     assert_type(add(1), int)
     assert_type(await add_later(1, right=2), str)
     plain: Callable[[int, int], int] = add
@@ -61,14 +61,14 @@ async def test_types_are_kept() -> None:
 def test_names_and_signatures_are_kept(
     function: Callable[..., object], name: str, signature: str
 ) -> None:
-    """At run time, the decorated function says what it is."""
+    """At run time, the decorated function has the original name and signature."""
     assert name == function.__name__
     assert signature == str(inspect.signature(function))
     assert (function.__doc__ or "").startswith("Add two numbers")
 
 
 def test_a_coroutine_function_stays_one() -> None:
-    """Frameworks ask a function whether they must await it."""
+    """Frameworks check whether a function must be awaited."""
     assert inspect.iscoroutinefunction(add_later)
     assert not inspect.iscoroutinefunction(add)
 
@@ -83,7 +83,7 @@ def test_a_call_is_handed_to_the_sink() -> None:
 
 
 async def test_waiting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A coroutine's duration is in milliseconds and covers what it awaits."""
+    """A coroutine's duration is in milliseconds and includes its awaits."""
     sink = Durations()
     now = [7.0]
     monkeypatch.setattr("gwkit.telemetry.profiling.perf_counter", lambda: now[0])
@@ -102,7 +102,7 @@ async def test_waiting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_failure_is_timed_and_passes() -> None:
-    """A call that raises is measured too, and its exception comes through unchanged."""
+    """A call that raises is measured, too, and its exception is unchanged."""
     sink = Durations()
 
     @timed(sink)
@@ -121,7 +121,7 @@ async def test_a_failure_is_timed_and_passes() -> None:
 
 
 def test_a_method_is_timed() -> None:
-    """Methods get their instance, and their name says whose they are."""
+    """Methods get their instance, and the name includes the class."""
     sink = Durations()
 
     class Doubler:
@@ -134,7 +134,7 @@ def test_a_method_is_timed() -> None:
 
 
 def test_generators_are_refused() -> None:
-    """Calling a generator function does nothing yet, so timing it would tell a lie."""
+    """Calling a generator function runs nothing yet, so its timing would be wrong."""
 
     def count() -> Iterator[int]:
         yield 1

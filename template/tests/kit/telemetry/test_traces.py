@@ -1,4 +1,4 @@
-"""A call of a model is a span with the names of the conventions, where somebody wants spans."""
+"""A model call is a span with the conventions' names, if an SDK is set up."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_without_an_sdk_a_span_is_nothing() -> None:
 
 
 def test_the_other_names_are_those_of_the_conventions() -> None:
-    """As the package that comes with the SDK has them: a name that was changed is found here."""
+    """They equal those of the SDK's package, so a renamed one is detected."""
     known = [*vars(gen_ai_attributes).values(), *vars(error_attributes).values()]
     unknown = [name for name in Attribute if not name.startswith("app.") and name not in known]
     assert [] == unknown
 
 
 def test_own_names_have_a_prefix_of_their_own() -> None:
-    """Nobody takes what the service adds for a part of the conventions."""
+    """Own attributes cannot be mistaken for those of the conventions."""
     prefixes = {name.value.partition(".")[0] for name in Attribute}
     assert {"app", "error", "gen_ai"} == prefixes
     assert {"chat", "embeddings"} == {operation.value for operation in Operation}

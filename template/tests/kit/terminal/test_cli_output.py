@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def draw_bold(console: Console) -> None:
-    """Draw what has a style and what looks like markup."""
+    """Draw styled text and text that looks like markup."""
     console.print("[red]bold[/red]", style="bold")
 
 
@@ -44,19 +44,19 @@ def draw_bold(console: Console) -> None:
     ],
 )
 def test_what_steers_a_terminal_is_written_out(text: str, expected: str) -> None:
-    """Text stays as it is, but for control characters and marks of direction."""
+    """Text is unchanged, except for control characters and direction marks."""
     assert expected == visible(text)
 
 
 def test_a_result_is_text_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without `--json` only what was drawn is written: markup stays text, without colour."""
+    """Without `--json` only the drawn text is written: markup stays text, without colour."""
     Output(as_json=False).result({"a": 1}, draw_bold)
 
     assert ("[red]bold[/red]\n", "") == capsys.readouterr()
 
 
 def test_a_result_is_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
-    """With `--json` it is the document in ASCII, whatever it contains."""
+    """With `--json` it is one document in ASCII, for any content."""
     document = {"text": "grün \x1b[31m \u202e", "list": [1, None]}
 
     Output(as_json=True).result(document, draw_bold)
@@ -68,7 +68,7 @@ def test_a_result_is_one_json_document(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal styles become escape sequences, unless the person said no."""
+    """On a terminal styles become escape sequences, unless colour is disabled."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
@@ -80,21 +80,21 @@ def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_remarks_are_for_people(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> None:
-    """A remark goes to stderr, and nowhere where a program reads."""
+    """A remark goes to stderr, and is omitted for programs."""
     Output(as_json=as_json).remark("by the way \x1b")
 
     assert ("", "" if as_json else "by the way \\x1b\n") == capsys.readouterr()
 
 
 def test_an_error_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    """A person reads what is wrong and what to do next; stdout stays empty."""
+    """The line has the problem and the remedy; stdout stays empty."""
     Output(as_json=False).error("it broke", kind="IngestError", code=1, hint="mend it")
 
     assert ("", "error: it broke\nmend it\n") == capsys.readouterr()
 
 
 def test_an_error_is_a_json_document_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """A program reads the error where it would have read the result."""
+    """With `--json` the error is in place of the result."""
     Output(as_json=True).error("it broke", kind="IngestError", code=1, hint="mend it")
 
     out, err = capsys.readouterr()
@@ -105,7 +105,7 @@ def test_an_error_is_a_json_document_too(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in `… | head -1`: what nobody reads goes nowhere, also what comes after."""
+    """With `… | head -1`, unread output is dropped, also later output."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w", encoding="utf-8") as stream:
@@ -128,7 +128,7 @@ def test_no_encoding_makes_output_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_streams_that_have_no_encoding_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that is no file, as in a notebook, is used as it is."""
+    """A stream that is not a file, as in a notebook, is used unchanged."""
     monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
     prepare_streams()
 

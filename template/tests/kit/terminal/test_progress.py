@@ -14,7 +14,7 @@ from gwkit.terminal.progress import progress_bar
 
 
 def test_a_second_signal_ends_at_once(request: pytest.FixtureRequest) -> None:
-    """The first one is noted; from then on the signal does what it did before."""
+    """The first one is recorded; then the signal has its previous effect."""
     # A shell's background job, as in some CI systems, starts with the signal ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
@@ -27,7 +27,7 @@ def test_a_second_signal_ends_at_once(request: pytest.FixtureRequest) -> None:
 
 
 def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar names the document in hand, with its control characters written out."""
+    """The bar has the current document, with control characters escaped."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("TERM", "xterm-256color")
 
@@ -42,7 +42,7 @@ def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_no_progress_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch, *, shown: bool) -> None:
-    """If stderr is no terminal, or a program reads, there is no bar."""
+    """Without a terminal on stderr, or with `--json`, there is no bar."""
     monkeypatch.setattr(sys, "stderr", written := io.StringIO())
     with progress_bar(shown=shown) as bar:
         bar(0, 1, "one.md")

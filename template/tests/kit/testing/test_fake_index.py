@@ -1,4 +1,4 @@
-"""The index in memory keeps the contract that the pipeline relies on."""
+"""The in-memory index satisfies the contract that the pipeline needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def index() -> FakeIndexWriter:
 
 
 async def test_it_is_an_index_writer(index: FakeIndexWriter) -> None:
-    """The fake has the shape of the port, which the type checker proves here."""
+    """The fake matches the port, which the type checker verifies here."""
     port: IndexWriter = index
 
     assert {} == await port.ledger()
@@ -31,7 +31,7 @@ async def test_it_is_an_index_writer(index: FakeIndexWriter) -> None:
 
 
 async def test_replace_records_the_hash_and_forgets_the_failure(index: FakeIndexWriter) -> None:
-    """A document that is written is in the ledger, and no longer failed."""
+    """A written document is in the ledger, and has no failure."""
     await index.fail("a.md", "broken", source="/docs")
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
 
@@ -40,7 +40,7 @@ async def test_replace_records_the_hash_and_forgets_the_failure(index: FakeIndex
 
 
 async def test_a_failing_replace_writes_nothing() -> None:
-    """An error on the way leaves the index as it was."""
+    """An error leaves the index unchanged."""
     index = FakeIndexWriter(error=RetrievalError("full"))
 
     with pytest.raises(RetrievalError, match="full"):
@@ -50,7 +50,7 @@ async def test_a_failing_replace_writes_nothing() -> None:
 
 
 async def test_fail_counts_attempts_and_keeps_the_document(index: FakeIndexWriter) -> None:
-    """An older version stays when a newer one fails, however often."""
+    """An older version stays when a newer one fails, any number of times."""
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
     await index.fail("a.md", "broken", source="/docs")
     await index.fail("a.md", "worse", source="/docs")
@@ -60,7 +60,7 @@ async def test_fail_counts_attempts_and_keeps_the_document(index: FakeIndexWrite
 
 
 async def test_adopt_changes_the_source_of_what_is_indexed(index: FakeIndexWriter) -> None:
-    """Adopting moves a document as it stands, and does nothing to an unknown one."""
+    """Adopting changes a document's source, and does nothing for an unknown one."""
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
     await index.fail("a.md", "broken", source="/docs")
     await index.adopt("a.md", "/moved")

@@ -1,4 +1,4 @@
-"""The fakes that other tests lean on."""
+"""The fakes for other tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REQUEST = ChatRequest(messages=(Message(role="user", content="Hello?"),), questi
 
 
 async def test_replies_come_in_the_order_of_the_script() -> None:
-    """Each call takes the next entry and leaves its request to the test."""
+    """Each call uses the next entry and records its request."""
     model = FakeChatModel("one", "two")
     replies = [(await model.complete(REQUEST)).text for _ in range(2)]
     assert replies == ["one", "two"]
@@ -58,7 +58,7 @@ async def test_closing_a_stream_early_is_noticed() -> None:
 
 
 async def test_the_retriever_finds_its_hits() -> None:
-    """It gives at most `k` hits and keeps the search."""
+    """It gives at most `k` hits and records the search."""
     retriever = FixedRetriever([make_hit("a"), make_hit("b", position=1)])
     assert [hit.text for hit in await retriever.search("q", k=1)] == ["a"]
     assert [(text, k) for text, k, _ in retriever.searches] == [("q", 1)]

@@ -1,4 +1,4 @@
-"""The fakes that the API is tested with behave as what they stand in for, where it matters."""
+"""The fakes of the API's tests behave like the real parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def test_the_fake_pipeline_knows_what_is_new() -> None:
-    """Added, unchanged, changed; removed only once; a planted failure changes nothing."""
+    """Added, unchanged, changed; removed only once; a planned failure changes nothing."""
     pipeline = FakePipeline()
     pipeline.failures["bad.md"] = ValueError("planted")
 
@@ -68,7 +68,7 @@ async def test_the_fake_retriever_remembers() -> None:
 
 
 async def test_a_call_is_made_in_pieces_and_waits_for_its_caller() -> None:
-    """The body arrives as it was cut, and after it only the end of the connection."""
+    """The body arrives in its pieces, then only the end of the connection."""
     received: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +90,7 @@ async def test_a_call_is_made_in_pieces_and_waits_for_its_caller() -> None:
 
 
 def test_events_are_read_as_a_client_reads_them() -> None:
-    """Name and data of each block; nothing where there is nothing."""
+    """Name and data of each block; nothing for an empty body."""
     assert [Event("a", {"x": 1}), Event("b", {})] == events(
         'event: a\ndata: {"x":1}\n\nevent: b\ndata: {}\n\n'
     )
@@ -98,7 +98,7 @@ def test_events_are_read_as_a_client_reads_them() -> None:
 
 
 async def test_the_fake_embedder_embeds_words() -> None:
-    """The fake is deterministic, ignores order, and has no direction for nothing."""
+    """The fake is deterministic, ignores order, and has a zero vector for empty text."""
     embedder = FakeEmbedder(dimension=8)
 
     batch = await embedder.embed_documents(["a b", "b a", ""])

@@ -1,4 +1,4 @@
-"""The guards of `fixtures/guards.py` and `conftest.py` bite."""
+"""The guards of `fixtures/guards.py` and `conftest.py` work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOURCES = Path(app.__file__).parent
 
 
 def planted(code: str, **names: object) -> Callable[[], Awaitable[None]]:
-    """Return an async function that runs this line, as if a module of `app` defined it."""
+    """Return an async function with this line, as if a module of `app` defined it."""
     source = f"async def function():\n    {code}"
     exec(compile(source, str(SOURCES / "planted.py"), "exec"), names)  # noqa: S102 - our own text
     function: Callable[[], Awaitable[None]] = names["function"]  # type: ignore[assignment]  # made above
@@ -56,13 +56,13 @@ async def test_an_async_connection_to_another_machine_fails() -> None:
 
 
 def test_looking_up_another_machine_fails() -> None:
-    """A name is refused before the resolver hears of it."""
+    """A name is rejected before it reaches the resolver."""
     with pytest.raises(pytest.fail.Exception, match="service"):
         socket.create_connection(("service.invalid", 80))
 
 
 async def test_loopback_is_open() -> None:
-    """A server of the test's own can be reached."""
+    """A test can connect to its own server."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -82,7 +82,7 @@ async def test_loopback_is_open() -> None:
     ],
 )
 async def test_a_blocked_event_loop_fails(code: str, tmp_path: Path) -> None:
-    """Sleeping, files, databases and sockets are refused in an async function of the service."""
+    """Sleeping, files, databases and sockets fail in an async function of the service."""
     path = tmp_path / "file"
     await asyncio.to_thread(path.write_text, "x")
     with (
@@ -95,12 +95,12 @@ async def test_a_blocked_event_loop_fails(code: str, tmp_path: Path) -> None:
 
 
 async def test_the_same_in_a_thread_is_allowed() -> None:
-    """That is where blocking work belongs."""
+    """Blocking work belongs there."""
     await planted("await asyncio.to_thread(time.sleep, 0.001)", asyncio=asyncio, time=time)()
 
 
 async def test_logging_may_block(tmp_path: Path) -> None:
-    """Where a log goes is the operator's choice, a file too."""
+    """The operator chooses the log's destination, also a file."""
     handler = logging.FileHandler(tmp_path / "log", encoding="utf-8")
     logging.getLogger().addHandler(handler)
 
@@ -110,14 +110,14 @@ async def test_logging_may_block(tmp_path: Path) -> None:
 
 
 def test_no_setting_comes_from_outside(make_settings: MakeSettings, tmp_path: Path) -> None:
-    """No variable, no `.env` and no index of the developer's has a part in a test."""
+    """Variables, `.env` and the index of the developer do not affect a test."""
     assert not [name for name in os.environ if name.startswith("APP_")]
     assert tmp_path == Path.cwd()
     assert WholeSettings(index_path=tmp_path / "index.sqlite") == make_settings()
 
 
 def test_who_asks_for_no_folder_has_an_empty_one(request: pytest.FixtureRequest) -> None:
-    """It is that of many tests: one that writes there fails, and the next does not see it."""
+    """It is shared: a test that writes there fails, and the next does not see the file."""
     assert [] == list(Path.cwd().iterdir())
     assert "tmp_path" not in request.fixturenames
     guard = _no_outer_configuration.__wrapped__(  # type: ignore[attr-defined]  # as pytest calls it
@@ -134,7 +134,7 @@ def test_who_asks_for_no_folder_has_an_empty_one(request: pytest.FixtureRequest)
 def test_a_test_undoes_its_own_patches_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The guards stay: names, folder and logging are as they were before the test's first patch."""
+    """The guards stay: names, folder and logging are as before the test's first patch."""
     monkeypatch.setenv("APP_PORT", "1")
     monkeypatch.undo()
 
@@ -147,7 +147,7 @@ def test_a_test_undoes_its_own_patches_alone(
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_what_a_test_does_to_logging_is_undone(turn: int) -> None:
-    """The second turn finds nothing of the first."""
+    """The second run finds nothing of the first."""
     root = logging.getLogger()
     assert "planted" not in [handler.name for handler in root.handlers]
     assert {} == structlog.contextvars.get_contextvars()

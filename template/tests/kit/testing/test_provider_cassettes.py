@@ -33,7 +33,7 @@ async def _post(url: str) -> httpx2.Response:
 
 
 async def test_what_was_recorded_is_played_back(provider: FaultyProvider, tmp_path: Path) -> None:
-    """The HTTP client of the SDKs is intercepted: the second time nothing arrives."""
+    """The HTTP client of the SDKs is intercepted: the second time no request arrives."""
     tape = Tape("faulty", folder=tmp_path)
     with tape.playing("one"):
         first = await _post(provider.anthropic_url)
@@ -55,7 +55,7 @@ async def test_a_cassette_has_no_keys_and_no_ids(provider: FaultyProvider, tmp_p
 
 
 async def test_only_a_vendor_is_called_one(provider: FaultyProvider, tmp_path: Path) -> None:
-    """Where a cassette is from depends on who was asked, and no address of others is told."""
+    """The source depends on the called host, and no other address is recorded."""
     tape = Tape("vendor", openai_url="http://127.0.0.1:1", folder=tmp_path)
     assert "the vendor, api.openai.com" == tape.origin({"api.openai.com"})
     with tape.playing("one"):
@@ -66,7 +66,7 @@ async def test_only_a_vendor_is_called_one(provider: FaultyProvider, tmp_path: P
 
 
 async def test_what_was_not_recorded_fails(tmp_path: Path) -> None:
-    """Without a cassette, or with another request, the call fails and does not go out."""
+    """Without a cassette, or with another request, the call fails and is not sent."""
     with (
         Tape(None, folder=tmp_path).playing("none"),
         pytest.raises(NotRecordedError),

@@ -1,4 +1,4 @@
-"""The faulty provider's script, and what it writes when it behaves."""
+"""The faulty provider's script, and its good replies."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ class Outer(BaseModel):
     ],
 )
 def test_a_script_is_read(text: str, step: Step) -> None:
-    """Words, statuses and values make one step, which can be written as such a text."""
+    """Words, statuses and values make one step, which can be written as text."""
     assert step == Step.parse(text)
     assert step == Step.parse(str(step))
 
 
 @pytest.mark.parametrize("text", ["nonsense", "429 later=2", "delay=soon"])
 def test_what_means_nothing_is_refused(text: str) -> None:
-    """A misspelt step would let a test pass that tests nothing."""
+    """A misspelt step would make a test meaningless."""
     with pytest.raises(ValueError, match=r"nonsense|later|soon"):
         Step.parse(text)
 
 
 async def test_steps_are_followed_once_and_in_order(provider: FaultyProvider) -> None:
-    """Then the provider behaves, and it keeps what arrived."""
+    """Afterwards every reply is good; requests are recorded."""
     provider.follow("500", Step(429, retry_after="7"))
     body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
     async with httpx2.AsyncClient(base_url=provider.anthropic_url) as client:
@@ -75,7 +75,7 @@ async def test_steps_are_followed_once_and_in_order(provider: FaultyProvider) ->
 
 
 async def test_a_developer_sends_steps(provider: FaultyProvider) -> None:
-    """For the next requests and for all others; what means nothing is refused, with a reason."""
+    """For the next requests and for all others; invalid ones are rejected, with a reason."""
     async with httpx2.AsyncClient() as client:
         taken = await client.post(provider.script_url, content="429\n\nalways 500 delay=0\n")
         refused = await client.post(provider.script_url, content="nonsense")
@@ -90,7 +90,7 @@ async def test_a_developer_sends_steps(provider: FaultyProvider) -> None:
 def test_a_wrong_argument_is_told(
     provider: FaultyProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A step that means nothing, and a port that is taken: in a line, and nothing is served."""
+    """An invalid step, and a used port: one line, and nothing is served."""
     port = str(urlsplit(provider.script_url).port)
     for arguments in (["nonsense"], ["--port", port]):
         with pytest.raises(SystemExit) as caught:
@@ -100,7 +100,7 @@ def test_a_wrong_argument_is_told(
 
 
 def test_the_introduction_names_what_the_service_has(provider: FaultyProvider) -> None:
-    """Its vendors' variables and no others, and a model that it knows."""
+    """It has the variables of its vendors only, and a known model."""
     text = "\n".join(_introduction(provider, ["500"]))
     known = {
         name.partition(":")[0] for name in (*REGISTRY.chat_models.parts, *REGISTRY.embedders.parts)
@@ -115,7 +115,7 @@ def test_the_introduction_names_what_the_service_has(provider: FaultyProvider) -
 
 
 def test_an_instance_is_valid() -> None:
-    """A structured reply can be given for any model."""
+    """Any model can have a structured reply."""
     assert Outer.model_validate_json(json.dumps(instance_of(Outer.model_json_schema()))).flag
 
 
@@ -125,7 +125,7 @@ def test_a_prompt_without_passages_is_answered() -> None:
 
 
 async def test_vectors_have_any_length() -> None:
-    """Shorter and longer than what they are made from, and always of length 1."""
+    """Shorter and longer than their source, and always of length 1."""
     for dimension in (8, 512, 1536):
         (vector,) = await vectors_of(["some words"], dimension)
         assert dimension == len(vector)

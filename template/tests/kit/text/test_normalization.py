@@ -25,7 +25,7 @@ def test_other_texts_are_normalized_as_ever(text: str) -> None:
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_marks_beyond_the_bound_go(mark: str) -> None:
-    """Of a run the first 30 stay; the letters around it stay as well."""
+    """The first 30 of a run stay, and the letters around it."""
     kept = f"a{mark * MOST_MARKS}b"
     for form in FORMS:
         assert unicodedata.normalize(form, kept) == normalize(form, f"a{mark * MOST_MARKS * 9}b")

@@ -16,7 +16,7 @@ from gwkit.text.words import content_words, search_pieces
 
 
 def _finds(text: str, query: str) -> bool:
-    """Index a text as the index does, and search for some words."""
+    """Index a text like the index does, and search for some words."""
     with closing(sqlite3.connect(":memory:")) as connection:
         make(connection)
         connection.execute(
@@ -47,7 +47,7 @@ def _finds(text: str, query: str) -> bool:
     ],
 )
 def test_words_are_found(text: str, query: str) -> None:
-    """A word within a sentence is found, whether or not spaces are around it."""
+    """A word within a sentence is found, with or without spaces around it."""
     assert _finds(text, query)
 
 
@@ -56,7 +56,7 @@ def test_words_are_found(text: str, query: str) -> None:
     [("休假申请", "请假"), ("हिन्दी", "हि"), ("मोर", "मीर"), ("食堂", "堂食"), ("late", "ate")],
 )
 def test_other_words_are_not_found(text: str, query: str) -> None:
-    """A word is more than its letters in any order, and than a letter without its marks."""
+    """A word needs its letters in order, and their marks."""
     assert not _finds(text, query)
 
 
@@ -77,11 +77,11 @@ def test_words_of_an_answer(text: str, words: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["Words and naïve café-goers, 1,000 of them.", "Привет, мир", ""])
 def test_where_words_have_spaces_nothing_is_added(text: str) -> None:
-    """The index of such documents is what it was."""
+    """The index of such documents is unchanged."""
     assert "" == search_pieces([text])
 
 
 def test_sentences_without_spaces() -> None:
-    """Each can be quoted by itself, with the mark that closes a quotation."""
+    """Each can be quoted by itself, with its closing quotation mark."""
     passage = Passage(number=1, document="a.md", text="他说「好。」然后走。真的吗\uff01是。")
     assert ["他说「好。」", "然后走。", "真的吗\uff01", "是。"] == [q.text for q in quotes(passage)]

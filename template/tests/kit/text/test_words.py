@@ -1,4 +1,4 @@
-"""Content words, their stems, and the spelling that is known."""
+"""Content words, their stems, and known spellings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gwkit.text.words import content_words, near_words, vocabulary
     ],
 )
 def test_content_words(text: str, words: list[str]) -> None:
-    """Function words go; forms of one word, irregular ones and numerals too, become equal."""
+    """Function words are removed; forms of one word, also irregular ones, are equal."""
     assert words == content_words(text)
 
 
@@ -33,7 +33,7 @@ def test_content_words(text: str, words: list[str]) -> None:
     ],
 )
 def test_a_vocabulary_has_the_parts_of_camel_case(text: str, also: set[str]) -> None:
-    """Besides the words themselves, those within a name are offered."""
+    """The parts of a compound name are added to the words."""
     assert frozenset(content_words(text)) | also == vocabulary(text)
 
 
@@ -43,7 +43,7 @@ def test_a_vocabulary_has_the_parts_of_camel_case(text: str, also: set[str]) -> 
         (["retrun"], ["return"]),
         (["vaild"], ["valid"]),
         (["valid"], ["valid"]),
-        (["vali"], ["vali"]),  # too short to tell
+        (["vali"], ["vali"]),  # too short for a correction
         (["planet"], ["planet"]),  # `plan` is another word
         (["valib"], ["valib"]),  # another letter in a short word makes another word
         (["rollbakk"], ["rollbakk"]),
@@ -52,7 +52,7 @@ def test_a_vocabulary_has_the_parts_of_camel_case(text: str, also: set[str]) -> 
     ],
 )
 def test_near_words(words: list[str], found: list[str]) -> None:
-    """A misspelt word is read as the known one; what resembles none stays."""
+    """A misspelt word is replaced by the known one; a dissimilar word stays."""
     known = {"return", "valid", "plan", "rollback", "1000", "compartment"}
     assert found == near_words(words, known)
 
@@ -66,7 +66,7 @@ def test_other_scripts_are_matched_as_they_are_written(text: str) -> None:
 
 
 def test_what_is_longer_than_words_are_is_neither_stemmed_nor_corrected() -> None:
-    """It costs no more than it has to, and is not remembered."""
+    """It costs no more than necessary, and is not cached."""
     long = "waits" * 8
     assert [long] == content_words(long)
     assert [long + "x"] == near_words([long + "x"], {long})

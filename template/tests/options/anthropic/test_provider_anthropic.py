@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TestAnthropic(ChatModelConformance):
-    """What every chat model does."""
+    """The requirements on every chat model."""
 
     def make(self, provider: FaultyProvider, timeout_seconds: float = 60.0) -> OpenChatModel:
         """Return a model at the faulty provider."""
@@ -41,7 +41,7 @@ class TestAnthropic(ChatModelConformance):
 async def test_a_service_answers_with_it(
     provider: FaultyProvider, make_settings: MakeSettings, sample_index: Path
 ) -> None:
-    """Chosen by its name it answers a question with citations, and is closed with the service."""
+    """The setting selects it; it answers with citations, and is closed with the service."""
     settings = make_settings(
         index_path=sample_index,
         default_model="anthropic:some-model",
@@ -91,7 +91,7 @@ ANSWERS: Final = (
 async def test_thoughts_are_no_part_of_an_answer(
     provider: FaultyProvider, answer: Mapping[str, object] | tuple[Mapping[str, object], ...]
 ) -> None:
-    """In blocks of their own or within the text, whole or streamed; usage may be missing."""
+    """Thoughts are blocks or within the text, whole or streamed; usage may be missing."""
     is_stream = isinstance(answer, tuple)
     provider.follow(Step(raw=_stream(*answer) if is_stream else json.dumps(answer)))
     async with TestAnthropic().make(provider) as model:
@@ -102,7 +102,7 @@ async def test_thoughts_are_no_part_of_an_answer(
 
 
 async def test_a_sign_of_life_is_a_piece_without_text(provider: FaultyProvider) -> None:
-    """Pings and thoughts, so that nobody takes the model for a silent one."""
+    """Pings and thoughts count as activity."""
     thought = _piece(type="thinking_delta", thinking="hm")
     provider.follow(Step(raw=_stream({"type": "ping"}, thought, WRITTEN, END)))
     async with TestAnthropic().make(provider) as model:
@@ -115,7 +115,7 @@ async def test_a_sign_of_life_is_a_piece_without_text(provider: FaultyProvider) 
 async def test_a_model_that_only_thought_has_failed(
     provider: FaultyProvider, reason: str, *, streamed: bool
 ) -> None:
-    """Its tokens are used up, and another attempt would take as many."""
+    """Its tokens are used up, and another attempt would use as many."""
     end = {"type": "message_delta", "delta": {"stop_reason": reason}}
     whole = {"content": [THOUGHT], "stop_reason": reason}
     provider.follow(Step(raw=_stream(START, end) if streamed else json.dumps(whole)))
@@ -127,7 +127,7 @@ async def test_a_model_that_only_thought_has_failed(
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_an_error_within_a_reply_is_one(provider: FaultyProvider, *, streamed: bool) -> None:
-    """Although the status was 200; the operator is told what the server says."""
+    """The status was 200; the operator gets the server's message."""
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "the words"}}
     provider.follow(Step(raw=_stream(error) if streamed else json.dumps(error)))
     async with TestAnthropic().make(provider) as model:

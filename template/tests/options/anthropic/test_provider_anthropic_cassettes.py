@@ -1,4 +1,4 @@
-"""Anthropic's chat models, with what was recorded."""
+"""Anthropic's chat models, with recorded replies."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MODEL = "claude-haiku-4-5"
 
 
 def make_model(tape: Tape) -> AnthropicChatModel:
-    """Return the model that was recorded."""
+    """Return the recorded model."""
     key = tape.key("ANTHROPIC_API_KEY")
     return AnthropicChatModel(MODEL, key=key, base_url=tape.anthropic_url, timeout_seconds=30)
 
 
 async def test_a_reply_is_understood(tape: Tape) -> None:
-    """It answers with a citation, and says what it took."""
+    """The reply has a citation, and its usage."""
     with tape.playing("anthropic_complete"):
         async with make_model(tape) as model:
             reply = await model.complete(await question())
@@ -31,7 +31,7 @@ async def test_a_reply_is_understood(tape: Tape) -> None:
 
 
 async def test_a_stream_is_understood(tape: Tape) -> None:
-    """Its pieces make up the reply, and the usage comes with the last of them."""
+    """The pieces make up the reply, and the last one has the usage."""
     with tape.playing("anthropic_stream"):
         async with make_model(tape) as model:
             *pieces, reply = [piece async for piece in model.stream(await question())]

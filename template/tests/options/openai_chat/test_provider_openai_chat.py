@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TestOpenAIChat(ChatModelConformance):
-    """What every chat model does."""
+    """The requirements on every chat model."""
 
     def make(self, provider: FaultyProvider, timeout_seconds: float = 60.0) -> OpenChatModel:
         """Return a model at the faulty provider."""
@@ -41,7 +41,7 @@ class TestOpenAIChat(ChatModelConformance):
 async def test_an_answer_that_was_filtered_is_a_refusal(
     provider: FaultyProvider, *, stream: bool
 ) -> None:
-    """The provider withholds what the model has written."""
+    """The provider withholds the model's text."""
     provider.follow("filtered")
     async with TestOpenAIChat().make(provider) as model:
         with pytest.raises(RefusalError, match="filter"):
@@ -49,7 +49,7 @@ async def test_an_answer_that_was_filtered_is_a_refusal(
 
 
 async def test_an_empty_account_does_not_pass(provider: FaultyProvider) -> None:
-    """It comes with the status of too many calls, but waiting fills no account."""
+    """The status is that of too many calls, but waiting does not help."""
     provider.follow("429 quota")
     async with TestOpenAIChat().make(provider) as model:
         with pytest.raises(ProviderError, match="no credit") as caught:
@@ -58,7 +58,7 @@ async def test_an_empty_account_does_not_pass(provider: FaultyProvider) -> None:
 
 
 def test_the_limit_of_tokens_has_the_vendor_s_newer_name_there() -> None:
-    """Newer models refuse the older name, which other servers need."""
+    """Newer models reject the older name, which other servers need."""
     for url, name in ((None, "max_completion_tokens"), ("http://127.0.0.1:1", "max_tokens")):
         session = Session("openai:x", key=None, base_url=url, timeout_seconds=5)
         assert 99 == dict(OpenAIChatModel("x", session)._parameters(REQUEST))[name]
@@ -69,7 +69,7 @@ def test_a_command_says_that_an_answer_was_cut_off(
     monkeypatch: pytest.MonkeyPatch,
     ingested: CommandLine,
 ) -> None:
-    """A person is told beside the answer, a program in it."""
+    """Text output has a note, JSON a field."""
     monkeypatch.setenv("APP_DEFAULT_MODEL", "openai:some-model")
     monkeypatch.setenv("OPENAI_BASE_URL", provider.openai_url)
     provider.always("truncated")
@@ -82,7 +82,7 @@ def test_a_command_says_that_an_answer_was_cut_off(
 async def test_a_service_answers_with_it(
     provider: FaultyProvider, make_settings: MakeSettings, sample_index: Path
 ) -> None:
-    """Chosen by its name it answers a question with citations, and is closed with the service."""
+    """The setting selects it; it answers with citations, and is closed with the service."""
     settings = make_settings(
         index_path=sample_index,
         default_model="openai:some-model",

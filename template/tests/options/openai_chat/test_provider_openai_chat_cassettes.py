@@ -1,4 +1,4 @@
-"""OpenAI's chat models, with what was recorded."""
+"""OpenAI's chat models, with recorded replies."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MODEL = "gpt-4.1-mini"
 
 
 def make_model(tape: Tape) -> OpenAIChatModel:
-    """Return the model that was recorded."""
+    """Return the recorded model."""
     key = tape.key("OPENAI_API_KEY")
     session = Session(f"openai:{MODEL}", key=key, base_url=tape.openai_url, timeout_seconds=30)
     return OpenAIChatModel(MODEL, session)
 
 
 async def test_a_reply_is_understood(tape: Tape) -> None:
-    """It answers with a citation, and says what it took."""
+    """The reply has a citation, and its usage."""
     with tape.playing("openai_chat_complete"):
         async with make_model(tape) as model:
             reply = await model.complete(await question())
@@ -33,7 +33,7 @@ async def test_a_reply_is_understood(tape: Tape) -> None:
 
 
 async def test_a_stream_is_understood(tape: Tape) -> None:
-    """Its pieces make up the reply, and the usage comes with the last of them."""
+    """The pieces make up the reply, and the last one has the usage."""
     with tape.playing("openai_chat_stream"):
         async with make_model(tape) as model:
             *pieces, reply = [piece async for piece in model.stream(await question())]

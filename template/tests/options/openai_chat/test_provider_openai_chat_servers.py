@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's protocol in their own way: what other systems' users reported."""
+"""Servers with variants of OpenAI's protocol, as reported by users of other systems."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "999 hours?
 
 
 def make(provider: FaultyProvider, path: str = "/v1") -> OpenAIChatModel:
-    """Return a model at the faulty provider, which is open already."""
+    """Return an open model at the faulty provider."""
     url = provider.openai_url.removesuffix("/v1") + path
     session = Session("openai:x", key=SecretStr(SECRET), base_url=url, timeout_seconds=5)
     return OpenAIChatModel("x", session)
@@ -48,7 +48,7 @@ def body(content: object, finish: str = "stop", **more: object) -> str:
 
 
 def stream(*events: object, end: str = "data: [DONE]\n\n") -> str:
-    """Return a stream: a text among the events is a piece of the content."""
+    """Return a stream; a text among the events is a piece of the content."""
     chunks = [
         {"choices": [{"delta": {"content": each}}]} if isinstance(each, str) else each
         for each in events
@@ -81,7 +81,7 @@ def stream(*events: object, end: str = "data: [DONE]\n\n") -> str:
     ],
 )
 async def test_an_answer_is_read_in_every_form(provider: FaultyProvider, raw: str) -> None:
-    """Without the thoughts, and with what surrounds it missing or null; it is asked for once."""
+    """Thoughts are left out, other fields may be missing or null; one request is enough."""
     provider.follow(Step(raw=raw))
     async with make(provider) as model:
         if raw.startswith("{"):
@@ -101,7 +101,7 @@ async def test_an_answer_is_read_in_every_form(provider: FaultyProvider, raw: st
 async def test_tokens_that_are_not_told_are_estimated(
     provider: FaultyProvider, prompt: object, *, streamed: bool
 ) -> None:
-    """Each number by itself, so the other one counts as told."""
+    """Each number is estimated on its own, so a reported one is used."""
     usage = {"prompt_tokens": prompt, "total_tokens": 10}
     whole = body(TEXT, usage=usage | {"completion_tokens": 3})
     pieces = stream(TEXT, STOP | {"usage": usage}, {"usage": {"completion_tokens": 3}})
@@ -134,7 +134,7 @@ async def test_an_error_within_a_reply_is_one(
     streamed: bool,
     as_event: bool,
 ) -> None:
-    """Although the status was 200; the operator is told what the server says."""
+    """The status was 200; the operator gets the server's message."""
     provider.follow(
         Step(raw=stream({"error": error}) if as_event else json.dumps({"error": error}))
     )
@@ -153,7 +153,7 @@ async def test_an_error_within_a_reply_is_one(
 async def test_a_failed_call_has_the_server_s_words(
     provider: FaultyProvider, sent: dict[str, object]
 ) -> None:
-    """Wherever they stand."""
+    """The message may be in any place."""
     provider.follow(Step(400, raw=json.dumps(sent)))
     async with make(provider) as model:
         with pytest.raises(ProviderError, match=r"openai:x answered 400: .*the words") as caught:
@@ -182,7 +182,7 @@ async def test_a_reply_without_a_text_has_failed(
     *,
     streamed: bool,
 ) -> None:
-    """A model that spent its tokens on thoughts does so again; what it took is counted."""
+    """A reply with thoughts only is not retried; its tokens are counted."""
     end = {"choices": [{"delta": {"content": text}, "finish_reason": finish}]}
     provider.follow(Step(raw=stream(end) if streamed else body(text, finish)))
     async with make(provider) as model:
@@ -193,7 +193,7 @@ async def test_a_reply_without_a_text_has_failed(
 
 
 async def test_a_sign_of_life_is_a_piece_without_text(provider: FaultyProvider) -> None:
-    """Thoughts and comments, so that nobody takes the model for a silent one."""
+    """Thoughts and comments count as activity."""
     thought = {"choices": [{"delta": {"content": None, "reasoning_content": "hm"}}]}
     provider.follow(Step(raw=": processing\n\n" + stream(thought, TEXT, STOP)))
     async with make(provider) as model:
@@ -202,7 +202,7 @@ async def test_a_sign_of_life_is_a_piece_without_text(provider: FaultyProvider) 
 
 
 async def test_a_model_that_begins_with_thoughts_is_held_back(provider: FaultyProvider) -> None:
-    """From the second stream on: the first one's reply is right, although a thought was shown."""
+    """From the second stream on: the first one shows a thought, but its reply is correct."""
     provider.always(Step(raw=stream("999?\n", "</think>", TEXT, STOP)))
     shown = []
     async with make(provider) as model:
@@ -218,7 +218,7 @@ async def test_a_model_that_begins_with_thoughts_is_held_back(provider: FaultyPr
 async def test_a_parameter_that_is_refused_is_not_sent_again(
     provider: FaultyProvider, parameter: str
 ) -> None:
-    """The call is made without it, and so is every later one; the limit of tokens always goes."""
+    """This call and later ones go without it; the token limit is always sent."""
     provider.always(Step(refuses=parameter))
     async with make(provider) as model:
         for _ in range(2):
@@ -237,7 +237,7 @@ async def test_a_parameter_that_is_refused_is_not_sent_again(
 async def test_what_does_not_help_is_not_remembered(
     provider: FaultyProvider, message: str, attempts: int
 ) -> None:
-    """A limit that is too high is no reason to send it under a name that the server ignores."""
+    """A limit that is too high is not sent under a name that the server ignores."""
     provider.follow(*[Step(400, raw=json.dumps({"error": {"message": message}}))] * attempts)
     async with make(provider) as model:
         with pytest.raises(ProviderError):
@@ -251,7 +251,7 @@ async def test_what_does_not_help_is_not_remembered(
 async def test_a_wrong_address_has_a_hint(
     provider: FaultyProvider, path: str, *, is_wrong: bool
 ) -> None:
-    """That the variable has to end with one `/v1`; an unknown model is another thing."""
+    """The variable has to end with one `/v1`; an unknown model has no such hint."""
     provider.follow(Step(404))
     async with make(provider, path) as model:
         with pytest.raises(ProviderError) as caught:
@@ -263,6 +263,6 @@ async def test_a_wrong_address_has_a_hint(
     "url", [None, "https://api.openai.com/v1/", "https://eu.api.openai.com/v1"]
 )
 async def test_the_vendor_gets_the_newer_name_at_once(url: str | None) -> None:
-    """Its newer models refuse the older name, however its address is written."""
+    """Its newer models reject the older name; the address may be written in any way."""
     async with Session("openai:x", key=None, base_url=url, timeout_seconds=5) as session:
         assert {"max_tokens"} == session.refused

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TestOpenAIEmbeddings(EmbedderConformance):
-    """What every embedder does."""
+    """The requirements on every embedder."""
 
     def make(self, provider: FaultyProvider, timeout_seconds: float = 60.0) -> OpenEmbedder:
         """Return an embedder at the faulty provider."""
@@ -42,7 +42,7 @@ class TestOpenAIEmbeddings(EmbedderConformance):
 async def test_a_service_searches_with_it(
     provider: FaultyProvider, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """Chosen by its name it embeds what is ingested, in batches, and what is asked."""
+    """The setting selects it; it embeds ingested documents, in batches, and questions."""
     settings = make_settings(
         embedding_model="openai:text-embedding-3-small",
         embedding_batch_texts=2,
@@ -69,7 +69,7 @@ async def test_a_service_searches_with_it(
 async def test_the_length_of_vectors_is_known_or_told(
     make_settings: MakeSettings, fields: dict[str, object]
 ) -> None:
-    """A model that is not known needs its setting, and an error says so."""
+    """An unknown model needs the setting, and the error says so."""
     chosen = {"embedding_model": "openai:bge-m3", "openai_base_url": "http://127.0.0.1:1/v1"}
     if fields:
         make_settings(**(chosen | fields))
@@ -79,7 +79,7 @@ async def test_the_length_of_vectors_is_known_or_told(
 
 
 async def test_other_servers_may_send_numbers(provider: FaultyProvider) -> None:
-    """What is asked for in base64 and comes as a list is the same; no length is asked of them."""
+    """A list is accepted in place of base64, and no length is requested from other servers."""
     session = Session("openai:bge-m3", key=None, base_url=provider.openai_url, timeout_seconds=5)
     provider.follow("plain")
     async with OpenAIEmbedder("bge-m3", session, dimension=1536) as embedder:
@@ -90,7 +90,7 @@ async def test_other_servers_may_send_numbers(provider: FaultyProvider) -> None:
 
 
 async def test_what_is_no_base64_is_refused(provider: FaultyProvider) -> None:
-    """The reply is not what was asked for."""
+    """The reply is an error."""
     provider.follow("garbled")
     async with TestOpenAIEmbeddings().make(provider) as embedder:
         with pytest.raises(InvalidResponseError):
@@ -98,7 +98,7 @@ async def test_what_is_no_base64_is_refused(provider: FaultyProvider) -> None:
 
 
 async def test_a_server_that_refuses_base64_sends_numbers(provider: FaultyProvider) -> None:
-    """It is asked once, and gives the same vectors."""
+    """It is asked for base64 once, and gives the same vectors."""
     async with TestOpenAIEmbeddings().make(provider) as embedder:
         expected = await embedder.embed_query("one")
         provider.follow(Step(400, raw='{"error": {"message": "encoding_format must be float"}}'))
@@ -109,7 +109,7 @@ async def test_a_server_that_refuses_base64_sends_numbers(provider: FaultyProvid
 
 
 async def test_an_error_within_a_reply_is_one(provider: FaultyProvider) -> None:
-    """Although the status was 200; the operator is told what the server says."""
+    """The status was 200; the operator gets the server's message."""
     provider.follow(Step(raw='{"error": {"message": "the words", "code": 503}}'))
     async with TestOpenAIEmbeddings().make(provider) as embedder:
         with pytest.raises(ProviderError, match="503: the words"):
@@ -118,7 +118,7 @@ async def test_an_error_within_a_reply_is_one(provider: FaultyProvider) -> None:
 
 @pytest.mark.parametrize("usage", ["null", "{}", "[]", '{"prompt_tokens": null}'])
 async def test_usage_that_is_not_told_does_no_harm(provider: FaultyProvider, usage: str) -> None:
-    """The vectors are of use without it."""
+    """The vectors are usable without it."""
     vector = f'{{"index": 0, "embedding": {[0.5] * 256}}}'
     provider.follow(Step(raw=f'{{"data": [{vector}], "usage": {usage}}}'))
     async with TestOpenAIEmbeddings().make(provider) as embedder:

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings, with what was recorded."""
+"""OpenAI's embeddings, with recorded replies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = "text-embedding-3-small"
 
 
 async def test_embeddings_are_understood(tape: Tape) -> None:
-    """A vector for each text, and the query is nearest to the text that says the same."""
+    """Each text has a vector, and the query is nearest to the text with the same meaning."""
     key = tape.key("OPENAI_API_KEY")
     session = Session(f"openai:{MODEL}", key=key, base_url=tape.openai_url, timeout_seconds=30)
     with tape.playing("openai_embeddings"):

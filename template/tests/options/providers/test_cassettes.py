@@ -1,4 +1,4 @@
-"""What lies in the cassettes."""
+"""The content of the cassettes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("file", CASSETTES, ids=lambda file: file.stem)
 def test_the_cassettes_say_where_they_are_from(file: Path) -> None:
-    """The first line does; and none has anything that would be scrubbed today."""
+    """The first line has the source; scrubbing a cassette again changes nothing."""
     text = file.read_text(encoding="utf-8")
     places = ("the faulty provider", "the vendor, api.", "another server than the vendor's")
     assert text.startswith(tuple(f"# Recorded at {place}" for place in places))
@@ -23,7 +23,7 @@ def test_the_cassettes_say_where_they_are_from(file: Path) -> None:
 
 
 def test_no_recording_has_a_key() -> None:
-    """Nothing that looks like one either."""
+    """No text looks like a key."""
     for cassette in CASSETTES:
         text = cassette.read_text(encoding="utf-8")
         assert text == Redactor().text(text), cassette.name

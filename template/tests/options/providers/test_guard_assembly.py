@@ -1,4 +1,4 @@
-"""What the settings want is put around the models, and nothing more."""
+"""The models get exactly the guards that the settings require."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fixtures.configuration import MakeSettings
 
 REQUEST = ChatRequest(messages=(Message(role="user", content="why?"),), question="why?")
-# Of vendors whose prices are known, and whose keys no service has a setting for.
+# Vendors with known prices, for whose keys no service has a setting.
 MODEL = "google:gemini-2.5-flash"
 OTHER = "deepseek:deepseek-chat"
 UNKNOWN = "google:one-of-ours"
@@ -30,12 +30,12 @@ SERVER = ProviderError("server", status=500, passing=True)
 
 @pytest.fixture
 def paid_path(tmp_path: Path) -> Path:
-    """Return where the file would be."""
+    """Return the path of the file."""
     return tmp_path / "paid.sqlite"
 
 
 async def test_offline_models_need_nothing(make_settings: MakeSettings, paid_path: Path) -> None:
-    """No file is made, and a failure is not tried again."""
+    """No file is created, and a failure is not retried."""
     async with ResilientGuards.open(make_settings(paid_path=paid_path), Metrics()) as guards:
         model = guards.chat_model([ExtractiveChatModel()])
         assert None is guards.window_tokens([ExtractiveChatModel()])
@@ -44,7 +44,7 @@ async def test_offline_models_need_nothing(make_settings: MakeSettings, paid_pat
 
 
 async def test_the_parts_work_together(make_settings: MakeSettings, paid_path: Path) -> None:
-    """A model fails, another one answers, and what that cost is counted and kept."""
+    """A model fails, another one answers, and the cost is counted and stored."""
     settings = make_settings(
         default_model=MODEL,
         fallback_models=(OTHER,),
@@ -69,7 +69,7 @@ async def test_the_parts_work_together(make_settings: MakeSettings, paid_path: P
 
 
 async def test_the_smallest_window_counts(make_settings: MakeSettings) -> None:
-    """A prompt has to fit every model that may get it; an unknown one says nothing."""
+    """A prompt has to fit every possible model; an unknown model sets no limit."""
     names = (MODEL, OTHER, UNKNOWN)
     settings = make_settings(default_model=MODEL, fallback_models=names[1:])
     models = [FakeChatModel(name=name) for name in names]
@@ -83,14 +83,14 @@ async def test_the_smallest_window_counts(make_settings: MakeSettings) -> None:
 
 
 async def test_an_unknown_price_is_null(make_settings: MakeSettings) -> None:
-    """It works, and costs nobody knows what."""
+    """The call works, without a cost."""
     settings = make_settings(default_model=UNKNOWN)
     async with ResilientGuards.open(settings, Metrics()) as guards:
         assert None is guards.charge(UNKNOWN)(Usage(prompt_tokens=9, completion_tokens=9))
 
 
 async def test_a_ceiling_of_cost_needs_prices(make_settings: MakeSettings) -> None:
-    """A model that could spend without being counted is refused at start."""
+    """A model without a known price is rejected at start."""
     settings = make_settings(default_model=MODEL, fallback_models=(UNKNOWN,), daily_cost_usd=5.0)
     with pytest.raises(ConfigError, match=f"price of {UNKNOWN} is not known"):
         async with ResilientGuards.open(settings, Metrics()):

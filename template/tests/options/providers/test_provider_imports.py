@@ -1,4 +1,4 @@
-"""A provider's package costs who uses it, and nobody else."""
+"""A provider's package is loaded only by services that use it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ asyncio.run(main())
 
 
 def test_the_offline_service_loads_no_provider(tmp_path: Path) -> None:
-    """Providers are imported where they are chosen."""
+    """Providers are imported only if they are chosen."""
     done = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-c", _SCRIPT, str(tmp_path)],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""When a provider's key is asked for, and what it can be."""
+"""Required keys of providers, and their valid values."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PROVIDERS: Final = [
 
 @pytest.fixture(params=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> str:
-    """Name a provider, as its models' names begin."""
+    """Return a provider, the prefix of its models' names."""
     return str(request.param)
 
 
 def _fields(provider: str, *, key: str | None = None, url: str | None = None) -> dict[str, str]:
-    """Return a model's name, and what else is given, as fields of the settings."""
+    """Return a model's name, and the other arguments, as fields of the settings."""
     fields = {"default_model": f"{provider}:some-model"}
     if key is not None:
         fields[f"{provider}_api_key"] = key
@@ -45,7 +45,7 @@ def _fields(provider: str, *, key: str | None = None, url: str | None = None) ->
 def test_a_key_is_optional_where_it_is_not_needed(
     make_settings: MakeSettings, provider: str
 ) -> None:
-    """Where no model of the vendor's is used, or a server of one's own."""
+    """No model of the vendor is used, or only a server of one's own."""
     make_settings()
     make_settings(**{f"{provider}_api_key": CANARY})
     make_settings(**_fields(provider, key=CANARY))
@@ -58,7 +58,7 @@ def test_a_key_is_optional_where_it_is_not_needed(
 def test_a_key_is_required_where_the_vendor_is_used(
     make_settings: MakeSettings, provider: str, url: str | None
 ) -> None:
-    """The error names the variable that needs it."""
+    """The error names the variable of the model."""
     fields = _fields(provider, url=url and url.format(provider))
     needed = rf"{provider.upper()}_API_KEY: APP_DEFAULT_MODEL \({provider}:some-model\)"
     with pytest.raises(ValidationError, match=needed):
@@ -66,13 +66,13 @@ def test_a_key_is_required_where_the_vendor_is_used(
 
 
 def test_a_fallback_needs_a_key_too(make_settings: MakeSettings, provider: str) -> None:
-    """For its turn may come at any time."""
+    """A fallback may be called at any time."""
     with pytest.raises(ValidationError, match="_API_KEY: APP_FALLBACK_MODELS"):
         make_settings(fallback_models=(f"{provider}:some-model",))
 
 
 def test_a_missing_key_is_in_the_one_report(monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
-    """With everything else that is wrong."""
+    """The report has all other problems, too."""
     monkeypatch.setenv("APP_DEFAULT_MODEL", f"{provider}:some-model")
     monkeypatch.setenv("APP_PORT", "many")
     with pytest.raises(ConfigError) as caught:
@@ -82,7 +82,7 @@ def test_a_missing_key_is_in_the_one_report(monkeypatch: pytest.MonkeyPatch, pro
 
 
 def test_the_key_has_its_usual_name(monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
-    """And stands in no rendition of the settings."""
+    """The key is masked in every representation of the settings."""
     monkeypatch.setenv(f"{provider.upper()}_API_KEY", CANARY)
     settings = load_settings(WholeSettings)
     assert CANARY == getattr(settings, f"{provider}_api_key").get_secret_value()
@@ -90,7 +90,7 @@ def test_the_key_has_its_usual_name(monkeypatch: pytest.MonkeyPatch, provider: s
 
 
 def test_an_address_is_one(make_settings: MakeSettings, provider: str) -> None:
-    """What is no URL is refused."""
+    """Invalid URLs are rejected."""
     field = f"{provider}_base_url"
     with pytest.raises(ValidationError, match=field):
         make_settings(**{field: f"api.{provider}.com"})
@@ -101,7 +101,7 @@ def test_an_address_is_one(make_settings: MakeSettings, provider: str) -> None:
 def test_what_can_be_no_key_is_refused(
     make_settings: MakeSettings, provider: str, key: str
 ) -> None:
-    """It could not be sent, and the provider would be blamed for it; the text does not show it."""
+    """Such a key could not be sent; the error does not show it."""
     with pytest.raises(ValidationError, match="_API_KEY: must be visible ASCII") as caught:
         make_settings(**{f"{provider}_api_key": key})
     assert key not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Thoughts within a reply's text are no part of the answer (`app.options.providers.thoughts`)."""
+"""Thoughts within a reply's text are not part of the answer (`app.options.providers.thoughts`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRAGMENTS = (
 
 
 def split(pieces: list[str], *, held: bool) -> tuple[str, bool]:
-    """Return what is left of the pieces, and whether they began with a thought."""
+    """Return the remaining text, and whether it began with a thought."""
     thoughts = Thoughts(held=held)
     return "".join(map(thoughts.feed, pieces)) + thoughts.finish(), thoughts.began_inside
 
@@ -41,13 +41,13 @@ def split(pieces: list[str], *, held: bool) -> tuple[str, bool]:
     ],
 )
 def test_thoughts_are_left_out(text: str, answer: str) -> None:
-    """Whatever the tags are called; unclosed and unopened; tags that the answer is about stay."""
+    """Known tags are removed, also unclosed and unopened ones; tags within the answer stay."""
     assert answer == split([text], held=True)[0]
 
 
 @given(st.lists(st.sampled_from(_FRAGMENTS), max_size=8), st.data())
 def test_pieces_make_what_the_whole_makes(fragments: list[str], data: st.DataObject) -> None:
-    """However a stream splits the tags; unless a thought that had no opening tag is out by then."""
+    """The division of a stream does not matter, except for a thought without an opening tag."""
     text = "".join(fragments)
     ends = data.draw(st.lists(st.integers(0, len(text)), max_size=8).map(sorted))
     pieces = [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
@@ -57,7 +57,7 @@ def test_pieces_make_what_the_whole_makes(fragments: list[str], data: st.DataObj
 
 
 def test_text_is_held_back_only_as_long_as_it_may_be_a_tag() -> None:
-    """A stream goes on while its model writes."""
+    """Text is passed on while the model writes."""
     thoughts = Thoughts(held=False)
     assert ["a ", "", "< b", "", "", "c"] == [
         thoughts.feed(piece) for piece in ("a ", "<", " b", "<thi", "nk>x</think", ">c")
