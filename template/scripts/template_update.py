@@ -84,9 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make template-update", description=__doc__)
     parser.add_argument("--to", default="", metavar="TAG", help="a release, by default the newest")
     parser.add_argument("--answers", default="", metavar="QUESTION=ANSWER…", help="new answers")
-    parser.add_argument(
-        "--set-source", default="", metavar="URL", help="new address of the template"
-    )
+    parser.add_argument("--set-source", default="", metavar="URL", help="new template address")
     parser.add_argument("--service", type=Path, default=ROOT, help="the service's folder")
     parser.add_argument("--source", default="", help="another address of the template")
     options, others = parser.parse_known_args(arguments)

@@ -141,4 +141,4 @@ def test_the_page_has_every_variable() -> None:
 
 def test_a_group_is_named_by_its_class() -> None:
     """A group's title is the first line of its class."""
-    assert "Secrets and such: what a team may add" == describe_settings(SecretSettings)[-1].group
+    assert "Secrets and other settings of a team" == describe_settings(SecretSettings)[-1].group
