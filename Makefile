@@ -73,7 +73,8 @@ check: $(VENV)/ready ## Lint the template repository itself (template/ has its o
 	mypy
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	zizmor --offline --quiet --min-severity low .github
+	check-jsonschema --builtin-schema vendor.github-actions action.yml
+	zizmor --offline --quiet --min-severity low .github action.yml
 
 .PHONY: judge
 judge: $(VENV)/ready ## Check the service in REPO= from outside, by its release or AT=v1.2.3
