@@ -47,8 +47,8 @@ class Change:
     def __str__(self) -> str:
         """Say what happened to the value."""
         if self.kind == "~":
-            return f"{self.before!r} became {self.value!r}"
-        return f"{self.value!r} was {'added' if self.kind == '+' else 'removed'}"
+            return f"`{self.at[-1]}`: {self.before!r} became {self.value!r}"
+        return f"`{self.at[-1]}`: {self.value!r} was {'added' if self.kind == '+' else 'removed'}"
 
 
 def changes(before: Any, after: Any, at: tuple[str, ...] = ()) -> Iterator[Change]:  # noqa: ANN401 - any TOML or YAML value
@@ -191,7 +191,7 @@ def weakened_tables(release: Checkout, service: Checkout) -> Iterator[Finding]:
     for change in found:
         item = change.value if isinstance(change.value, str) else change.at[-1]
         line = service.line_of(PYPROJECT, item) if change.kind != "-" else 1
-        yield Finding(PYPROJECT, line, "ENF1", f"{change}", f"tool.{change.key}")
+        yield Finding(PYPROJECT, line, "ENF1", str(change), f"tool.{change.key}")
 
 
 def _overrides(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
