@@ -155,11 +155,21 @@ def test_nothing_of_a_service_is_run(service: Path, judged_by: Template, tmp_pat
     hook = tmp_path / "hook"
     hook.write_text(f"#!/bin/sh\ntouch {trap}\n", encoding="utf-8")
     hook.chmod(0o755)
-    git(service, "config", "core.fsmonitor", str(hook))
+    (service / "exceptions.toml").write_text(ENTRY.format("scripts"), encoding="utf-8")
+    commit_all(service, "Set traps")
+    (service / ".gitattributes").write_text("* filter=trap diff=trap\n", encoding="utf-8")
+    config = service / ".git/config"
+    before = config.read_text("utf-8")
+    traps = (
+        f'[core]\nfsmonitor = {hook}\n[filter "trap"]\nclean = {hook}\nsmudge = {hook}\n'
+        f'[diff "trap"]\ntextconv = {hook}\n[log]\nshowSignature\n[gpg]\nprogram = {hook}\n'
+    )
+    config.write_text(before + traps, encoding="utf-8")
     try:
-        assert "" == judge(service, judged_by).problem
+        verdict = judge(service, judged_by)
     finally:
-        git(service, "config", "--unset", "core.fsmonitor")
+        config.write_text(before, encoding="utf-8")
+    assert ("", True) == (verdict.problem, verdict.exceptions[0].since is not None)
     assert not trap.exists()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import InvalidVersion, Version
 
 from scripts.judge.finding import Finding
+from scripts.judge.pipelines import TELLING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +21,6 @@ __all__ = ["loose_installs", "loose_pins", "weakened_targets"]
 
 MAKEFILE: Final = "Makefile"
 PROTECTED: Final = ("check", "test", "eval", "audit", "setup", "$(ready)", "hooks", "lock", "sbom")
-# Variables that change how make runs whatever it runs.
-SPECIAL: Final = frozenset({"SHELL", "MAKEFLAGS", "GNUMAKEFLAGS", "PATH", "BASH_ENV", "ENV"})
 ASSIGNMENT: Final = re.compile(r"(?:export\s+)?([\w.]+)\s*(?:::?:?|\?|\+|!)?=")
 RULE: Final = re.compile(
     r"(?P<targets>[^:=#]+?)\s*::?(?!=)\s*(?P<needs>[^;]*?)\s*(?:;(?P<inline>.*))?"
@@ -105,7 +104,7 @@ def _lines(before: _Makefile, after: _Makefile) -> Iterator[tuple[str, str]]:
         if line in before.lines or any(_raised(old, line) for old in before.lines):
             continue
         name = _variable(line)
-        free = name and name not in known | SPECIAL and not name.startswith(".")
+        free = name and not (name in known or name.startswith(".") or TELLING.fullmatch(name))
         if not free and name not in flagged - {""}:
             yield name or line, "the line may change what the targets do"
 

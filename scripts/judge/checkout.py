@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ __all__ = ["ANSWERS", "Checkout", "git"]
 
 ANSWERS: Final = ".copier-answers.yml"
 # A repository's own configuration may name programs; none of them is run.
-_SAFE: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_SAFE: Final = (
+    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "log.showSignature=false"),
+)
 _LEFT_OUT: Final = {".git", ".venv", ".cache", "__pycache__", "var", "node_modules"}
 
 
@@ -30,7 +34,14 @@ def git(root: Path, *arguments: str) -> str:
         JudgeError: git refused.
     """
     command = ["git", *_SAFE, "-C", str(root), *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env={**os.environ, "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"},
+    )
     if done.returncode:
         raise JudgeError(f"git {arguments[0]}: {done.stderr.strip() or 'failed'}")
     return done.stdout

@@ -132,7 +132,7 @@ def unwanted_files(release: Checkout, service: Checkout) -> Iterator[Finding]:
             yield Finding(path, 1, "ENF8", "a file of secrets is tracked; revoke what it held")
         if path.endswith(".rej"):
             yield Finding(path, 1, "ENF8", "a rejected hunk of an update is tracked")
-        if service.equals(release, path) or path.startswith("data/"):
+        if path.startswith("data/") or service.equals(release, path):
             continue
         data = service.data(path) or b""
         if len(data) > LARGEST:

@@ -88,7 +88,9 @@ def _entry(line: int, table: dict[str, Any], since: date | None) -> Entry:
 def _days(service: Checkout) -> dict[int, date]:
     """Return when each line of the file was committed, nothing where git does not know."""
     try:
-        blame = git(service.root, "blame", "--line-porcelain", "--", EXCEPTIONS)
+        # Of the commit: for the file of the working tree git would run the filters that are set.
+        shown = ("--line-porcelain", "--no-textconv", "HEAD", "--", EXCEPTIONS)
+        blame = git(service.root, "blame", *shown)
     except JudgeError:
         return {}
     found = re.findall(r"^committer-time (\d+)$", blame, re.MULTILINE)

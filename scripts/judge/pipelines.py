@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scripts.judge.checkout import Checkout
 
-__all__ = ["weakened_hooks", "weakened_workflows"]
+__all__ = ["TELLING", "weakened_hooks", "weakened_workflows"]
 
 HOOKS: Final = ".pre-commit-config.yaml"
 WORKFLOWS: Final = ".github/workflows/"
@@ -32,6 +32,7 @@ TELLING: Final = re.compile(
     r"CI|ARGS|KIT|SHELL|PATH|PYTHON\w*|MAKE\w*|GNUMAKE\w*|PYTEST\w*|MYPY\w*|RUFF\w*|COV\w*|SKIP"
     r"|PRE_COMMIT\w*|BASH_ENV|ENV|LD_\w+|UV_NO\w*|PIP_NO\w*"
 )
+SET_LATER: Final = re.compile(r"\b(GITHUB_ENV|GITHUB_PATH|BASH_ENV|set-env|add-path)\b")
 PINNED: Final = re.compile(r"(?P<action>[\w./-]+)@[0-9a-f]{40}")
 
 
@@ -116,6 +117,9 @@ def _strategy(
 def _steps(at: str, before: list[Any], after: list[Any]) -> Iterator[tuple[str, str]]:
     """Yield steps that are gone or differ; steps of the team's may stand between them."""
     left = [step for step in after if isinstance(step, dict)]
+    for step in left:
+        if set_later := SET_LATER.search(str(step.get("run", ""))):
+            yield f"{at}steps.{set_later[0]}", "a step sets variables for those after it"
     for step in before:
         name = _action(step) or str(step.get("run", "")).strip()
         places = [
