@@ -8,6 +8,11 @@ ANSWERS ?=
 QUESTION ?= How long does a parcel wait?
 ARGS ?=
 CORPUS ?=
+REPO ?=
+REPOS ?=
+AT ?=
+
+JUDGED = $(if $(AT),--at "$(AT)")
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -75,7 +80,23 @@ check: $(VENV)/ready ## Lint the template repository itself (template/ has its o
 	mypy
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	zizmor --offline --quiet --min-severity low .github
+	check-jsonschema --builtin-schema vendor.github-actions action.yml
+	zizmor --offline --quiet --min-severity low .github action.yml
+
+.PHONY: judge
+judge: $(VENV)/ready ## Check the service in REPO= from outside, by its release or AT=v1.2.3
+	@test -n "$(REPO)" || { echo "Which? make judge REPO=../my-service" >&2; exit 2; }
+	@python -m scripts.judge judge "$(REPO)" $(JUDGED) $(ARGS)
+
+.PHONY: drift
+drift: $(VENV)/ready ## List what differs in REPO= from its release; STRICT=1 fails where there is some
+	@test -n "$(REPO)" || { echo "Which? make drift REPO=../my-service" >&2; exit 2; }
+	@python -m scripts.judge drift "$(REPO)" $(JUDGED) $(if $(STRICT),--strict) $(ARGS)
+
+.PHONY: fleet
+fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/fleet.html
+	@test -n "$(REPOS)" || { echo "Which? make fleet REPOS=../services" >&2; exit 2; }
+	@python -m scripts.judge fleet $(REPOS) $(JUDGED) --html build/fleet.html $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"

@@ -24,6 +24,7 @@ SEEDS: Final = (
     "/requirements/app.in",
     "/requirements/app.txt",
     "/gwkit-edits.toml",
+    "/exceptions.toml",
 )
 COPY_ONLY: Final = ("/data/samples/", "/evals/golden.jsonl")
 

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["COPY_ONLY", "GENERATED", "SEEDS", "Merge", "merge"]
 
-SEEDS = ("src/app/ext/", "requirements/app.in", "requirements/app.txt", "gwkit-edits.toml")
+SEEDS = (
+    "src/app/ext/",
+    "requirements/app.in",
+    "requirements/app.txt",
+    "gwkit-edits.toml",
+    "exceptions.toml",
+)
 """Written if they are missing, then owned by the team."""
 
 COPY_ONLY = ("data/samples/", "evals/golden.jsonl")

@@ -1,0 +1,146 @@
+"""What turns a check off inside the service: comments, decorators, and files of configuration."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from scripts.judge.checkout import git
+from scripts.judge.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripts.judge.checkout import Checkout
+
+__all__ = ["hidden_configuration", "inline_suppressions", "unwanted_files"]
+
+WORDS: Final = 3
+FOLDERS: Final = ("src/", "scripts/", "tests/")
+WHOLE: Final = re.compile(
+    r"#\s*(?P<key>(?:ruff|flake8)\s*:\s*(?:noqa|disable|ignore|file-ignore)\b[^-#]*|mypy\s*:\s*[^#]*)",
+    re.IGNORECASE,
+)
+NOQA: Final = re.compile(
+    r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+\d+(?:[\s,]+[A-Z]+\d+)*)?(?P<reason>.*)", re.IGNORECASE
+)
+IGNORE: Final = re.compile(r"#\s*type\s*:\s*ignore(?P<codes>\[[^]]+\])?")
+ALLOW: Final = re.compile(r"#\s*allow (?P<code>[A-Z]{3}\d): *(?P<reason>.*)")
+UNCOVERED: Final = re.compile(r"#\s*(?P<key>pragma\s*:?\s*no\s*\w+)", re.IGNORECASE)
+UNCHECKED: Final = frozenset({"no_type_check", "no_type_check_decorator"})
+UNCOLLECTED: Final = frozenset({"collect_ignore", "collect_ignore_glob"})
+# Files that the tools read instead of pyproject.toml, or that make reads instead of the Makefile.
+CONFIGURATION: Final = frozenset(
+    {"ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", "setup.cfg", ".flake8", "pytest.ini"}
+    | {".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", ".coveragerc", ".coveragerc.toml"}
+    | {
+        ".importlinter",
+        ".ignore",
+        "zizmor.yml",
+        "zizmor.yaml",
+        "prek.toml",
+        "GNUmakefile",
+        "makefile",
+    }
+    | {"pyproject.toml", "sitecustomize.py", "usercustomize.py"}
+)
+ENV_FILE: Final = re.compile(r"(.*/)?\.env(\.(?!(ext\.)?example$).*)?")
+MARKERS: Final = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
+# As pygrep does in the hook `private-key`; tests hold planted ones.
+KEYS: Final = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bsk-[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b"
+    rb"|\bgh[pousr]_[A-Za-z0-9]{36}\b"
+)
+LARGEST: Final = 1_000_000
+
+
+def inline_suppressions(release: Checkout, service: Checkout) -> Iterator[Finding]:
+    """Yield comments and decorators, not of the release, that turn a check off without a reason."""
+    for path in sorted(p for p in service.paths if p.endswith(".py") and p.startswith(FOLDERS)):
+        if service.equals(release, path):
+            continue
+        known = Counter(key for _, key, _ in _suppressions(path, release.data(path) or b""))
+        for line, key, message in _suppressions(path, service.data(path) or b""):
+            known[key] -= 1
+            if known[key] < 0:
+                yield Finding(path, line, "ENF6", message, key)
+
+
+def _suppressions(path: str, data: bytes) -> Iterator[tuple[int, str, str]]:
+    tokens = tokenize.tokenize(io.BytesIO(data).readline)
+    try:
+        for token in tokens:
+            line = token.start[0]
+            if token.type == tokenize.COMMENT:
+                alone = token.line.lstrip().startswith("#")
+                yield from ((line, *found) for found in _comment(path, token.string, alone=alone))
+            elif token.type == tokenize.NAME and token.string in UNCHECKED:
+                yield line, token.string, "the decorator turns the type checker off"
+            elif token.type == tokenize.NAME and token.string in UNCOLLECTED:
+                yield line, token.string, "tests are not collected"
+    except (tokenize.TokenError, SyntaxError):
+        return  # not Python, which other steps find
+
+
+def _comment(path: str, text: str, *, alone: bool) -> Iterator[tuple[str, str]]:
+    in_tests = path.startswith("tests/")
+    if match := WHOLE.search(text):
+        yield " ".join(match["key"].split()), "the comment turns a check off for more than its line"
+    elif match := NOQA.search(text):
+        codes = re.sub(r"[\s:]+", " ", match["codes"] or "").strip()
+        if not codes:
+            yield "noqa", "the comment names no rule"
+        elif not in_tests and not _is_reason(match["reason"]):
+            yield f"noqa: {codes}", f"the comment gives no reason of {WORDS} words"
+    if match := IGNORE.search(text):
+        if alone:
+            yield f"type: ignore{match['codes'] or ''}", "the comment is about the whole module"
+        elif not match["codes"]:
+            yield "type: ignore", "the comment names no error code"
+    if (match := ALLOW.search(text)) and not _is_reason(match["reason"]):
+        yield f"allow {match['code']}", f"the comment gives no reason of {WORDS} words"
+    if (match := UNCOVERED.search(text)) and not in_tests:
+        yield " ".join(match["key"].split()), "the lines do not count for coverage"
+
+
+def _is_reason(text: str) -> bool:
+    return len(re.findall(r"\w{2,}", text)) >= WORDS
+
+
+def hidden_configuration(release: Checkout, service: Checkout) -> Iterator[Finding]:
+    """Yield files that configure a tool beside pyproject.toml, or hide sources from one."""
+    for path in sorted(service.paths - release.paths):
+        name = PurePosixPath(path).name
+        if name in CONFIGURATION:
+            yield Finding(path, 1, "ENF7", "the file hides the configuration of a tool")
+        elif path.startswith("src/") and name.endswith(".pyi") and path[:-1] in service.paths:
+            yield Finding(path, 1, "ENF7", "the stub hides its module from the type checker")
+    if (service.root / ".git").exists():
+        ignored = git(service.root, "ls-files", "-z", "--cached", "--ignored", "--exclude-standard")
+        for path in sorted(p for p in ignored.split("\0") if p.startswith(FOLDERS)):
+            yield Finding(path, 1, "ENF7", "git ignores the file, so ruff does not look at it")
+
+
+def unwanted_files(release: Checkout, service: Checkout) -> Iterator[Finding]:
+    """Yield tracked files that belong into no repository."""
+    for path in sorted(service.paths):
+        if ENV_FILE.fullmatch(path):
+            yield Finding(path, 1, "ENF8", "a file of secrets is tracked; revoke what it held")
+        if path.endswith(".rej"):
+            yield Finding(path, 1, "ENF8", "a rejected hunk of an update is tracked")
+        if path.startswith("data/") or service.equals(release, path):
+            continue
+        data = service.data(path) or b""
+        if len(data) > LARGEST:
+            yield Finding(path, 1, "ENF8", f"the file has {len(data):,} bytes")
+        elif b"\0" not in data[:8000]:
+            if match := MARKERS.search(data):
+                line = data.count(b"\n", 0, match.start()) + 1
+                yield Finding(path, line, "ENF8", "a merge marker is left")
+            if (match := KEYS.search(data)) and not path.startswith("tests/"):
+                line = data.count(b"\n", 0, match.start()) + 1
+                yield Finding(path, line, "ENF8", "a private or vendor's key is tracked; revoke it")
