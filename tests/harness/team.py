@@ -46,7 +46,7 @@ EDITS: Final[Mapping[str, tuple[Edit, ...]]] = {
         _append("\n## Our runbook\n\nRestart it; then read the log.\n"),
     ),
     "Makefile": (
-        _replace("## Every test; CI=1", "## Every single test; CI=1"),
+        _replace("## Run the tests; CI=1", "## Run all the tests; CI=1"),
         _append("\n.PHONY: hello\nhello: ## Say hello\n\t@echo hello\n"),
     ),
     "pyproject.toml": (
