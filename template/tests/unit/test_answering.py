@@ -419,7 +419,7 @@ async def test_without_caching_each_question_is_answered(make_settings: MakeSett
         {"top_k": 0},
         {"temperature": 2.5},
         {"max_tokens": 0},
-        {"filters": {"prefix": "x"}},
+        {"filters": {"prefixes": "x"}},
         {"stream": True},
     ],
 )

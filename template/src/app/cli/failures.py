@@ -66,7 +66,7 @@ def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
 
     Exit codes: 0 done, also where there are some, 2 settings or arguments.
     """
-    failures = run(load(verbose=verbose), lambda services: services.pipeline.failures())
+    failures = run(load(verbose=verbose), lambda services: services.pipeline.find_failures())
     Output(as_json=as_json).result(
         {"failures": [_as_json(failure) for failure in failures]},
         lambda console: _print_list(console, failures),
@@ -94,7 +94,7 @@ def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = Fals
                 "kind": "incomplete",
                 "indexed_at": entry.indexed_at,
             }
-        return _as_json(*await services.pipeline.failures([document]))
+        return _as_json(*await services.pipeline.find_failures([document]))
 
     told = run(load(verbose=verbose), work)
     Output(as_json=as_json).result(told, lambda console: _print_failure(console, told))
@@ -147,7 +147,7 @@ def drop(
     _check_choice(documents, every=every)
 
     async def work(services: Services) -> list[str]:
-        chosen = await services.pipeline.failures(documents or None)
+        chosen = await services.pipeline.find_failures(documents or None)
         return [one.document for one in chosen if await services.index.forget(one.document)]
 
     dropped = run(load(verbose=verbose), work)

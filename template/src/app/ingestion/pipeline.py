@@ -80,7 +80,7 @@ class Pipeline(DocumentWriter):
         finally:
             await asyncio.to_thread(folder.cleanup)
 
-    async def failures(self, documents: Sequence[str] | None = None) -> list[Failure]:
+    async def find_failures(self, documents: Sequence[str] | None = None) -> list[Failure]:
         """Return the failures of these documents, of all by default.
 
         Raises:
@@ -107,7 +107,7 @@ class Pipeline(DocumentWriter):
             IngestError: one of them has not failed.
             RetrievalError: the index cannot be read.
         """
-        chosen = await self.failures(documents)
+        chosen = await self.find_failures(documents)
         files = await asyncio.to_thread(
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
