@@ -57,7 +57,7 @@ def _root() -> None:
 
 
 @failed.command("list")
-def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
+def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """List the documents that have failed.
 
     Examples:
@@ -71,11 +71,10 @@ def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
         {"failures": [_as_json(failure) for failure in failures]},
         lambda console: _print_list(console, failures),
     )
-    return 0
 
 
 @failed.command()
-def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> int:
+def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Tell all that is known of one failure, or what of a document could not be read.
 
     Examples:
@@ -98,7 +97,6 @@ def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = Fals
 
     told = run(load(verbose=verbose), work)
     Output(as_json=as_json).result(told, lambda console: _print_failure(console, told))
-    return 0
 
 
 @failed.command()
@@ -133,7 +131,7 @@ def drop(
     every: _All = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
-) -> int:
+) -> None:
     """Forget that documents have failed; what the index has of them stays.
 
     One whose file is still there fails again at its next ingestion.
@@ -154,7 +152,6 @@ def drop(
     Output(as_json=as_json).result(
         {"dropped": dropped}, lambda console: console.print(f"{len(dropped)} dropped")
     )
-    return 0
 
 
 def _check_choice(documents: Sequence[str] | None, *, every: bool) -> None:
