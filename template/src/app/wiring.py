@@ -196,7 +196,7 @@ async def open_services(
             embedder=embedder,
             authenticate=authenticate,
         )
-        await services.answerer.warm_up()
+        await services.answerer.prompt.get()  # one that cannot be used ends the start
         for lifespan in registry.lifespans.parts.values():
             await stack.enter_async_context(lifespan(services))
         yield services

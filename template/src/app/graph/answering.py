@@ -98,14 +98,6 @@ class Answerer:
             async for part in parts:
                 yield part
 
-    async def warm_up(self) -> None:
-        """Read the prompt, so that the first caller does not wait for it.
-
-        Raises:
-            ConfigError: it cannot be read, or is no prompt.
-        """
-        await self.prompt.get()
-
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
         with self._recording(question) as record:
