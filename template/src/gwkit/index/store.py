@@ -113,15 +113,13 @@ class Filters:
     """Narrow the documents that take part; every condition must hold."""
 
     # The bounds are those of a request's body: nothing is checked where it is made directly.
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", use_attribute_docstrings=True
-    )
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    prefix: Annotated[str, Field(max_length=1_000)] = ""
-    """Prefix of the document's id."""
-
-    metadata: Annotated[dict[_Key, _Value], Field(max_length=20)] = field(default_factory=dict)
-    """Metadata that the document has, name and value."""
+    prefix: Annotated[str, Field(max_length=1_000, description="Prefix of the document's id.")] = ""
+    metadata: Annotated[
+        dict[_Key, _Value],
+        Field(max_length=20, description="Metadata that the document has, name and value."),
+    ] = field(default_factory=dict)
 
 
 class Ranking(Protocol):
