@@ -14,7 +14,6 @@ from app.config.settings import Settings
 from app.ingestion.chunking import CHUNKER_NAME, chunk_blocks
 from app.ingestion.preparation import AHEAD, DocumentWriter
 from gwkit.documents import Block, BlockKind, Chunk, Document
-from gwkit.index.store import Manifest
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.index.store import Manifest
 from gwkit.logging.setup import configure_logging
