@@ -55,9 +55,7 @@ async def write(index: str, chunks: int) -> Written:
             index=store,
             embedder=embedder,
             metrics=Metrics(),
-            chunk_tokens=settings.chunk_tokens,
-            chunk_overlap_tokens=settings.chunk_overlap_tokens,
-            max_document_bytes=settings.max_document_bytes,
+            settings=settings,
         )
         while batch := [_parsed(each) for each in islice(made, _BATCH)]:
             started = perf_counter()

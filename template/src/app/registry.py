@@ -105,7 +105,7 @@ class Registry:
         self.routes: Seam[APIRouter] = Seam("route")
         self.problems: Seam[ProblemRule] = Seam("problem")
         self.metrics: Seam[MetricSpec] = Seam("metric")
-        self.commands: Seam[Callable[..., int] | typer.Typer] = Seam("command")
+        self.commands: Seam[Callable[..., int | None] | typer.Typer] = Seam("command")
         self.lifespans: Seam[Callable[[Services], AbstractAsyncContextManager[None]]] = Seam(
             "lifespan"
         )

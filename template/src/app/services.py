@@ -47,12 +47,10 @@ class Services:
         await self.index.check()
 
     async def warm_up(self) -> None:
-        """Search once and read the prompt, so that the first caller does not wait.
+        """Search once, so that the first caller does not wait.
 
         Raises:
-            ConfigError: the prompt cannot be used.
             LLMError: the embedder could not answer.
             RetrievalError: the index could not answer.
         """
-        await self.answerer.warm_up()
         await self.retriever.search(_WARMING_QUERY, k=1)

@@ -188,9 +188,7 @@ async def open_services(
                 index=index,
                 embedder=embedder,
                 metrics=metrics,
-                chunk_tokens=settings.chunk_tokens,
-                chunk_overlap_tokens=settings.chunk_overlap_tokens,
-                max_document_bytes=settings.max_document_bytes,
+                settings=settings,
                 loaders=_open_parsers(stack, settings, registry),
             ),
             metrics=metrics,
@@ -198,7 +196,7 @@ async def open_services(
             embedder=embedder,
             authenticate=authenticate,
         )
-        await services.answerer.warm_up()
+        await services.answerer.prompt.get()  # one that cannot be used ends the start
         for lifespan in registry.lifespans.parts.values():
             await stack.enter_async_context(lifespan(services))
         yield services

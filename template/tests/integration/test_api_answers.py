@@ -101,8 +101,8 @@ async def test_every_option_reaches_the_graph(fakes: Fakes) -> None:
             model="offline:extractive",
             temperature=0.5,
             max_tokens=9,
-        )
-    ] == fakes.answerer.questions
+        ).model_dump()
+    ] == [question.model_dump() for question in fakes.answerer.questions]
 
 
 async def test_an_unknown_model_is_refused(live_client: httpx2.AsyncClient) -> None:

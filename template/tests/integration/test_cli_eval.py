@@ -121,7 +121,10 @@ def test_hybrid_must_not_be_worse_than_a_leg() -> None:
     assert ["hybrid ndcg is 0.700, below the 0.800 of lexical"] == missed_gates(
         reports, {}, hybrid_no_worse=True
     )
-    assert [] == missed_gates(reports, {}, hybrid_no_worse=False)
+    assert [] == missed_gates(reports, {"ndcg": 0.7, "mrr": 1.0}, hybrid_no_worse=False)
+    assert ["hybrid ndcg is 0.700, below 0.71"] == missed_gates(
+        reports, {"ndcg": 0.71, "mrr": 0.9}, hybrid_no_worse=False
+    )
 
 
 def test_a_tilde_is_the_home_folder(

@@ -62,13 +62,6 @@ async def test_the_worst_cases_come_first() -> None:
     assert [case.id for case in report.worst(1)] == ["lost"]
 
 
-async def test_what_misses_a_minimum_is_named() -> None:
-    """With the value that it has."""
-    report = await evaluate(CASES, FixedRetriever(HITS))
-    assert report.below({"mrr": 0.5, "recall": 0.5}) == {}
-    assert report.below({"mrr": 0.6, "recall": 0.5}) == {"mrr": report.scores.mrr}
-
-
 async def test_a_report_is_json() -> None:
     """Everything in it can be written out and read back."""
     report = await evaluate(CASES, FixedRetriever(HITS))

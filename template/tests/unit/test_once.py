@@ -10,14 +10,7 @@ from app.utils.once import AsyncOnce
 
 
 class Client:
-    """An expensive object that needs closing."""
-
-    def __init__(self) -> None:
-        self.closed = False
-
-    async def aclose(self) -> None:
-        """Close it."""
-        self.closed = True
+    """An expensive object."""
 
 
 class Factory:
@@ -89,40 +82,3 @@ async def test_none_is_a_value() -> None:
     await once.get()
     await once.get()
     assert 1 == calls
-
-
-async def test_closing_releases_once_and_allows_another() -> None:
-    """Closing twice closes once; a later use makes a new value."""
-    closed: list[Client] = []
-
-    async def close(client: Client) -> None:
-        closed.append(client)
-        await client.aclose()
-
-    once = AsyncOnce(Factory(), close=close)
-    first = await once.get()
-    await once.aclose()
-    await once.aclose()
-    assert [first] == closed
-    assert first.closed
-    second = await once.get()
-    assert second is not first
-    assert not second.closed
-
-
-async def test_closing_what_was_never_made_does_nothing() -> None:
-    """Neither the maker nor the closer is called."""
-    factory = Factory()
-    once = AsyncOnce(factory, close=Client.aclose)
-    await once.aclose()
-    assert 0 == factory.calls
-
-
-async def test_closing_without_a_closer_forgets() -> None:
-    """A value without a closer is created again."""
-    factory = Factory()
-    once = AsyncOnce(factory)
-    await once.get()
-    await once.aclose()
-    await once.get()
-    assert 2 == factory.calls

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool
 
-from app.graph.state import Answer, Citation, Question, QuestionOptions
+from app.graph.state import Answer, Citation, Question
 from gwkit.index.store import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.context import request_id
@@ -17,7 +17,6 @@ __all__ = [
     "Citations",
     "DocumentEntry",
     "DocumentPage",
-    "FilterFields",
     "FoundChunk",
     "Health",
     "IngestedDocument",
@@ -27,10 +26,6 @@ __all__ = [
     "Traced",
 ]
 
-_Count = Annotated[int, Field(strict=True, ge=1, le=100)]
-_Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-_Value = Annotated[str, StringConstraints(max_length=1_000)]
-
 
 class Traced(Strict, use_attribute_docstrings=True):
     """An answer that says which request it belongs to."""
@@ -39,32 +34,12 @@ class Traced(Strict, use_attribute_docstrings=True):
     """As in the header `X-Request-ID`."""
 
 
-class FilterFields(Strict, use_attribute_docstrings=True):
-    """Narrow the documents that take part; every condition must hold."""
-
-    prefix: Annotated[str, Field(max_length=1_000)] = ""
-    """Prefix of the document's id."""
-
-    metadata: Annotated[dict[_Key, _Value], Field(max_length=20)] = Field(default_factory=dict)
-    """Metadata that the document has, name and value."""
-
-    def to_filters(self) -> Filters:
-        """Return the filters as the retriever takes them."""
-        return Filters(prefix=self.prefix, metadata=self.metadata)
-
-
-class AnswerRequest(QuestionOptions):
+class AnswerRequest(Question):
     """A question; an option that is left out is as the service's settings say."""
 
-    stream: StrictBool = False
+    # It does not change the answer, so it is no part of what the cache takes for the question.
+    stream: StrictBool = Field(default=False, exclude=True)
     """Answer as server-sent events."""
-
-    filters: FilterFields = Field(default_factory=FilterFields)
-
-    def to_question(self) -> Question:
-        """Return the question as the graph takes it."""
-        fields = self.model_dump(exclude={"stream", "filters"})
-        return Question(filters=self.filters.to_filters(), **fields)
 
 
 class AnswerResponse(Answer, Traced):
@@ -88,10 +63,10 @@ class SearchRequest(Strict, use_attribute_docstrings=True):
     query: Prompt = Field(examples=["upload a file"])
     """The first 10,000 characters are searched for, and at most 64 different words of them."""
 
-    k: _Count = 8
+    k: Annotated[int, Field(strict=True, ge=1, le=100)] = 8
     """Most chunks to return."""
 
-    filters: FilterFields = Field(default_factory=FilterFields)
+    filters: Filters = Field(default_factory=Filters)
     mode: SearchMode = SearchMode.HYBRID
     """Which legs of the search take part."""
 

@@ -33,7 +33,7 @@ _SETTINGS_ERRORS = (ConfigError, IndexMismatchError)
 
 
 def build_cli(registry: Registry) -> typer.Typer:
-    """Return the command line: each command returns its exit code, and raises for an error.
+    """Return the command line: each command may return an exit code, and raises for an error.
 
     Args:
         registry: commands beside those of the service.

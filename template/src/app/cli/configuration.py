@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["config"]
 
 
-def config(*, as_json: AsJson = False) -> int:
+def config(*, as_json: AsJson = False) -> None:
     """Show the current settings, by variable, and the parts to choose from.
 
     The environment goes before `.env`, and `.env` before the defaults. A star
@@ -43,7 +43,6 @@ def config(*, as_json: AsJson = False) -> int:
         _print_parts(console, parts)
 
     output.result({**values, "parts": parts}, show)
-    return 0
 
 
 def _print_settings(console: Console, values: Mapping[str, object], given: Collection[str]) -> None:

@@ -137,9 +137,11 @@ def missed_gates(
 ) -> list[str]:
     """Return a line for each gate that hybrid search misses."""
     hybrid = reports[SearchMode.HYBRID]
+    scores = asdict(hybrid.scores)
     missed = [
-        f"hybrid {name} is {value:.3f}, below {minima[name]:g}"
-        for name, value in hybrid.below(minima).items()
+        f"hybrid {name} is {scores[name]:.3f}, below {least:g}"
+        for name, least in minima.items()
+        if scores[name] < least
     ]
     if hybrid_no_worse:
         missed += [

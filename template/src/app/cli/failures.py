@@ -9,8 +9,6 @@ import typer
 
 from app.cli.ingestion import run_and_report
 from app.cli.session import AsJson, Verbose, load, run
-from app.exceptions import IngestError
-from app.ingestion.names import document_name
 from gwkit.terminal.output import Output, visible
 from gwkit.text.escaping import escape_controls
 
@@ -59,7 +57,7 @@ def _root() -> None:
 
 
 @failed.command("list")
-def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
+def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """List the documents that have failed.
 
     Examples:
@@ -68,16 +66,15 @@ def list_failures(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
 
     Exit codes: 0 done, also where there are some, 2 settings or arguments.
     """
-    failures = run(load(verbose=verbose), _chosen)
+    failures = run(load(verbose=verbose), lambda services: services.pipeline.find_failures())
     Output(as_json=as_json).result(
         {"failures": [_as_json(failure) for failure in failures]},
         lambda console: _print_list(console, failures),
     )
-    return 0
 
 
 @failed.command()
-def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> int:
+def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Tell all that is known of one failure, or what of a document could not be read.
 
     Examples:
@@ -96,11 +93,10 @@ def why(document: _Document, *, as_json: AsJson = False, verbose: Verbose = Fals
                 "kind": "incomplete",
                 "indexed_at": entry.indexed_at,
             }
-        return _as_json(*await _chosen(services, [document]))
+        return _as_json(*await services.pipeline.find_failures([document]))
 
     told = run(load(verbose=verbose), work)
     Output(as_json=as_json).result(told, lambda console: _print_failure(console, told))
-    return 0
 
 
 @failed.command()
@@ -123,8 +119,7 @@ def retry(
     _check_choice(documents, every=every)
 
     async def work(services: Services, progress: Progress, stop: Interruption) -> Summary:
-        chosen = [one.document for one in await _chosen(services, documents)]
-        return await services.pipeline.retry(chosen, progress=progress, stop=stop)
+        return await services.pipeline.retry(documents or None, progress=progress, stop=stop)
 
     return run_and_report(load(verbose=verbose), work, as_json=as_json)
 
@@ -136,7 +131,7 @@ def drop(
     every: _All = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
-) -> int:
+) -> None:
     """Forget that documents have failed; what the index has of them stays.
 
     One whose file is still there fails again at its next ingestion.
@@ -150,33 +145,18 @@ def drop(
     _check_choice(documents, every=every)
 
     async def work(services: Services) -> list[str]:
-        chosen = await _chosen(services, documents)
+        chosen = await services.pipeline.find_failures(documents or None)
         return [one.document for one in chosen if await services.index.forget(one.document)]
 
     dropped = run(load(verbose=verbose), work)
     Output(as_json=as_json).result(
         {"dropped": dropped}, lambda console: console.print(f"{len(dropped)} dropped")
     )
-    return 0
 
 
 def _check_choice(documents: Sequence[str] | None, *, every: bool) -> None:
     if bool(documents) == every:
         raise typer.BadParameter("give the ids of documents, or --all", param_hint="ID")
-
-
-async def _chosen(services: Services, documents: Sequence[str] | None = None) -> Sequence[Failure]:
-    """Return the failures of these documents, or all of them if no document is named.
-
-    Raises:
-        IngestError: one of them has not failed.
-    """
-    failures = await services.index.failures()
-    names = dict.fromkeys(map(document_name, documents)) if documents else failures
-    for document in names:
-        if document not in failures:
-            raise IngestError(document, "has not failed; `python -m app failed list` has those")
-    return [failures[document] for document in names]
 
 
 def _as_json(failure: Failure) -> dict[str, object]:

@@ -41,7 +41,7 @@ def ask(
     prefix: _Prefix = "",
     as_json: AsJson = False,
     verbose: Verbose = False,
-) -> int:
+) -> None:
     """Answer a question from the documents, with citations.
 
     What the documents do not say is not answered. That is no failure: the
@@ -69,7 +69,6 @@ def ask(
         output.remark(_CUT_OFF)
     if not documents:
         output.remark(_NOTHING_THERE)
-    return 0
 
 
 def search(
@@ -80,7 +79,7 @@ def search(
     prefix: _Prefix = "",
     as_json: AsJson = False,
     verbose: Verbose = False,
-) -> int:
+) -> None:
     """Rank the passages of the documents by a text, best first.
 
     Scores lie between 0 and 1. They order the passages of one search, and say
@@ -110,7 +109,6 @@ def search(
     output.result(document, lambda console: _print_hits(console, hits))
     if not documents:
         output.remark(_NOTHING_THERE)
-    return 0
 
 
 def _print_answer(console: Console, answer: Answer) -> None:

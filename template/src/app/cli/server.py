@@ -36,7 +36,7 @@ def serve(
     port: _Port = None,
     with_samples: _WithSamples = False,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Serve the HTTP API until SIGINT or SIGTERM.
 
     A stopping server takes no new requests, and lets running ones finish for
@@ -75,4 +75,3 @@ def serve(
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         runner.run(server.run(build_app(settings, build_registry(), opened), settings, listener))
-    return 0

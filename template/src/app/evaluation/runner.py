@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from app.exceptions import EvaluationError
 from gwkit.index.store import SearchMode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from app.evaluation.golden import GoldenCase
     from app.retrieval.retriever import Retriever
@@ -55,11 +55,6 @@ class EvaluationReport:
         """Return the cases with the lowest nDCG below 1, the lowest first."""
         flawed = (case for case in self.cases if case.scores.ndcg < 1)
         return tuple(sorted(flawed, key=lambda case: (case.scores.ndcg, case.id))[:count])
-
-    def below(self, minimum: Mapping[str, float]) -> dict[str, float]:
-        """Return the measures that miss their minimum, with the value that they have."""
-        means = asdict(self.scores)
-        return {name: means[name] for name, least in minimum.items() if means[name] < least}
 
 
 async def evaluate(

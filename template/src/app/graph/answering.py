@@ -73,11 +73,6 @@ class Answerer:
         self._cache = AnswerCache(self.settings.answer_cache_size)
         self._executor = BoundedExecutor(1, name="evidence")
 
-    @property
-    def known_models(self) -> frozenset[str]:
-        """The names that a question may ask for."""
-        return frozenset({self.model.name})
-
     async def answer(self, question: Question) -> Answer:
         """Return the whole answer.
 
@@ -103,14 +98,6 @@ class Answerer:
             async for part in parts:
                 yield part
 
-    async def warm_up(self) -> None:
-        """Read the prompt, so that the first caller does not wait for it.
-
-        Raises:
-            ConfigError: it cannot be read, or is no prompt.
-        """
-        await self.prompt.get()
-
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
         with self._recording(question) as record:
@@ -121,7 +108,8 @@ class Answerer:
                 return
             prompt = await self.prompt.get()
             request_with = partial(self._request, question, prompt)
-            hits = await self._retrieve(question)
+            k = question.top_k or self.settings.top_k
+            hits = await self.retriever.search(question.question, k=k, filters=question.filters)
             hits = await self._check_evidence(question, hits, request_with)
             if not hits:
                 yield Delta(text=NOT_FOUND)
@@ -133,10 +121,6 @@ class Answerer:
                         self._keep(key, piece)
                         record(piece)
                     yield piece
-
-    async def _retrieve(self, question: Question) -> Sequence[Hit]:
-        k = question.top_k or self.settings.top_k
-        return await self.retriever.search(question.question, k=k, filters=question.filters)
 
     async def _check_evidence(
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
@@ -210,8 +194,8 @@ class Answerer:
         Raises:
             UnknownModelError: the question asks for a model that is not set up.
         """
-        if question.model not in {None, *self.known_models}:
-            raise UnknownModelError(str(question.model), self.known_models)
+        if question.model not in {None, self.model.name}:
+            raise UnknownModelError(str(question.model), {self.model.name})
         started = perf_counter()
 
         def record(answer: Answer, outcome: str = "") -> Answer:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, InstanceOf, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gwkit.index.store import Filters
 from gwkit.models.messages import FinishReason, Prompt, Strict, Usage
 
-__all__ = ["Answer", "Citation", "Question", "QuestionOptions"]
+__all__ = ["Answer", "Citation", "Question"]
 
 
-class QuestionOptions(Strict, use_attribute_docstrings=True):
-    """A question; an option that is `None` is as the service's settings say."""
+class Question(Strict, use_attribute_docstrings=True):
+    """A question to some of the documents; an option that is `None` is as the settings say."""
 
     question: Prompt = Field(examples=["How do I upload a file?"])
     """The first 10,000 characters are looked for in the documents, and at most 64 different words
@@ -31,11 +31,7 @@ class QuestionOptions(Strict, use_attribute_docstrings=True):
     max_tokens: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
     """Most tokens in the answer."""
 
-
-class Question(QuestionOptions):
-    """A question to some of the documents."""
-
-    filters: InstanceOf[Filters] = Field(default_factory=Filters)
+    filters: Filters = Field(default_factory=Filters)
 
 
 class Citation(Strict):

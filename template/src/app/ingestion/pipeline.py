@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.ingestion.run import Progress, Stop, Summary
     from app.ingestion.sources import Source
+    from gwkit.index.store import Failure
 
 __all__ = ["Pipeline", "ingest_samples"]
 
@@ -51,14 +52,6 @@ class Pipeline(DocumentWriter):
         found = await asyncio.to_thread(discover, paths, self.loaders.suffixes)
         return await Run(found, self).ingest(progress, stop)
 
-    async def is_empty(self) -> bool:
-        """Return whether the index holds no document.
-
-        Raises:
-            RetrievalError: the index cannot be read.
-        """
-        return not await self.index.ledger()
-
     async def ingest_source(
         self,
         name: str,
@@ -87,24 +80,34 @@ class Pipeline(DocumentWriter):
         finally:
             await asyncio.to_thread(folder.cleanup)
 
-    async def retry(
-        self,
-        documents: Sequence[str],
-        *,
-        progress: Progress | None = None,
-        stop: Stop | None = None,
-    ) -> Summary:
-        """Try documents again that have failed, also those that were given up; as `ingest` does.
+    async def find_failures(self, documents: Sequence[str] | None = None) -> list[Failure]:
+        """Return the failures of these documents, of all by default.
 
         Raises:
             IngestError: one of them has not failed.
             RetrievalError: the index cannot be read.
         """
         failures = await self.index.failures()
-        for document in documents:
+        names = failures if documents is None else dict.fromkeys(map(document_name, documents))
+        for document in names:
             if document not in failures:
-                raise IngestError(document, "has not failed, or has been ingested since")
-        chosen = [failures[document] for document in dict.fromkeys(documents)]
+                raise IngestError(document, "has not failed; `python -m app failed list` has those")
+        return [failures[document] for document in names]
+
+    async def retry(
+        self,
+        documents: Sequence[str] | None = None,
+        *,
+        progress: Progress | None = None,
+        stop: Stop | None = None,
+    ) -> Summary:
+        """Ingest these documents that have failed, or all, again; also those that were given up.
+
+        Raises:
+            IngestError: one of them has not failed.
+            RetrievalError: the index cannot be read.
+        """
+        chosen = await self.find_failures(documents)
         files = await asyncio.to_thread(
             lambda: [revisit(failure.document, failure.source) for failure in chosen]
         )
@@ -150,7 +153,7 @@ class Pipeline(DocumentWriter):
 
 async def ingest_samples(pipeline: Pipeline, path: Path) -> None:
     """Ingest the samples if the index is empty; a team may have removed the folder."""
-    if not await pipeline.is_empty():
+    if await pipeline.index.ledger():
         return
     summary = await pipeline.ingest([path])
     if not summary.added:

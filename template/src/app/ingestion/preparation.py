@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from time import perf_counter
@@ -25,6 +25,7 @@ from gwkit.telemetry.profiling import timed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from app.config.settings import IndexSettings
     from app.ingestion.discovery import SourceFile
     from app.ingestion.loaders import DocumentLoader
     from gwkit.index.store import Failure, IndexWriter, LedgerEntry
@@ -81,6 +82,7 @@ class Ready:
     seconds: float
 
 
+@dataclass(kw_only=True)
 class DocumentWriter:
     """Takes documents through parsing, embedding and writing.
 
@@ -88,36 +90,23 @@ class DocumentWriter:
         index: where documents are written.
         embedder: makes the vectors of the chunks.
         metrics: counts outcomes and times.
-        chunk_tokens: most tokens in a chunk.
-        chunk_overlap_tokens: most tokens that neighbouring chunks share.
-        max_document_bytes: largest document that is read.
+        settings: the sizes of chunks and documents.
         loaders: what can be read; by default the built-in formats.
     """
 
-    def __init__(
-        self,
-        *,
-        index: IndexWriter,
-        embedder: Embedder,
-        metrics: Metrics,
-        chunk_tokens: int,
-        chunk_overlap_tokens: int,
-        max_document_bytes: int,
-        loaders: DocumentLoader | None = None,
-    ) -> None:
-        self.index = index
-        self.metrics = metrics
-        self.loaders = loaders or LoaderRegistry()
-        self._embedder = embedder
-        self._chunk_tokens = chunk_tokens
-        self._chunk_overlap_tokens = chunk_overlap_tokens
-        self._max_document_bytes = max_document_bytes
+    index: IndexWriter
+    embedder: Embedder
+    metrics: Metrics
+    settings: IndexSettings
+    loaders: DocumentLoader = field(default_factory=LoaderRegistry)
+
+    def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(AHEAD)
         self._executor = BoundedExecutor(AHEAD, name="preparation")
-        self._load = _timed_step(metrics, "parse", self.loaders.load)
-        self._chunk = _timed_step(metrics, "chunk", chunk_blocks)
-        self._embed = _timed_step(metrics, "embed", self._vectors)
-        self._replace = _timed_step(metrics, "write", index.replace)
+        self._load = _timed_step(self.metrics, "parse", self.loaders.load)
+        self._chunk = _timed_step(self.metrics, "chunk", chunk_blocks)
+        self._embed = _timed_step(self.metrics, "embed", self._vectors)
+        self._replace = _timed_step(self.metrics, "write", self.index.replace)
 
     def read_file(
         self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None
@@ -171,13 +160,18 @@ class DocumentWriter:
         except ParseLimitError as exc:
             raise ParseLimitError(document, exc.reason, content_hash=content_hash) from exc
         title, blocks, metadata = loaded.title, loaded.blocks, loaded.metadata
-        chunks = self._chunk(blocks, budget=self._chunk_tokens, overlap=self._chunk_overlap_tokens)
+        chunks = self._chunk(
+            blocks,
+            budget=self.settings.chunk_tokens,
+            overlap=self.settings.chunk_overlap_tokens,
+        )
         return Document(document, title, content_hash, blocks, metadata, source), chunks
 
     def _check_size(self, document: str, size: int) -> None:
-        if size > self._max_document_bytes:
-            limit = f"{self._max_document_bytes:,} are allowed (APP_MAX_DOCUMENT_BYTES)"
-            raise IngestError(document, f"has {size:,} bytes and {limit}")
+        most = self.settings.max_document_bytes
+        if size > most:
+            reason = f"has {size:,} bytes and {most:,} are allowed (APP_MAX_DOCUMENT_BYTES)"
+            raise IngestError(document, reason)
 
     async def prepare(
         self, read: Callable[_P, _Parsed | Unchanged], *args: _P.args, **kwargs: _P.kwargs
@@ -215,11 +209,11 @@ class DocumentWriter:
         return Outcome.CHANGED if entry else Outcome.ADDED
 
     async def _vectors(self, document: Document, chunks: Sequence[Chunk]) -> Vectors:
-        expected = (len(chunks), self._embedder.dimension)
+        expected = (len(chunks), self.embedder.dimension)
         if not chunks:
             _log.warning("document_empty", document=document.id)
             return np.zeros(expected, dtype=np.float32)
-        vectors = await self._embedder.embed_documents(list(map(indexed_text, chunks)))
+        vectors = await self.embedder.embed_documents(list(map(indexed_text, chunks)))
         if vectors.shape != expected:
             reason = f"the embedder returned the shape {vectors.shape} instead of {expected}"
             raise IngestError(document.id, reason, passing=True)

@@ -60,12 +60,59 @@ _JOINT = re.compile(r"[-_.]")
 _PUNCTUATION = ".,;:!?\"'()*_`|"
 
 
+def query_terms(text: str) -> list[str]:
+    """Return the distinct terms to search for, at most `MOST_TERMS`.
+
+    Whatever the text holds, it is data and never syntax. A term is a word, a pair of characters
+    where a script has no spaces, or a name of several parts such as `response_model`, which comes
+    besides its parts: a chunk that has the parts in a row ranks above one that has them apart.
+    Nothing is left out as a stop word here: which words are too frequent to be worth their cost is
+    the index's to say, in any language.
+
+    What is longer than 100 characters is no term, nor is a name of more than 6 parts, nor the fifth
+    of such names: to look for one takes time in proportion to its parts.
+    """
+    folded = text.casefold()
+    parts = chain.from_iterable(map(word_parts, _WORD.findall(folded)))
+    words = dict.fromkeys(part for part in parts if len(part) <= _LONGEST_TERM)
+    names = dict.fromkeys(
+        name
+        for name in _COMPOUND.findall(folded)
+        if len(name) <= _LONGEST_TERM and len(_JOINT.findall(name)) < _MOST_PARTS
+    )
+    return list(islice(chain(words, islice(names, _MOST_COMPOUNDS)), MOST_TERMS))
+
+
+def fuse(rankings: Sequence[Sequence[Item]], weights: Sequence[float]) -> list[tuple[Item, float]]:
+    """Return every ranked item with its score by reciprocal rank fusion, best first.
+
+    An item's score is the sum of `weight / (RANK_OFFSET + rank)` over the rankings that hold it,
+    ranks counting from 1, divided by the most that it could be: so it lies in (0, 1], and is 1 for
+    an item that every ranking has first. Equal scores keep the order in which the items first
+    appear.
+
+    Cormack, Clarke and Büttcher: "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
+    Learning Methods", SIGIR 2009.
+
+    Args:
+        rankings: each best first and without repetitions.
+        weights: one positive weight for each ranking.
+    """
+    scores: defaultdict[Item, float] = defaultdict(float)
+    for ranking, weight in zip(rankings, weights, strict=True):
+        for rank, item in enumerate(ranking, start=1):
+            scores[item] += weight / (RANK_OFFSET + rank)
+    most = sum(weights) / (RANK_OFFSET + 1)
+    fused = [(item, min(1.0, score / most)) for item, score in scores.items()]
+    fused.sort(key=lambda scored: -scored[1])
+    return fused
+
+
 class HybridRanking:
     """A `gwkit.index.store.Ranking`: rare terms first, ranks of both legs fused."""
 
-    def terms(self, text: str) -> list[str]:
-        """Return the distinct terms of a query."""
-        return query_terms(text)
+    terms = staticmethod(query_terms)
+    fuse = staticmethod(fuse)
 
     def affordable(
         self, terms: Sequence[str], chunks: int, count: Callable[[str, int], int]
@@ -91,66 +138,6 @@ class HybridRanking:
     def candidates(self, k: int) -> int:
         """Return how many chunks each leg ranks."""
         return max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * k)
-
-    def fuse(
-        self, rankings: Sequence[Sequence[int]], weights: Sequence[float]
-    ) -> list[tuple[int, float]]:
-        """Return the chunks by reciprocal rank fusion."""
-        return fuse(rankings, weights=weights)
-
-
-def query_terms(text: str) -> list[str]:
-    """Return the distinct terms to search for, at most `MOST_TERMS`.
-
-    Whatever the text holds, it is data and never syntax. A term is a word, a pair of characters
-    where a script has no spaces, or a name of several parts such as `response_model`, which comes
-    besides its parts: a chunk that has the parts in a row ranks above one that has them apart.
-    Nothing is left out as a stop word here: which words are too frequent to be worth their cost is
-    the index's to say, in any language.
-
-    What is longer than 100 characters is no term, nor is a name of more than 6 parts, nor the fifth
-    of such names: to look for one takes time in proportion to its parts.
-    """
-    folded = text.casefold()
-    parts = chain.from_iterable(map(word_parts, _WORD.findall(folded)))
-    words = dict.fromkeys(part for part in parts if len(part) <= _LONGEST_TERM)
-    names = dict.fromkeys(
-        name
-        for name in _COMPOUND.findall(folded)
-        if len(name) <= _LONGEST_TERM and len(_JOINT.findall(name)) < _MOST_PARTS
-    )
-    return list(islice(chain(words, islice(names, _MOST_COMPOUNDS)), MOST_TERMS))
-
-
-def fuse(
-    rankings: Sequence[Sequence[Item]],
-    *,
-    weights: Sequence[float] | None = None,
-    offset: int = RANK_OFFSET,
-) -> list[tuple[Item, float]]:
-    """Return every ranked item with its score by reciprocal rank fusion, best first.
-
-    An item's score is the sum of `weight / (offset + rank)` over the rankings that hold it, ranks
-    counting from 1, divided by the most that it could be: so it lies in (0, 1], and is 1 for an
-    item that every ranking has first. Equal scores keep the order in which the items first appear.
-
-    Cormack, Clarke and Büttcher: "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
-    Learning Methods", SIGIR 2009.
-
-    Args:
-        rankings: each best first and without repetitions.
-        weights: one positive weight for each ranking; all 1 by default.
-        offset: the method's constant.
-    """
-    shares = [1.0] * len(rankings) if weights is None else weights
-    scores: defaultdict[Item, float] = defaultdict(float)
-    for ranking, share in zip(rankings, shares, strict=True):
-        for rank, item in enumerate(ranking, start=1):
-            scores[item] += share / (offset + rank)
-    most = sum(shares) / (offset + 1)
-    fused = [(item, min(1.0, score / most)) for item, score in scores.items()]
-    fused.sort(key=lambda scored: -scored[1])
-    return fused
 
 
 def has_copies(hits: Sequence[Hit]) -> bool:

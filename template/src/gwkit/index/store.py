@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+
+from pydantic import ConfigDict, Field, StringConstraints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +28,9 @@ __all__ = [
     "SearchMode",
     "SearchQuery",
 ]
+
+_Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+_Value = Annotated[str, StringConstraints(max_length=1_000)]
 
 UPLOAD = "upload"
 """The source of documents that came through the API and not from a folder."""
@@ -105,10 +110,16 @@ class SearchMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Narrow a search to some documents; every condition must hold."""
+    """Narrow the documents that take part; every condition must hold."""
 
-    prefix: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    # The bounds are those of a request's body: nothing is checked where it is made directly.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    prefix: Annotated[str, Field(max_length=1_000, description="Prefix of the document's id.")] = ""
+    metadata: Annotated[
+        dict[_Key, _Value],
+        Field(max_length=20, description="Metadata that the document has, name and value."),
+    ] = field(default_factory=dict)
 
 
 class Ranking(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.config.settings import IndexSettings
 from app.ingestion.pipeline import Pipeline
 from app.retrieval.ranking import HybridRanking
 from fixtures.command_line import command, environment
@@ -56,9 +57,9 @@ def pipeline(index: SqliteIndex) -> Pipeline:
         index=index,
         embedder=EMBEDDER,
         metrics=Metrics(),
-        chunk_tokens=64,
-        chunk_overlap_tokens=8,
-        max_document_bytes=1_000_000,
+        settings=IndexSettings(
+            chunk_tokens=64, chunk_overlap_tokens=8, max_document_bytes=1_000_000
+        ),
     )
 
 

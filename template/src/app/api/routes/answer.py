@@ -58,13 +58,12 @@ async def answer_question(
     Raises:
         HTTPException: 422, streaming is switched off.
     """
-    question = body.to_question()
     if not body.stream:
-        work = services.answerer.answer(question)
+        work = services.answerer.answer(body)
         return AnswerResponse.of(await unless_disconnected(request, work))
     if not services.settings.enable_streaming:
         raise HTTPException(422, "streaming is switched off here (APP_ENABLE_STREAMING)")
-    return EventStream(_events(services.answerer.stream(question)))
+    return EventStream(_events(services.answerer.stream(body)))
 
 
 async def _events(parts: AsyncIterator[Delta | Answer]) -> AsyncGenerator[bytes]:

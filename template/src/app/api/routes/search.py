@@ -16,6 +16,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 @router.post("/search", responses=problems(400, 422, 502))
 async def search_chunks(body: SearchRequest, services: OpenServices) -> SearchResponse:
     """Return the chunks that fit the query, best first."""
-    filters = body.filters.to_filters()
-    hits = await services.retriever.search(body.query, k=body.k, filters=filters, mode=body.mode)
+    hits = await services.retriever.search(
+        body.query, k=body.k, filters=body.filters, mode=body.mode
+    )
     return SearchResponse(hits=tuple(FoundChunk.model_validate(hit) for hit in hits))
