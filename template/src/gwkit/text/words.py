@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -42,15 +43,9 @@ _MOST_COMPARISONS = 1_000
 
 
 def _characters(categories: set[str], *spans: tuple[int, int]) -> str:
-    """Return the characters of some categories as ranges of an expression."""
-    ranges: list[list[str]] = []
-    for code in chain.from_iterable(range(first, last + 1) for first, last in spans):
-        if unicodedata.category(chr(code)) in categories:
-            if ranges and ord(ranges[-1][1]) == code - 1:
-                ranges[-1][1] = chr(code)
-            else:
-                ranges.append([chr(code), chr(code)])
-    return "".join(f"{first}-{last}" for first, last in ranges)
+    """Return the characters of some categories, for a set in an expression."""
+    characters = (chr(code) for first, last in spans for code in range(first, last + 1))
+    return "".join(each for each in characters if unicodedata.category(each) in categories)
 
 
 # Hebrew and Arabic points, vowel signs from Devanagari to Burmese and Khmer, kana voicing marks.
@@ -185,25 +180,19 @@ def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
     """
     words = list(words)
     joined = (first + second for first, second in pairwise(words) if first + second in known)
-    misspelt = {word for word in words if word not in known and _may_be_typo(word)}
-    similar: dict[tuple[str, int], list[str]] = {(word[0], len(word)): [] for word in misspelt}
-    for other in known:
-        if other.isalpha() and len(other) <= _LONGEST_WORD + 1:
-            for length in range(len(other) - 1, len(other) + 2):
-                if (other[0], length) in similar:
-                    similar[other[0], length].append(other)
+    similar = defaultdict[tuple[str, int], list[str]](list)
+    for other in filter(str.isalpha, known):
+        for length in range(len(other) - 1, len(other) + 2):
+            similar[other[0], length].append(other)
     corrected: dict[str, str] = {}
     left = _MOST_COMPARISONS
-    for word in filter(misspelt.__contains__, dict.fromkeys(words)):
+    for word in dict.fromkeys(words):
         candidates = similar[word[0], len(word)]
-        if len(candidates) <= left:
+        may_be_typo = word not in known and _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
+        if may_be_typo and len(candidates) <= left:
             left -= len(candidates)
             corrected[word] = _nearest(word, candidates)
     return [corrected.get(word, word) for word in words] + list(joined)
-
-
-def _may_be_typo(word: str) -> bool:
-    return _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
 
 
 def _nearest(word: str, candidates: Iterable[str]) -> str:
