@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES_PER_TOKEN",
+    "FUNCTION_WORDS",
     "WORD",
     "content_words",
     "count_tokens",
@@ -65,23 +66,28 @@ _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _FUNCTION_WORDS = """
-    a about after all also am an and another any anything are aren't as at be because
-    been before being between both but by can can't cannot could couldn't did didn't do does doesn't
-    doing don't done during each either ever every exactly explain few find for from get gets
-    getting give given gives go goes got had happen happened happens has have haven't having he help
-    hence her here hers him his how however i i'd i'll i'm i've if in instead into is isn't it it's
-    its itself just know let
-    let's like long lot made make makes many may maybe me might mine more most much must my need
-    needs neither no nor not now of off often on once one only onto or other our ours out over own
-    per perhaps please quite rather really same say says see shall she should shouldn't show since
-    so some something soon such sure tell than thank thanks that that's the their
-    theirs them then there there's these they thing things this those though through thus to too
-    under until unless up upon us use used uses using very via want wants was wasn't way ways we
-    we're well were weren't what what's when where where's whether which while who who's whom whose
-    why will with within without won't work works would wouldn't yes yet you you'd you'll you're
-    you've your yours
+    a about after all also am an and any are as at be because been before being between both but by
+    can could did do does doing done down during each few for from further had has have having he
+    her here hers him his how however i if in into is it its itself just let like me might more most
+    much must my no nor not now of off on once one only or other our ours out over own per please
+    quite rather same shall she should since so some such than that the their theirs them then there
+    these they thing things this those through to too under until up upon us use used uses using
+    very via want was way we were what when where whether which while who whom whose why will with
+    within without would yes yet you your yours
 """
-_STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""English words that say nothing about a subject. The vectors of `gwkit.offline.hashing` depend on
+them: a change here needs a new name for that embedder, so that older indexes are refused."""
+
+_IN_QUESTIONS = """
+    another anything aren't can't cannot couldn't didn't doesn't don't either ever every exactly
+    explain find get gets getting give given gives go goes got happen happened happens haven't help
+    hence i'd i'll i'm i've instead isn't it's know let's long lot made make makes many may maybe
+    mine need needs neither often onto perhaps really say says see shouldn't show something soon
+    sure tell thank thanks that's there's though thus unless wants wasn't ways we're well weren't
+    what's where's who's won't work works wouldn't you'd you'll you're you've
+"""
+_STOP_WORDS = FUNCTION_WORDS.union(_IN_QUESTIONS.split())
 
 # Forms of frequent verbs and nouns that no stemmer brings together.
 _IRREGULAR_FORMS = """
