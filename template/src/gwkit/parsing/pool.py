@@ -125,13 +125,16 @@ class ParserPool:
                 if process.is_fit:
                     return process
                 self._retire(process)
-            try:
-                process = _Process(self._limits)
-            except OSError as exc:
-                reason = f"could not be parsed: no process can be started: {exc.strerror}"
-                raise IngestError(document, reason, passing=True) from exc
-            self._running.add(process)
-            return process
+            return self._start(document)
+
+    def _start(self, document: str) -> _Process:
+        try:
+            process = _Process(self._limits)
+        except OSError as exc:
+            reason = f"could not be parsed: no process can be started: {exc.strerror}"
+            raise IngestError(document, reason, passing=True) from exc
+        self._running.add(process)
+        return process
 
     def _give_back(self, process: _Process) -> None:
         with self._lock:
