@@ -178,13 +178,7 @@ class Run:
             return  # what is recorded of it stays
         report_failure(file.document, failure.reason, error)
         if file.source:
-            await self.writer.index.fail(
-                failure.document,
-                failure.reason,
-                source=failure.source,
-                kind=failure.kind,
-                content_hash=failure.content_hash,
-            )
+            await self.writer.index.fail(failure)
 
     async def _prune(self) -> None:
         """Remove the documents that are gone from the folders of the run, and their failures.

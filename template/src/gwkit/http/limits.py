@@ -244,9 +244,6 @@ class RateLimiter:
     clock: Callable[[], float] = time.monotonic
     _whole_again: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
 
-    def __len__(self) -> int:
-        return len(self._whole_again)
-
     def wait(self, client: str) -> float:
         """Count a request and return 0, or return the seconds to wait and do not count it."""
         now, interval = self.clock(), _MINUTE / self.per_minute

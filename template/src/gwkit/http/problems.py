@@ -203,7 +203,7 @@ def _invalid_request(error: RequestValidationError) -> Problem:
 
 def _message(item: Mapping[str, Any]) -> str:
     if item.get("type") == "json_invalid":
-        return f"this is no JSON: {item['ctx']['error']}"
+        return f"not valid JSON: {item['ctx']['error']}"
     message: str = item["msg"]
     return message.removeprefix("Value error, ")
 

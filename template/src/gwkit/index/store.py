@@ -220,16 +220,11 @@ class IndexWriter(Protocol):
     async def remove(self, document: str) -> bool:
         """Remove a document and its failure; say whether there was either."""
 
-    async def fail(
-        self,
-        document: str,
-        reason: str,
-        *,
-        source: str,
-        kind: FailureKind = FailureKind.PERMANENT,
-        content_hash: str = "",
-    ) -> None:
-        """Record that a document failed, and count the attempt; an older version stays."""
+    async def fail(self, failure: Failure) -> None:
+        """Record that a document failed, and count the attempt; an older version stays.
+
+        The attempts and times of `failure` do not count: the store keeps its own.
+        """
 
     async def forget(self, document: str) -> bool:
         """Forget a document's failure, and nothing else of it; say whether there was one."""

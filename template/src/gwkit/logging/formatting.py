@@ -11,7 +11,6 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
@@ -55,7 +54,7 @@ _FOREIGN_ATTRIBUTES: Final = frozenset(
 # What the formatter itself says of a record; a field of that name takes an underscore.
 _OWN: Final = frozenset({"timestamp", "level", "logger", "event", "service"})
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
-_HEAD = frozenset({"timestamp", "level", "logger", "event", "service", "exception", "stack"})
+_HEAD = _OWN | {"exception", "stack"}
 # Everything else stands in quotes, so that no value can look like two fields.
 _BARE = re.compile(r"[\w./:@%+,*~-]+")
 
@@ -91,8 +90,9 @@ class EventFormatter(logging.Formatter):
             return self._render({**self._head(record), "error": type(exc).__name__})
 
     def _head(self, record: logging.LogRecord) -> Event:
+        second = datetime.fromtimestamp(int(record.created), UTC)
         return {
-            "timestamp": f"{_second(int(record.created))}.{int(record.msecs):03}Z",
+            "timestamp": f"{second:%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": "record_not_loggable",
@@ -169,9 +169,3 @@ def _value(value: Plain) -> str:
     if isinstance(value, str) and _BARE.fullmatch(value):
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-@lru_cache(maxsize=2)
-def _second(second: int) -> str:
-    """Return a second since the epoch as ISO 8601 has it; many events share one."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -18,6 +18,7 @@ import numpy as np
 
 from gwkit.executor import BoundedExecutor
 from gwkit.text.normalization import normalize
+from gwkit.text.words import FUNCTION_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,21 +40,6 @@ _TEXTS_AT_ONCE = 32
 
 _WORD = re.compile(r"[^\W_]+")
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
-_ASCII_FOLDED = {code: chr(code).lower() if _WORD.match(chr(code)) else " " for code in range(128)}
-
-# Words that say nothing about a subject. Part of the embedding, as are the constants above: a
-# change here needs a new name for the embedder, so that older indexes are refused.
-_FUNCTION_WORDS = """
-    a about after all also am an and any are as at be because been before being between both but by
-    can could did do does doing done down during each few for from further had has have having he
-    her here hers him his how however i if in into is it its itself just let like me might more
-    most much must my no nor not now of off on once one only or other our ours out over own per
-    please quite rather same shall she should since so some such than that the their theirs them
-    then there these they thing things this those through to too under until up upon us use used
-    uses using very via want was way we were what when where whether which while who whom whose why
-    will with within without would yes yet you your yours
-"""
-_STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 class HashingEmbedder:
@@ -114,7 +100,7 @@ def _embed(texts: Sequence[str]) -> Vectors:
     What is summed for a text is summed in the same order as if it were alone, so that its vector
     is the same to the bit.
     """
-    counts = [Counter(filterfalse(_STOP_WORDS.__contains__, _words(text))) for text in texts]
+    counts = [Counter(filterfalse(FUNCTION_WORDS.__contains__, _words(text))) for text in texts]
     places = [
         (_places if len(word) <= _LONGEST_WORD else _places.__wrapped__)(word)  # kept, or too long
         for count in counts
@@ -164,7 +150,4 @@ def _hashed(feature: str) -> bytes:
 
 def _words(text: str) -> list[str]:
     """Return the words of a text without case and accents."""
-    if text.isascii():
-        # The same words in half of the time.
-        return text.translate(_ASCII_FOLDED).split()
     return _WORD.findall(_ACCENTS.sub("", normalize("NFKD", text.casefold())))

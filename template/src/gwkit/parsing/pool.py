@@ -41,7 +41,7 @@ _ENVIRONMENT = (
 """All that a process gets of the environment: where the interpreter finds its libraries and puts
 temporary files, on any system, and no secret."""
 
-_STOPPING = "was not parsed, for the service stops"
+_STOPPING = "not parsed: the service is shutting down"
 
 _TOO_MUCH_TIME = getattr(signal, "SIGXCPU", None)
 

@@ -86,4 +86,4 @@ def decode_reply(document: str, frame: bytes) -> Loaded:
         metadata = {str(key): str(value) for key, value in content["metadata"].items()}
         return Loaded(str(content["title"]), tuple(blocks), metadata)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise ParseLimitError(document, "has made its parser reply with nonsense") from exc
+        raise ParseLimitError(document, "the parser returned an invalid reply") from exc

@@ -10,13 +10,10 @@ from inspect import get_annotations
 from itertools import groupby
 from json import dumps
 from operator import attrgetter
-from pathlib import PurePath
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pydantic import SecretBytes, SecretStr
-
-from gwkit.logging.redaction import MASK, Redactor, secret_values
+from gwkit.logging.redaction import MASK, Plain, Redactor, secret_values
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -143,8 +140,6 @@ def _written(field: FieldInfo) -> str | None:
     match default:
         case None:
             return None
-        case PurePath():
-            return default.as_posix()
         case bool() | list() | tuple() | dict():
             return dumps(default, ensure_ascii=False)
         case _:
@@ -230,24 +225,16 @@ def _groups(
     return groupby(shown, attrgetter("group"))
 
 
-def masked_settings(settings: BaseSettings) -> dict[str, str | int | float | bool | None]:
+def masked_settings(settings: BaseSettings) -> dict[str, Plain]:
     """Return the current settings by variable name, secrets masked and unset ones as `None`."""
     redactor = Redactor(secret_values(settings))
-    return {
-        variable_name(type(settings), name): _masked(getattr(settings, name), redactor)
-        for name in type(settings).model_fields
-    }
-
-
-def _masked(value: object, redactor: Redactor) -> str | int | float | bool | None:
-    if isinstance(value, SecretStr | SecretBytes):
-        return MASK
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, tuple | dict):
-        shown = dict.fromkeys(value, MASK) if isinstance(value, dict) else [*map(str, value)]
-        return redactor.text(dumps(shown, ensure_ascii=False))
-    return redactor.text(str(value))
+    shown: dict[str, Plain] = {}
+    for name, value in settings.model_dump(mode="json", fallback=str).items():
+        masked = dict.fromkeys(value, MASK) if isinstance(value, dict) else value
+        if isinstance(masked, list | dict):
+            masked = dumps(masked, ensure_ascii=False)
+        shown[variable_name(type(settings), name)] = redactor.value(masked)
+    return shown
 
 
 def _placeholder(setting: SettingInfo) -> str:

@@ -124,7 +124,7 @@ def _values(known: Mapping[str, _Given], infos: Mapping[str, SettingInfo]) -> di
         info = infos[variable]
         values[info.name] = one.value
         if info.type.endswith("as JSON"):
-            # What is no JSON stays text, for the validation to say what it should be.
+            # What is not valid JSON stays text: the validation says what it should be.
             with suppress(ValueError):
                 values[info.name] = json.loads(one.value)
     return values

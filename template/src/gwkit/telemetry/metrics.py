@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from statistics import quantiles
 from threading import Lock
@@ -175,33 +175,33 @@ class Metrics:
         return family.labels(*values), f"{name}{{{pairs}}}"
 
 
+@dataclass(slots=True)
 class _Timing:
     """Collects the observations of one series for its summary."""
 
-    def __init__(self) -> None:
-        self._latest: deque[float] = deque(maxlen=_WINDOW)
-        self._count = 0
-        self._total = 0.0
-        self._min = inf
-        self._max = -inf
+    count: int = 0
+    total: float = 0.0
+    min: float = inf
+    max: float = -inf
+    latest: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
     def add(self, seconds: float) -> None:
-        self._latest.append(seconds)
-        self._count += 1
-        self._total += seconds
-        self._min = min(self._min, seconds)
-        self._max = max(self._max, seconds)
+        self.latest.append(seconds)
+        self.count += 1
+        self.total += seconds
+        self.min = min(self.min, seconds)
+        self.max = max(self.max, seconds)
 
     def summary(self) -> TimingSummary:
         # The standard library wants two observations at least.
-        latest = [*self._latest] if self._count > 1 else [*self._latest] * 2
+        latest = [*self.latest] if self.count > 1 else [*self.latest] * 2
         shares = quantiles(latest, n=100, method="inclusive")
         return TimingSummary(
-            count=self._count,
-            mean=self._total / self._count,
+            count=self.count,
+            mean=self.total / self.count,
             median=shares[49],
-            min=self._min,
-            max=self._max,
+            min=self.min,
+            max=self.max,
             p95=shares[94],
             p99=shares[98],
         )

@@ -45,22 +45,16 @@ def timed(sink: TimingSink) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         name = function.__qualname__
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{name} is a generator: time what consumes it")
-        if inspect.iscoroutinefunction(function):
-
-            @wraps(function)
-            async def finish(*args: _P.args, **kwargs: _P.kwargs) -> object:
-                with measured(name):
-                    return await function(*args, **kwargs)
-
-            # _R is the coroutine type here, which a checker cannot conclude from the test above.
-            return finish  # type: ignore[return-value]
+        if not inspect.iscoroutinefunction(function):
+            return measured(name)(function)
 
         @wraps(function)
-        def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        async def finish(*args: _P.args, **kwargs: _P.kwargs) -> object:
             with measured(name):
-                return function(*args, **kwargs)
+                return await function(*args, **kwargs)
 
-        return call
+        # _R is the coroutine type here, which a checker cannot conclude from the test above.
+        return finish  # type: ignore[return-value]
 
     return decorate
 

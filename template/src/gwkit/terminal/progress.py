@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["progress_bar"]
 
 
-def _show_nothing(_done: int, _total: int, _document: str) -> None:
-    pass
-
-
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
     """Show a bar while the block runs, if it is to be shown and stderr is a terminal.
@@ -25,7 +21,7 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
     Call the yielded function with the number of documents done, their number, and the one in hand.
     """
     if not (shown and sys.stderr.isatty()):
-        yield _show_nothing
+        yield lambda _done, _total, _document: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

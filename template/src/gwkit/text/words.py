@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES_PER_TOKEN",
+    "FUNCTION_WORDS",
     "WORD",
     "content_words",
     "count_tokens",
@@ -42,15 +44,9 @@ _MOST_COMPARISONS = 1_000
 
 
 def _characters(categories: set[str], *spans: tuple[int, int]) -> str:
-    """Return the characters of some categories as ranges of an expression."""
-    ranges: list[list[str]] = []
-    for code in chain.from_iterable(range(first, last + 1) for first, last in spans):
-        if unicodedata.category(chr(code)) in categories:
-            if ranges and ord(ranges[-1][1]) == code - 1:
-                ranges[-1][1] = chr(code)
-            else:
-                ranges.append([chr(code), chr(code)])
-    return "".join(f"{first}-{last}" for first, last in ranges)
+    """Return the characters of some categories, for a set in an expression."""
+    characters = (chr(code) for first, last in spans for code in range(first, last + 1))
+    return "".join(each for each in characters if unicodedata.category(each) in categories)
 
 
 # Hebrew and Arabic points, vowel signs from Devanagari to Burmese and Khmer, kana voicing marks.
@@ -70,23 +66,28 @@ _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _FUNCTION_WORDS = """
-    a about after all also am an and another any anything are aren't as at be because
-    been before being between both but by can can't cannot could couldn't did didn't do does doesn't
-    doing don't done during each either ever every exactly explain few find for from get gets
-    getting give given gives go goes got had happen happened happens has have haven't having he help
-    hence her here hers him his how however i i'd i'll i'm i've if in instead into is isn't it it's
-    its itself just know let
-    let's like long lot made make makes many may maybe me might mine more most much must my need
-    needs neither no nor not now of off often on once one only onto or other our ours out over own
-    per perhaps please quite rather really same say says see shall she should shouldn't show since
-    so some something soon such sure tell than thank thanks that that's the their
-    theirs them then there there's these they thing things this those though through thus to too
-    under until unless up upon us use used uses using very via want wants was wasn't way ways we
-    we're well were weren't what what's when where where's whether which while who who's whom whose
-    why will with within without won't work works would wouldn't yes yet you you'd you'll you're
-    you've your yours
+    a about after all also am an and any are as at be because been before being between both but by
+    can could did do does doing done down during each few for from further had has have having he
+    her here hers him his how however i if in into is it its itself just let like me might more most
+    much must my no nor not now of off on once one only or other our ours out over own per please
+    quite rather same shall she should since so some such than that the their theirs them then there
+    these they thing things this those through to too under until up upon us use used uses using
+    very via want was way we were what when where whether which while who whom whose why will with
+    within without would yes yet you your yours
 """
-_STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""English words that say nothing about a subject. The vectors of `gwkit.offline.hashing` depend on
+them: a change here needs a new name for that embedder, so that older indexes are refused."""
+
+_IN_QUESTIONS = """
+    another anything aren't can't cannot couldn't didn't doesn't don't either ever every exactly
+    explain find get gets getting give given gives go goes got happen happened happens haven't help
+    hence i'd i'll i'm i've instead isn't it's know let's long lot made make makes many may maybe
+    mine need needs neither often onto perhaps really say says see shouldn't show something soon
+    sure tell thank thanks that's there's though thus unless wants wasn't ways we're well weren't
+    what's where's who's won't work works wouldn't you'd you'll you're you've
+"""
+_STOP_WORDS = FUNCTION_WORDS.union(_IN_QUESTIONS.split())
 
 # Forms of frequent verbs and nouns that no stemmer brings together.
 _IRREGULAR_FORMS = """
@@ -185,25 +186,19 @@ def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
     """
     words = list(words)
     joined = (first + second for first, second in pairwise(words) if first + second in known)
-    misspelt = {word for word in words if word not in known and _may_be_typo(word)}
-    similar: dict[tuple[str, int], list[str]] = {(word[0], len(word)): [] for word in misspelt}
-    for other in known:
-        if other.isalpha() and len(other) <= _LONGEST_WORD + 1:
-            for length in range(len(other) - 1, len(other) + 2):
-                if (other[0], length) in similar:
-                    similar[other[0], length].append(other)
+    similar = defaultdict[tuple[str, int], list[str]](list)
+    for other in filter(str.isalpha, known):
+        for length in range(len(other) - 1, len(other) + 2):
+            similar[other[0], length].append(other)
     corrected: dict[str, str] = {}
     left = _MOST_COMPARISONS
-    for word in filter(misspelt.__contains__, dict.fromkeys(words)):
+    for word in dict.fromkeys(words):
         candidates = similar[word[0], len(word)]
-        if len(candidates) <= left:
+        may_be_typo = word not in known and _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
+        if may_be_typo and len(candidates) <= left:
             left -= len(candidates)
             corrected[word] = _nearest(word, candidates)
     return [corrected.get(word, word) for word in words] + list(joined)
-
-
-def _may_be_typo(word: str) -> bool:
-    return _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
 
 
 def _nearest(word: str, candidates: Iterable[str]) -> str:

@@ -95,7 +95,7 @@ async def test_another_content_type_is_refused(fakes: Fakes, content_type: str) 
         (b'{"query": "\xff"}', "the body is not UTF-8"),
         (b"[" * DEEP, "nested too deeply"),
         (b'{"query": "a", "k": ' + b"9" * 5_000 + b"}", "too many digits"),
-        (b'{"query": ', "this is no JSON: Expecting value"),
+        (b'{"query": ', "not valid JSON: Expecting value"),
     ],
     ids=["not UTF-8", "deep", "a long number", "no JSON"],
 )

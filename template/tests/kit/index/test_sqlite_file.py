@@ -15,7 +15,7 @@ import pytest
 
 from gwkit.errors import IndexMismatchError, RetrievalError
 from gwkit.index.sqlite import SqliteIndex, connections
-from gwkit.index.store import Manifest, SearchMode
+from gwkit.index.store import Failure, Manifest, SearchMode
 from kit.fixtures.sqlite_index import MANIFEST, chunk_count, found, search, write
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def test_a_rebuilt_index_is_seen_when_it_is_published(path: Path, manifest
     """Until then the old one stays; the new one has none of its content, and a later version."""
     async with await SqliteIndex.open(path, MANIFEST) as index:
         await write(index, "a.md", ["needle"], metadata={"type": "md"})
-        await index.fail("b.md", "reason", source="/x")
+        await index.fail(Failure("b.md", "reason", source="/x"))
         version = await index.version()
 
     async with await SqliteIndex.open(path, manifest, rebuild=True) as index:

@@ -59,8 +59,10 @@ async def test_the_ledger_tells_what_is_indexed(index: SqliteIndex) -> None:
 async def test_failures_are_counted_until_the_document_is_written(index: SqliteIndex) -> None:
     """Each attempt counts, the last reason is kept, and success clears it."""
     await write(index, "a.md", ["old"])
-    await index.fail("a.md", "first", source="/x")
-    await index.fail("a.md", "second", source="/y", kind=FailureKind.PASSING, content_hash="1f")
+    await index.fail(Failure("a.md", "first", source="/x"))
+    await index.fail(
+        Failure("a.md", "second", source="/y", kind=FailureKind.PASSING, content_hash="1f")
+    )
 
     failure = (await index.failures())["a.md"]
     assert failure == Failure(
@@ -83,8 +85,8 @@ async def test_failures_are_counted_until_the_document_is_written(index: SqliteI
 async def test_a_document_can_be_adopted(index: SqliteIndex) -> None:
     """Its source changes, its failure is cleared; an unknown document is not created."""
     await write(index, "a.md", ["text"])
-    await index.fail("a.md", "reason", source="/x")
-    await index.fail("b.md", "reason", source="/x")
+    await index.fail(Failure("a.md", "reason", source="/x"))
+    await index.fail(Failure("b.md", "reason", source="/x"))
 
     await index.adopt("a.md", "/new")
     await index.adopt("b.md", "/new")
@@ -96,7 +98,7 @@ async def test_a_document_can_be_adopted(index: SqliteIndex) -> None:
 async def test_forgetting_takes_the_failure_alone(index: SqliteIndex) -> None:
     """The document stays; the result says whether there was a failure."""
     await write(index, "a.md", ["needle"])
-    await index.fail("a.md", "reason", source="/x")
+    await index.fail(Failure("a.md", "reason", source="/x"))
 
     assert [True, False] == [await index.forget("a.md"), await index.forget("a.md")]
     assert ({"a.md"}, {}) == (set(await index.ledger()), await index.failures())
@@ -116,8 +118,8 @@ async def test_removal_takes_document_and_failure(index: SqliteIndex) -> None:
     """Nothing is found or listed afterwards; the result says whether there was anything."""
     await write(index, "a.md", ["needle"], metadata={"type": "md"})
     await write(index, "b.md", ["needle"])
-    await index.fail("a.md", "reason", source="/x")
-    await index.fail("c.md", "reason", source="/x")
+    await index.fail(Failure("a.md", "reason", source="/x"))
+    await index.fail(Failure("c.md", "reason", source="/x"))
 
     assert [True, True, False, False] == [
         await index.remove(document) for document in ("a.md", "c.md", "a.md", "c.md")
@@ -165,7 +167,7 @@ async def test_every_write_raises_the_version(index: SqliteIndex) -> None:
     """A result from before a write can be told from one after it."""
     writes: list[Callable[[], Coroutine[object, object, object]]] = [
         lambda: write(index, "a.md", ["text"]),
-        lambda: index.fail("b.md", "reason", source="/x"),
+        lambda: index.fail(Failure("b.md", "reason", source="/x")),
         lambda: index.adopt("a.md", "/new"),
         lambda: index.remove("a.md"),
     ]
@@ -275,7 +277,7 @@ import numpy as np
 from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
-from gwkit.index.store import Manifest
+from gwkit.index.store import Failure, Manifest
 from gwkit.index.sqlite import SqliteIndex
 
 async def main(path, name):
@@ -286,7 +288,7 @@ async def main(path, name):
         async with await SqliteIndex.open(Path(path), manifest) as index:
             for number in range(10):
                 await index.replace(Document(f"{name}/{number}", "T", "h", ()), chunks, vectors)
-                await index.fail(f"{name}/{number}", "reason", source="s")
+                await index.fail(Failure(f"{name}/{number}", "reason", source="s"))
 
 asyncio.run(main(*sys.argv[1:]))
 """

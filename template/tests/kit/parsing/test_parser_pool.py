@@ -194,7 +194,7 @@ def test_closing_ends_what_is_at_work(pool: ParserPool) -> None:
     ]
     assert set() == pids(pool)
     pool.close()
-    with pytest.raises(IngestError, match="the service stops") as caught:
+    with pytest.raises(IngestError, match="not parsed: the service is shutting down") as caught:
         pool.load("a.html", b"text")
     assert caught.value.passing
 

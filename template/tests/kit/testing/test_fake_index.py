@@ -32,7 +32,7 @@ async def test_it_is_an_index_writer(index: FakeIndexWriter) -> None:
 
 async def test_replace_records_the_hash_and_forgets_the_failure(index: FakeIndexWriter) -> None:
     """A written document is in the ledger, and has no failure."""
-    await index.fail("a.md", "broken", source="/docs")
+    await index.fail(Failure("a.md", "broken", source="/docs"))
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
 
     assert LedgerEntry("a.md", "hash", 1, "write 1", "/docs") == await index.entry("a.md")
@@ -52,8 +52,8 @@ async def test_a_failing_replace_writes_nothing() -> None:
 async def test_fail_counts_attempts_and_keeps_the_document(index: FakeIndexWriter) -> None:
     """An older version stays when a newer one fails, any number of times."""
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
-    await index.fail("a.md", "broken", source="/docs")
-    await index.fail("a.md", "worse", source="/docs")
+    await index.fail(Failure("a.md", "broken", source="/docs"))
+    await index.fail(Failure("a.md", "worse", source="/docs"))
 
     assert {"a.md": Failure("a.md", "worse", 2, source="/docs")} == await index.failures()
     assert ["a.md"] == list(await index.ledger())
@@ -62,7 +62,7 @@ async def test_fail_counts_attempts_and_keeps_the_document(index: FakeIndexWrite
 async def test_adopt_changes_the_source_of_what_is_indexed(index: FakeIndexWriter) -> None:
     """Adopting changes a document's source, and does nothing for an unknown one."""
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
-    await index.fail("a.md", "broken", source="/docs")
+    await index.fail(Failure("a.md", "broken", source="/docs"))
     await index.adopt("a.md", "/moved")
     await index.adopt("b.md", "/moved")
 
@@ -73,6 +73,6 @@ async def test_adopt_changes_the_source_of_what_is_indexed(index: FakeIndexWrite
 async def test_remove_says_whether_there_was_anything(index: FakeIndexWriter) -> None:
     """Documents and failures can be removed, each once."""
     await index.replace(_DOCUMENT, [_CHUNK], _VECTORS)
-    await index.fail("b.md", "broken", source="/docs")
+    await index.fail(Failure("b.md", "broken", source="/docs"))
 
     assert [True, True, False] == [await index.remove(name) for name in ("a.md", "b.md", "a.md")]

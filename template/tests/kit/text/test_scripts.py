@@ -8,8 +8,9 @@ from contextlib import closing
 import pytest
 
 from app.retrieval.ranking import query_terms
-from gwkit.index.sqlite.schema import make
+from gwkit.index.sqlite.schema import prepare
 from gwkit.index.sqlite.searching import match_expression
+from gwkit.index.store import Manifest
 from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
 from gwkit.text.words import content_words, search_pieces
@@ -18,7 +19,7 @@ from gwkit.text.words import content_words, search_pieces
 def _finds(text: str, query: str) -> bool:
     """Index a text like the index does, and search for some words."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        make(connection)
+        prepare(connection, Manifest("offline:hashing", 512, "blocks-v1/256/32"))
         connection.execute(
             "INSERT INTO fts (title, headings, text) VALUES ('', ?, ?)",
             (search_pieces([text]), text),

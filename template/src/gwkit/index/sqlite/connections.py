@@ -135,10 +135,9 @@ class Connections:
 
     def _do(self, job: Callable[[sqlite3.Connection], Result], *, read_only: bool) -> Result:
         with explained(self.path), self._lent(read_only=read_only) as connection:
-            if not read_only:
-                return job(connection)
-            with connection:
+            if read_only:
                 connection.execute("BEGIN")
+            with connection:  # which ends what has begun
                 return job(connection)
 
     @contextmanager

@@ -15,7 +15,7 @@ from gwkit.index.sqlite.connections import Connections
 from gwkit.index.sqlite.rebuilding import Rebuild
 from gwkit.index.sqlite.schema import check, check_whole, open_file
 from gwkit.index.sqlite.searching import Searcher
-from gwkit.index.store import Failure, FailureKind, SearchMode
+from gwkit.index.store import SearchMode
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gwkit.documents import Chunk, Document
-    from gwkit.index.store import Hit, LedgerEntry, Manifest, SearchQuery
+    from gwkit.index.store import Failure, Hit, LedgerEntry, Manifest, SearchQuery
     from gwkit.models.protocols import Vectors
 
     Result = TypeVar("Result")
@@ -164,17 +164,8 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
         """Remove a document and its failure; say whether there was either."""
         return await self._write(partial(records.remove, path=document))
 
-    async def fail(
-        self,
-        document: str,
-        reason: str,
-        *,
-        source: str,
-        kind: FailureKind = FailureKind.PERMANENT,
-        content_hash: str = "",
-    ) -> None:
+    async def fail(self, failure: Failure) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
-        failure = Failure(document, reason, source=source, kind=kind, content_hash=content_hash)
         await self._write(partial(records.fail, failure=failure))
 
     async def forget(self, document: str) -> bool:

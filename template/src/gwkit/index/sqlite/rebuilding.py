@@ -120,11 +120,11 @@ class Rebuild:
         there = old.execute(
             "SELECT id, path, title, content_hash, source FROM documents"
         ).fetchall()
-        uploads_gone = {path for path, (source, _) in here.items() if source == UPLOAD}
-        uploads_gone -= {path for _, path, *_ in there}
-        for path in uploads_gone:
-            with records.transaction(connection):
-                records.remove(connection, path)
+        gone = here.keys() - {path for _, path, *_ in there}
+        for path in gone:
+            if here[path][0] == UPLOAD:
+                with records.transaction(connection):
+                    records.remove(connection, path)
         for id_, path, title, content_hash, source in there:
             is_upload = source == UPLOAD
             is_new = here.get(path) != (source, content_hash) if is_upload else path not in here

@@ -32,7 +32,6 @@ __all__ = [
     "check_whole",
     "is_made",
     "log_ahead",
-    "make",
     "open_file",
     "prepare",
     "read_manifest",
@@ -167,7 +166,10 @@ def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
         if is_made(connection):
             check(connection, manifest)
         else:
-            make(connection)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+            for statement in _SCHEMA:
+                connection.execute(statement)
             connection.execute("INSERT INTO state VALUES (1, ?, 1)", (secrets.randbits(62),))
             connection.execute(
                 "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker)", asdict(manifest)
@@ -245,14 +247,6 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
     # What is in the log need not be in the file yet.
     if not _has_log(path) and path.stat().st_size < pages * size:
         raise RetrievalError(advice(path, sqlite3.SQLITE_CORRUPT, "its end is missing"))
-
-
-def make(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file."""
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {LAYOUT}")
-    for statement in _SCHEMA:
-        connection.execute(statement)
 
 
 def _may_be_frozen(path: Path) -> bool:

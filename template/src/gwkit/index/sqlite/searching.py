@@ -85,8 +85,8 @@ class Matrix:
     @classmethod
     def of_size(cls, rows: int, dimension: int) -> Matrix:
         """Return a matrix that is still to be filled."""
-        ids = np.empty((2, rows), dtype=np.int64)
-        return cls(ids[0], ids[1], np.empty((rows, dimension), dtype=np.float32))
+        documents, chunks = np.empty((2, rows), dtype=np.int64)
+        return cls(documents, chunks, np.empty((rows, dimension), dtype=np.float32))
 
     def nearest(self, query: Vector, count: int, documents: Ids | None = None) -> list[int]:
         """Return the ids of the `count` best chunks, best first; ties by chunk id.
@@ -274,16 +274,6 @@ def _hits(connection: sqlite3.Connection, scored: Sequence[tuple[int, float]]) -
     hits = []
     for id_, score in scored:
         path, position, title, headings, text, metadata = found[id_]
-        hits.append(
-            Hit(
-                chunk=f"{path}#{position}",
-                document=path,
-                position=position,
-                title=title,
-                headings=tuple(json.loads(headings)),
-                text=text,
-                score=score,
-                metadata=json.loads(metadata),
-            )
-        )
+        place = (f"{path}#{position}", path, position, title, tuple(json.loads(headings)))
+        hits.append(Hit(*place, text, score, metadata=json.loads(metadata)))
     return hits
