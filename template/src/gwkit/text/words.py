@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -186,19 +185,25 @@ def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
     """
     words = list(words)
     joined = (first + second for first, second in pairwise(words) if first + second in known)
-    similar = defaultdict[tuple[str, int], list[str]](list)
-    for other in filter(str.isalpha, known):
-        for length in range(len(other) - 1, len(other) + 2):
-            similar[other[0], length].append(other)
+    misspelt = {word for word in words if word not in known and _may_be_typo(word)}
+    similar: dict[tuple[str, int], list[str]] = {(word[0], len(word)): [] for word in misspelt}
+    for other in known:
+        if other.isalpha() and len(other) <= _LONGEST_WORD + 1:
+            for length in range(len(other) - 1, len(other) + 2):
+                if (other[0], length) in similar:
+                    similar[other[0], length].append(other)
     corrected: dict[str, str] = {}
     left = _MOST_COMPARISONS
-    for word in dict.fromkeys(words):
+    for word in filter(misspelt.__contains__, dict.fromkeys(words)):
         candidates = similar[word[0], len(word)]
-        may_be_typo = word not in known and _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
-        if may_be_typo and len(candidates) <= left:
+        if len(candidates) <= left:
             left -= len(candidates)
             corrected[word] = _nearest(word, candidates)
     return [corrected.get(word, word) for word in words] + list(joined)
+
+
+def _may_be_typo(word: str) -> bool:
+    return _SHORTEST_TYPO <= len(word) <= _LONGEST_WORD
 
 
 def _nearest(word: str, candidates: Iterable[str]) -> str:
