@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from app.graph.state import Answer, Citation, Question
 from gwkit.index.store import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
-from gwkit.telemetry.context import request_id
+from gwkit.telemetry.traces import request_id
 
 __all__ = [
     "AnswerRequest",

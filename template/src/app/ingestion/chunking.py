@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.ingestion.splitting import first_words, sentences, split, table_header
+from app.ingestion.splitting import Span, first_words, sentences, split, table_header
 from gwkit.documents import Block, BlockKind, Chunk
 from gwkit.executor import checkpoint
 from gwkit.text.words import count_tokens
@@ -109,9 +109,10 @@ def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
         while path and path[-1][0] >= level:
             path.pop()
         parent = tuple(text for _, text in path)
-        short = first_words(block.text, _HEADING_TOKENS)
+        is_short = count_tokens(block.text) <= _HEADING_TOKENS
+        short = block.text if is_short else first_words(block.text, _HEADING_TOKENS)
         section = _Section(parent, short, level)
-        if short != block.text:
+        if not is_short:
             section.body.append(Block(BlockKind.TEXT, block.text))
         path.append((level, short))
     if section.body or section.heading:
@@ -200,13 +201,14 @@ def _pieces(blocks: Sequence[Block], budget: int, overlap: int) -> Iterator[_Pie
         fence = _fence(block.text, budget) if is_code else ""
         opening, closing = (f"{fence}\n", f"\n{fence}") if fence else ("", "")
         room = budget - count_tokens(opening) - count_tokens(closing)
-        header = table_header(block) if count_tokens(block.text) > room else ""
+        whole = Span(0, len(block.text), count_tokens(block.text))
+        header = "" if whole.tokens <= room else table_header(block)
         if count_tokens(header) * _HEADER_SHARE > budget:
             header = ""
         is_prose = not is_code and not header
         room -= count_tokens(header)
         grain = min(room, max(1, overlap, budget // _FINEST_SHARE))
-        for span in split(block, limit=room, grain=grain):
+        for span in (whole,) if whole.tokens <= room else split(block, limit=room, grain=grain):
             if block.text[span.start : span.end].isspace():
                 run += 1
             else:

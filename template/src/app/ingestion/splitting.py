@@ -84,9 +84,7 @@ def sentences(text: str) -> Sequence[Span]:
 
 
 def first_words(text: str, limit: int) -> str:
-    """Return a text of at most `limit` tokens, or else its first words and an ellipsis."""
-    if count_tokens(text) <= limit:
-        return text
+    """Return the first words of a text and an ellipsis, at most `limit` tokens together."""
     end = _fitting(text, 0, len(text), limit - count_tokens("…"))
     return text[:end].rstrip() + "…"
 

@@ -32,7 +32,7 @@ from gwkit.errors import (
     UnsupportedTypeError,
 )
 from gwkit.models.messages import Strict
-from gwkit.telemetry.context import request_id
+from gwkit.telemetry.traces import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

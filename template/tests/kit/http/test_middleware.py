@@ -21,7 +21,7 @@ from gwkit.http.middleware import RequestLog
 from gwkit.http.problems import MEDIA_TYPE
 from gwkit.http.sse import EventStream, event
 from gwkit.models.messages import Delta
-from gwkit.telemetry.context import request_id
+from gwkit.telemetry.traces import request_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml.etree import _Element  # allow DEP5: its documented name
 
-__all__ = ["is_unseen"]
+__all__ = ["SUSPECTS", "is_unseen"]
 
 # fmt: off
 _UNSEEN = frozenset({
@@ -20,6 +20,9 @@ _UNSEEN = frozenset({
     "rp", "rt", "script", "select", "style", "svg", "template", "textarea", "video",
 })
 # fmt: on
+SUSPECTS = _UNSEEN | {"button"}
+"""Elements that may be unseen without any attribute."""
+
 _TITLES = ("h1", "h2", "h3", "h4", "h5", "h6")
 _TITLED = (*_TITLES, "dt", "legend", "summary", "th")
 _MARGINS = ("footer", "header")

@@ -11,7 +11,7 @@ from app.exceptions import IngestError
 from app.ingestion.loaders.builder import BlockBuilder
 from app.ingestion.loaders.encoding import declared_encoding, decode
 from app.ingestion.loaders.tables import Grid
-from app.ingestion.loaders.visibility import is_unseen
+from app.ingestion.loaders.visibility import SUSPECTS, is_unseen
 from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _clear_unseen(root: _Element, *, fades_in: bool) -> bool:
     unseen = []
     walk = etree.iterwalk(root, events=("start",))
     for _, element in walk:
-        if is_unseen(element, fades_in=fades_in):
+        suspect = element.attrib or element.tag in SUSPECTS
+        if suspect and is_unseen(element, fades_in=fades_in):
             unseen.append(element)
             walk.skip_subtree()
     hides = any(map(_holds_text, unseen))
