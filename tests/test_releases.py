@@ -120,8 +120,6 @@ def test_a_service_of_a_release_becomes_a_fresh_render(
 
 
 def _with_our_line(text: str) -> str:
-    if "from __future__" not in text:
-        return text + "\n## Ours\n"
     return re.sub(r"^from __future__ .*$", r"\g<0>\n\n# Ours", text, count=1, flags=re.MULTILINE)
 
 
@@ -133,7 +131,6 @@ def test_the_command_carries_edits_into_moved_files(
     edits = {
         "src/app/cli/interruption.py": "src/gwkit/terminal/interruption.py",
         "src/app/config/uncaught.py": "src/gwkit/logging/uncaught.py",
-        "README.md": "README.md",
     }
     service = history.render(tmp_path / "service", ref="v0.2.0")
     for old in edits:
