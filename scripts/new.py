@@ -123,10 +123,9 @@ def _address() -> str:
 
 def _record(service: Path, address: str) -> None:
     """Set an address for updates in a service's answers that works from anywhere."""
-    file = service / ".copier-answers.yml"
-    line = f"_src_path: {address}"
-    text = re.sub(r"^_src_path: .*$", lambda _: line, file.read_text("utf-8"), flags=re.MULTILINE)
-    file.write_text(text, encoding="utf-8")
+    script = ROOT / "template/scripts/template_update.py"
+    command = [sys.executable, str(script), "--service", str(service), "--set-source", address]
+    subprocess.run(command, check=True)
 
 
 def _config() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What turns a check off inside the service: comments, decorators, and files of configuration."""
+"""Comments, decorators and configuration files that turn off a check in the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the judge finds in a service, and the codes of the findings that are its own."""
+"""Findings of the judge, and its own codes."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def find_release(template: Template, ref: str) -> Release:
     except JudgeError as exc:
         raise JudgeError(f"the template has no release {ref!r}") from exc
     commit = commit.strip().splitlines()[-1]
-    # A pull request's commits are in the repository, too, but nobody has approved them.
+    # A pull request's commits are in the repository, too, but they are not approved.
     if git(template.root, "rev-list", "-1", commit, "--not", "HEAD", "--tags").strip():
         raise JudgeError(f"{ref!r} is not in the history of the template")
     return Release(template, ref, commit)
@@ -96,7 +96,7 @@ class Release:
 
     @cached_property
     def teams_own(self) -> GitIgnoreSpec:
-        """What an update leaves to the team: seeds, and what only a copy writes."""
+        """Paths that an update leaves alone: seeds, and files that only a copy writes."""
         copied = [m[1] for p in self._config.get("_exclude", ()) if (m := _COPY_ONLY.search(p))]
         return GitIgnoreSpec.from_lines([*self._config.get("_skip_if_exists", ()), *copied])
 

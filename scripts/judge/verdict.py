@@ -1,4 +1,4 @@
-"""What the judge says of one service."""
+"""The verdict on one service."""
 
 from __future__ import annotations
 

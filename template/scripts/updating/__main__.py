@@ -1,7 +1,7 @@
 """Preview, apply or abort the update of a service to the release of this folder.
 
 cd my-service/.cache/template-update/release
-python -m scripts.updating --preview|--apply|--abort my-service
+python -m scripts.updating [--preview|--abort] [--no-proof] my-service
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.template_update import UpdateError
-from scripts.updating.applying import abort, apply, refuse_unready
+from scripts.updating.applying import abort, apply, refuse_unready, unfinished
 from scripts.updating.merging import merge
 from scripts.updating.reporting import write_reports
 from scripts.updating.repository import GitError
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = " ".join(map(str, exc.cmd))
         print(f"template-update: `{failed}` failed; its output is above", file=sys.stderr)
     except KeyboardInterrupt:
-        print("template-update: interrupted; the service is unchanged", file=sys.stderr)
+        done = unfinished(options.service)
+        state = f"is updated to {done['release']}, untested" if done else "is unchanged"
+        print(f"template-update: interrupted; the service {state}", file=sys.stderr)
         return 130
     return 1
 

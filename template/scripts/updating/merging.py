@@ -42,8 +42,8 @@ SEEDS = (
 COPY_ONLY = ("data/samples/", "evals/golden.jsonl")
 """Written by the first copy only."""
 
-GENERATED = (".env.example", "docs/configuration.md", "docs/standards.md", "requirements/app.txt")
-"""Written by `make reference` and `make lock`, so a conflict in them needs no decision."""
+GENERATED = (".env.example", "docs/configuration.md", "docs/standards.md")
+"""Written by `make reference`, so a conflict in them needs no decision."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -161,7 +161,7 @@ def _follow_moves(base: Path, scratch: Repository, ours: Entries) -> dict[str, s
     """Move files in `base` and `ours` as the template's releases did; return the moves."""
     moved: dict[str, str] = {}
     for release in tomllib.loads((_PACKAGE / "moves.toml").read_text("utf-8")).values():
-        for old, new in release["moved"].items():
+        for old, new in release.get("moved", {}).items():
             if not (base / old).exists() or (base / new).exists():
                 continue
             (base / new).parent.mkdir(parents=True, exist_ok=True)

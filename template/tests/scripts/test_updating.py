@@ -12,7 +12,7 @@ import pytest
 
 from scripts.template_update import UpdateError
 from scripts.updating import __main__ as command
-from scripts.updating import merging
+from scripts.updating import applying, merging
 from scripts.updating.applying import abort, apply, refuse_unready
 from scripts.updating.merging import merge
 from scripts.updating.reporting import classify
@@ -418,6 +418,29 @@ def test_a_preview_changes_nothing(
     assert [False, True] == [folder == trial.service for folder in proven]
     assert 0 == command.main(["--abort", str(trial.service)])
     assert before == trial.files()
+
+
+@pytest.mark.parametrize(("when", "state"), [("merge", "unchanged"), ("prove", "v1.1.0, untested")])
+def test_an_interruption_says_whether_the_service_is_updated(
+    when: str,
+    state: str,
+    trial: Trial,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ctrl-C during the merge leaves nothing, and during the tests an update to commit or abort."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "RELEASE", trial.release)
+    monkeypatch.setattr(command, "write_reports", lambda *_: "")
+    monkeypatch.setattr(command, when, interrupt)
+
+    assert 130 == command.main([str(trial.service)])
+
+    assert f"{state}\n" in capsys.readouterr().err
+    assert (state == "unchanged") == (applying.unfinished(trial.service) is None)
 
 
 def test_an_update_that_brings_nothing_says_so(

@@ -27,7 +27,7 @@ _Document = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 
 
 class Feedback(Strict):
-    """What somebody thinks of an answer; for the same `answer_id`, the last one counts."""
+    """A person's feedback on an answer; for the same `answer_id`, the last one counts."""
 
     answer_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")] = Field(
         description="The `request_id` of the answer."

@@ -35,7 +35,7 @@ _SWAGGER: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 PUBLIC_PATHS: Final = frozenset(
     ("/", *(f"/static/{name}" for name in (*_SWAGGER, *(file.name for file in _STATIC.iterdir()))))
 )
-"""What a browser gets without a key; what the page then asks of the API needs one."""
+"""Paths that a browser gets without a key; the page's calls of the API need one."""
 
 _POLICY: Final = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; {}"

@@ -1,4 +1,4 @@
-"""`POST /v1/feedback`: what somebody thinks of an answer, kept for the golden set."""
+"""`POST /v1/feedback`: feedback on an answer, kept for the golden set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @router.post("/feedback", status_code=204, response_class=Response, responses=problems(400, 422))
 async def give_feedback(body: Feedback, request: Request, services: OpenServices) -> None:
-    """Keep what somebody thinks of an answer; `python -m app feedback` shows and exports it.
+    """Keep feedback on an answer; `python -m app feedback` shows and exports it.
 
     Raises:
         HTTPException: 503, the file is full.
