@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 
 class Variant(NamedTuple):
-    """A service and the environment of its set-up."""
+    """A service, the environment of its set-up, and whether it measures the coverage.
+
+    That doubles the time of the tests, so only those do that have everything between them.
+    """
 
     python: str
     answers: Answers
     uv: bool = True
+    coverage: bool = False
 
 
 VARIANTS = {
-    "defaults": Variant("3.11", {}),
+    "defaults": Variant("3.11", {}, coverage=True),
     "own provider, set up with pip": Variant("3.11", CHOICES["own provider"], uv=False),
     "3.12 and MIT": Variant(
         "3.12",
@@ -40,6 +44,7 @@ VARIANTS = {
             "owner": TEXTS["quotes"],
             **CHOICES["both providers"],
         },
+        coverage=True,
     ),
     "3.13 and Apache": Variant(
         "3.13",
@@ -57,7 +62,7 @@ VARIANTS = {
     "anthropic": Variant("3.11", CHOICES["anthropic"]),
     "openai with embeddings": Variant("3.11", CHOICES["openai with embeddings"]),
     "openai's embeddings": Variant("3.11", CHOICES["openai's embeddings"]),
-    "everything": Variant("3.11", CHOICES["everything"]),
+    "everything": Variant("3.11", CHOICES["everything"], coverage=True),
     "bare, and a newer Python": Variant(
         "3.13",
         {
@@ -84,7 +89,9 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     commit_all(service, "Start from Groundwork")
     env = user_environment(tmp_path / "tools", python=python, uv=variant.uv)
     site = ("docs",) if variant.answers.get("docs", True) else ()
-    for command in ("check", "test", "eval", *site):
+    run("make", "check", cwd=service, env=env)
+    run("make", "test", *(() if variant.coverage else ("ARGS=tests",)), cwd=service, env=env)
+    for command in ("eval", *site):
         run("make", command, cwd=service, env=env)
     report = "import json, sys; print(json.dumps([sys.version_info[:2], sys.prefix]))"
     version, prefix = json.loads(run(".venv/bin/python", "-c", report, cwd=service, env=env).stdout)
