@@ -103,6 +103,7 @@ def test_a_generated_file_needs_no_decision(trial: Trial) -> None:
     merged = trial.merge()
 
     assert [] == merged.conflicts
+    assert [".env.example"] == merged.generated == classify(merged)["generated"]
     assert THEIRS[".env.example"] == merged.text(merged.result, ".env.example")
 
 
@@ -115,6 +116,26 @@ def test_a_seed_that_is_new_is_written_only_where_it_is_missing(trial: Trial) ->
     trial.edit({seed: "# ours\n"})
 
     assert "# ours\n" == (merged := trial.merge()).text(merged.result, seed)
+
+
+def test_metrics_and_endpoints_that_come_and_go_are_listed(trial: Trial) -> None:
+    """They are read from the source, and a prefix may be a constant."""
+    routes = (
+        'PATH = "/v1/desk"\nrouter = APIRouter(prefix=PATH)\n\n\n@router.get("")\ndef f(): ...\n'
+    )
+    write(
+        trial.release,
+        {
+            "src/app/api/routes/desk.py": routes,
+            "src/app/api/routes/broken.py": "def\n",
+            "src/gwkit/telemetry/metrics.py": 'M = (MetricSpec("desk_total", "Calls."),)\n',
+        },
+    )
+
+    report = classify(trial.merge())
+
+    assert ["GET /v1/desk is new"] == report["endpoints"]
+    assert ["desk_total is new"] == report["metrics"]
 
 
 def test_a_team_with_its_own_format_has_no_conflicts_by_it(trial: Trial) -> None:
