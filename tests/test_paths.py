@@ -12,6 +12,7 @@ import pytest
 from pathspec import GitIgnoreSpec
 
 from harness.answers import CHOICES, ROOT, copier_config
+from harness.commands import git
 from harness.grouping import each
 from harness.rendering import TemplateRepository, commit_all, files
 
@@ -46,7 +47,7 @@ def _answer_patterns() -> list[tuple[str, str]]:
 def test_the_classes_are_declared() -> None:
     """`copier.yml` declares exactly the intended seeds and copy-only paths."""
     copy_only = {p.rstrip("/") for p in COPY_ONLY}
-    assert set(SEEDS) == set(_patterns("_skip_if_exists"))
+    assert {*SEEDS, *COPY_ONLY} == set(_patterns("_skip_if_exists"))
     assert copy_only == {p for p, condition in _answer_patterns() if "_operation" in condition}
 
 
@@ -75,6 +76,19 @@ def test_a_copy_writes_what_an_update_leaves_alone(
     commit_all(service, "Our own documents")
     copier.run_update(service, defaults=True, overwrite=True, quiet=True)
     assert listed - copy_only == set(files(service))
+
+
+@pytest.mark.slow
+def test_a_recopy_keeps_what_is_the_teams(template: TemplateRepository, tmp_path: Path) -> None:
+    """Seeds, documents and the golden set stay; git has the rest."""
+    service = template.render(tmp_path / "service")
+    golden, seed = service / "evals/golden.jsonl", service / "requirements/app.in"
+    for path in (golden, seed, service / "README.md"):
+        path.write_text("# Ours\n", encoding="utf-8")
+    commit_all(service, "Our service")
+    copier.run_recopy(service, defaults=True, overwrite=True, quiet=True)
+    assert "README.md" == git(service, "diff", "--name-only").strip()
+    assert "# Ours\n" == golden.read_text("utf-8") == seed.read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", [path for path, _ in _answer_patterns()])

@@ -295,7 +295,8 @@ def test_the_updater_knows_what_is_the_teams() -> None:
     assert isinstance(seeds, list)
     assert isinstance(excluded, list)
     on_update = [re.match(r"@\{ '/(\S+)' if _copier_operation == 'update'", e) for e in excluded]
-    assert [path.removeprefix("/") for path in seeds] == list(lists["SEEDS"])
+    teams = [*lists["SEEDS"], *lists["COPY_ONLY"]]
+    assert [path.removeprefix("/") for path in seeds] == teams
     assert [m[1] for m in on_update if m] == [path.rstrip("/") for path in lists["COPY_ONLY"]]
 
 

@@ -46,7 +46,9 @@ def answer(root: Path, name: str) -> str:
     raise UpdateError(f"{ANSWERS} has no {name}")
 
 
-def fetch(root: Path, folder: Path, *options: str, source: str = "") -> None:
+def fetch(
+    root: Path, folder: Path, *options: str, source: str = "", answers: Path | None = None
+) -> None:
     """Render the template with a service's answers to a folder, without running any of its code.
 
     Args:
@@ -54,6 +56,7 @@ def fetch(root: Path, folder: Path, *options: str, source: str = "") -> None:
         folder: The destination; existing files are overwritten.
         options: Further options of `copier copy`. Without `--vcs-ref` it takes the newest release.
         source: Address of the template, by default the one that the service came from.
+        answers: A file of answers, by default those of the service.
 
     Raises:
         UpdateError: The answers name no template, or Copier cannot render it.
@@ -61,7 +64,7 @@ def fetch(root: Path, folder: Path, *options: str, source: str = "") -> None:
     source = source or answer(root, "_src_path")
     command = [
         *(sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--overwrite"),
-        *("--data-file", str(root / ANSWERS), *options, source, str(folder)),
+        *("--data-file", str(answers or root / ANSWERS), *options, source, str(folder)),
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
     if done.returncode:

@@ -83,7 +83,9 @@ def update(service: Path, *, preview: bool, proven: bool = True) -> int:
         )
         return 1
     if proven:
-        prove(service)
+        prove(service, merged)
+    elif merged.generated:
+        print("Run `make reference`.")
     print("Updated. Review `git diff HEAD`, and commit.")
     return 0
 
@@ -93,18 +95,18 @@ def _preview(merged: Merge, *, proven: bool) -> int:
         print("Nothing was changed. The update would have these conflicts.")
         return 1
     if proven:
-        prove(merged.scratch.folder)
+        prove(merged.scratch.folder, merged)
     print("Nothing was changed. `make template-update` applies this update.")
     return 0
 
 
-def prove(folder: Path) -> None:
-    """Run a service's own checks and tests.
+def prove(folder: Path, merged: Merge) -> None:
+    """Run a service's own checks and tests, once its generated files are written.
 
     Raises:
         subprocess.CalledProcessError: One of them failed.
     """
-    for target in ("check", "test"):
+    for target in (*(["reference"] if merged.generated else []), "check", "test"):
         subprocess.run(["make", target, "ARGS="], cwd=folder, check=True)
 
 

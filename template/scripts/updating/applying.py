@@ -88,7 +88,8 @@ def apply(service: Path, merged: Merge) -> None:
         checkout.git("read-tree", "-m", "-u", "HEAD", target)
         if merged.stages:
             lines = [line.split("\t", 1) for line in merged.stages.split("\0") if line]
-            removed = [f"0 {'0' * 40}\t{prefix}{path}" for path in merged.conflicts]
+            none = "0" * len(target)
+            removed = [f"0 {none}\t{prefix}{path}" for path in merged.conflicts]
             staged = [f"{about}\t{prefix}{path}" for about, path in lines]
             given = "\n".join([*removed, *staged]) + "\n"
             checkout.git("update-index", "--index-info", given=given)
@@ -130,6 +131,8 @@ def abort(service: Path) -> str:
 def _refuse_blocked(service: Path, merged: Merge) -> None:
     checkout = Repository(service)
     before = set(checkout.paths("ls-tree", "-r", "--name-only", "HEAD"))
+    if checkout.git("config", "--get", "--bool", "core.ignoreCase", passing=1).strip() == "true":
+        before |= _refuse_same_but_case(merged, before)
     new = [path for path in merged.result if path not in before]
     if blocked := [path for path in new if (service / path).exists()]:
         message = (
@@ -143,6 +146,25 @@ def _refuse_blocked(service: Path, merged: Merge) -> None:
     if (free := shutil.disk_usage(service).free) < needed:
         message = f"{needed:,} bytes are needed on the disk, and {free:,} are free"
         raise UpdateError(message)
+
+
+def _refuse_same_but_case(merged: Merge, before: set[str]) -> set[str]:
+    """Return the paths that only change their case.
+
+    Raises:
+        UpdateError: The file system would write two files of the result to one.
+    """
+    folded: dict[str, str] = {}
+    for path in sorted(merged.result):
+        other = folded.setdefault(path.casefold(), path)
+        if other != path and not {other, path} <= before:
+            message = (
+                f"{other} and {path} differ only in case, which this file system ignores: "
+                "rename yours first"
+            )
+            raise UpdateError(message)
+    names = {path.casefold() for path in before}
+    return {path for path in merged.result if path.casefold() in names}
 
 
 def _whole_tree(checkout: Repository, prefix: str, tree: str) -> str:

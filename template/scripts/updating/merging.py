@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.pins import read_layer
-from scripts.template_update import answer, fetch, set_source
+from scripts.template_update import ANSWERS, answer, fetch, set_source
+from scripts.updating.answers import answers_of, earlier_answers, fits_better, refuse_downgrade
 from scripts.updating.repository import Repository
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @dataclass
 class Merge:
-    """A merge in a scratch repository: its trees, moves, renames and conflicts."""
+    """A merge in a scratch repository: its trees, moves, renames and conflicts.
+
+    `generated` has the files that `make reference` has to write again.
+    """
 
     scratch: Repository
     old: str
@@ -65,6 +69,7 @@ class Merge:
     conflicts: list[str] = field(default_factory=list)
     stages: str = ""
     seeds: list[str] = field(default_factory=list)
+    generated: list[str] = field(default_factory=list)
 
     def text(self, entries: Entries, path: str) -> str:
         """Return the text of a file in one of the trees, empty if it is missing."""
@@ -80,29 +85,29 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
         folder: An empty folder for the renders and the scratch repository.
 
     Raises:
-        UpdateError: The service's own release cannot be rendered.
+        UpdateError: The release is older, or the service's own release cannot be rendered.
         GitError: Git failed.
     """
     checkout = Repository(service)
     base, theirs, scratch = folder / "base", folder / "theirs", Repository(folder / "merged")
-    old = answer(service, "_commit")
+    old, new = answer(service, "_commit"), answer(release, "_commit")
+    refuse_downgrade(old, new)
     fetch(service, base, "--vcs-ref", old)
     shutil.copytree(release, theirs, ignore=_not_of_a_service)
-    new = answer(theirs, "_commit")
     # A release from another address does not change the update address of the service.
     set_source(theirs, answer(service, "_src_path"))
 
-    scratch.folder.mkdir()
-    scratch.git("init", "--quiet")
     objects = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "objects").strip()
-    (scratch.folder / ".git/objects/info/alternates").write_text(f"{objects}\n", "utf-8")
+    scratch.create(Path(objects), checkout.git("rev-parse", "--show-object-format").strip())
     scratch.git("read-tree", checkout.git("rev-parse", "HEAD:./").strip())
     ours = scratch.entries(scratch.git("write-tree").strip())
 
+    base = _follow_answers(service, base, scratch, ours)
     seeds = list(_settle_seeds(base, theirs, ours))
     moved = _follow_moves(base, scratch, ours)
     scratch.git("checkout-index", "--all", "--force")
     _follow_format(base, theirs, scratch.folder)
+    _follow_line_endings(base, theirs, scratch)
     start = scratch.commit(scratch.write_tree(base), old)
     other = scratch.commit(scratch.write_tree(theirs), new, start)
     team = scratch.commit(scratch.git("write-tree").strip(), "The service", start)
@@ -128,6 +133,23 @@ def _not_of_a_service(folder: str, names: list[str]) -> list[str]:
     """Exclude this package and the files that its run creates."""
     here = Path(folder)
     return [name for name in names if name in {"__pycache__", ".cache"} or here / name == _PACKAGE]
+
+
+def _follow_answers(service: Path, base: Path, scratch: Repository, ours: Entries) -> Path:
+    """Return the render that the service came from, if its answers were edited since.
+
+    So an answer that was edited in the file has the effect of one given to the update.
+    """
+    current = answers_of((service / ANSWERS).read_text(encoding="utf-8"))
+    text = earlier_answers(Repository(service))
+    if not text or answers_of(text) == current:
+        return base
+    earlier = base.with_name("earlier.yml")
+    earlier.write_text(text, encoding="utf-8")
+    other = base.with_name("earlier")
+    fetch(service, other, "--vcs-ref", answer(service, "_commit"), answers=earlier)
+    trees = [scratch.entries(scratch.write_tree(folder)) for folder in (other, base)]
+    return other if fits_better(trees[0], trees[1], ours) else base
 
 
 def _settle_seeds(base: Path, theirs: Path, ours: Entries) -> Iterator[str]:
@@ -171,7 +193,9 @@ def _follow_moves(base: Path, scratch: Repository, ours: Entries) -> dict[str, s
                 ours[new] = mode, name
                 scratch.git("update-index", "--force-remove", old)
                 scratch.git("update-index", "--add", "--cacheinfo", f"{mode},{name},{new}")
-                moved[old] = new
+                # A file that an earlier release moved keeps its first name in the report.
+                first = next((name for name, place in moved.items() if place == old), old)
+                moved[first] = new
     return moved
 
 
@@ -183,6 +207,16 @@ def _follow_format(base: Path, theirs: Path, ours: Path) -> None:
     for render in (base, theirs):
         command = [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache", "."]
         subprocess.run([*command, "--config", str(config)], cwd=render, check=False)
+
+
+def _follow_line_endings(base: Path, theirs: Path, scratch: Repository) -> None:
+    """Write CRLF in both renders' versions of a file if the team's version has it."""
+    for line in scratch.paths("ls-files", "--eol"):
+        about, path = line.split("\t", 1)
+        if about.startswith("i/crlf"):
+            for file in (base / path, theirs / path):
+                if file.is_file() and b"\r" not in (data := file.read_bytes()):
+                    file.write_bytes(data.replace(b"\n", b"\r\n"))
 
 
 def _format(folder: Path) -> object:
@@ -207,6 +241,7 @@ def _settle_conflicts(merged: Merge) -> None:
         elif path in GENERATED and "3" in present:
             scratch.git("checkout", "--quiet", "--theirs", "--", path)
             scratch.git("add", "--force", "--", path)
+            merged.generated.append(path)
     unmerged = scratch.git("ls-files", "--unmerged", "-z")
     merged.stages = unmerged
     merged.conflicts = sorted({line.split("\t", 1)[1] for line in unmerged.split("\0") if line})

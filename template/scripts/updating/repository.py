@@ -15,29 +15,14 @@ __all__ = ["Entries", "GitError", "Repository"]
 Entries = dict[str, tuple[str, str]]
 """The files of a tree: path to mode and object id."""
 
-# Commits in a scratch repository need no identity, signature or hook of a user, and nothing is
-# converted on the way in or out.
-_OPTIONS = (
-    *("-c", "user.name=Groundwork", "-c", "user.email=template@localhost"),
-    *(
-        "-c",
-        "commit.gpgSign=false",
-        "-c",
-        f"core.hooksPath={os.devnull}",
-        "-c",
-        "core.autocrlf=false",
-    ),
-    *("-c", "core.safecrlf=false", "-c", "core.quotePath=false", "-c", "gc.auto=0"),
-    *("-c", "merge.renames=true", "-c", "merge.directoryRenames=false", "-c", "diff.renameLimit=0"),
-    *(
-        "-c",
-        "merge.renormalize=true",
-        "-c",
-        "merge.conflictStyle=merge",
-        "-c",
-        "rerere.enabled=false",
-    ),
+# Commits in a scratch repository need no identity, signature or hook of a user.
+_SETTINGS = (
+    *("user.name=Groundwork", "user.email=template@localhost", "commit.gpgSign=false"),
+    *(f"core.hooksPath={os.devnull}", "core.quotePath=false", "gc.auto=0"),
+    *("merge.renames=true", "merge.directoryRenames=false", "diff.renameLimit=0"),
+    *("merge.conflictStyle=merge", "rerere.enabled=false"),
 )
+_OPTIONS = tuple(part for setting in _SETTINGS for part in ("-c", setting))
 
 
 class GitError(Exception):
@@ -86,6 +71,21 @@ class Repository:
             said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
             raise GitError(f"git {arguments[0]}: {said}")
         return done.stdout
+
+    def create(self, objects: Path, object_format: str) -> None:
+        """Create a scratch repository in the folder, in which no file is converted.
+
+        Args:
+            objects: The folder of objects of another repository, to read them from there.
+            object_format: The format of these objects: sha1 or sha256.
+        """
+        self.folder.mkdir()
+        self.git("init", "--quiet", f"--object-format={object_format}")
+        info = self.folder / ".git/info"
+        info.mkdir(exist_ok=True)
+        unconverted = "* -text -eol -filter -ident -working-tree-encoding\n"
+        (info / "attributes").write_text(unconverted, encoding="utf-8")
+        (self.folder / ".git/objects/info/alternates").write_text(f"{objects}\n", encoding="utf-8")
 
     def paths(self, *arguments: str) -> list[str]:
         """Return the paths that a git command lists."""

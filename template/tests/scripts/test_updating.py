@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kit.fixtures.trial import BASE, LINES, THEIRS, commit, contents, made, write
 from scripts.template_update import UpdateError
 from scripts.updating import __main__ as command
 from scripts.updating import applying, merging
 from scripts.updating.applying import abort, apply, refuse_unready
-from scripts.updating.merging import merge
 from scripts.updating.reporting import classify
 from scripts.updating.repository import GitError, Repository
 
@@ -22,110 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from kit.fixtures.trial import Trial
+
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-
-LINES = "".join(f"line {number}\n" for number in range(40))
-ANSWERS = "_commit: {}\n_src_path: https://example.org/t.git\ndocs: true\n"
-BASE = {
-    ".copier-answers.yml": ANSWERS.format("v1.0.0"),
-    ".gitignore": "*.local\n",
-    ".env.example": "# APP_A=1\n",
-    "apart.txt": LINES,
-    "same.txt": LINES,
-    "renamed.txt": LINES.replace("line", "text"),
-    "deleted.txt": "old\n",
-    "gone.txt": "gone\n",
-    "retired.txt": "retired\n",
-    "evals/golden.jsonl": "{}\n",
-    "src/app/ext/__init__.py": "# seed\n",
-    "requirements/base.txt": "one==1.0\n",
-}
-THEIRS = {
-    **BASE,
-    ".copier-answers.yml": ANSWERS.format("v1.1.0") + "profile: plain\n",
-    ".env.example": "# APP_A=1\n# APP_B=2\n",
-    "apart.txt": LINES.replace("line 5\n", "line 5, theirs\n"),
-    "renamed.txt": LINES.replace("line", "text").replace("text 9\n", "text 9, theirs\n"),
-    "deleted.txt": "new\n",
-    "evals/golden.jsonl": "{'new': 1}\n",
-    "src/app/ext/__init__.py": "# new seed\n",
-    "new.txt": "new\n",
-    "requirements/base.txt": "one==1.1\ntwo==2.0\n",
-}
-del THEIRS["gone.txt"], THEIRS["retired.txt"]
-
-
-class Trial:
-    """A service, its template's two renders, and a folder for the merge."""
-
-    def __init__(self, folder: Path, service: Path) -> None:
-        self.folder = folder
-        self.service = service
-        self.release = folder / "release"
-        write(self.release, THEIRS)
-
-    def edit(self, files: Mapping[str, str | None]) -> None:
-        """Commit a team's edits; a path without text is deleted."""
-        write(self.service, files)
-        commit(self.service)
-
-    def merge(self) -> merging.Merge:
-        """Merge the release with the service's last commit."""
-        scratch = self.folder / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        return merge(self.service, self.release, scratch)
-
-    def files(self) -> dict[str, bytes]:
-        """Return the content of the service's folder."""
-        return contents(self.service)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder, without git's own."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and ".git" not in path.relative_to(folder).parts
-    }
-
-
-def write(folder: Path, files: Mapping[str, str | None]) -> None:
-    """Write files, and delete those without a text."""
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if text is None:
-            path.unlink()
-        else:
-            path.write_text(text, encoding="utf-8")
-
-
-def commit(folder: Path) -> None:
-    """Commit everything in a folder."""
-    Repository(folder).git("add", "--all", ".")
-    Repository(folder).git("commit", "--quiet", "--message", "A commit")
-
-
-@pytest.fixture
-def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """A committed service, as its release rendered it."""
-    return made(tmp_path, tmp_path / "service", tmp_path / "service", monkeypatch)
-
-
-def made(folder: Path, top: Path, service: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Return a committed service, optionally in a larger repository."""
-
-    def fetch(_: Path, target: Path, *options: str) -> None:
-        assert ("--vcs-ref", "v1.0.0") == options
-        write(target, BASE)
-
-    monkeypatch.setattr(merging, "fetch", fetch)
-    write(service, BASE)
-    Repository(top).git("init", "--quiet")
-    commit(top)
-    return Trial(folder, service)
-
 
 EDITS = {
     "apart.txt": LINES.replace("line 30\n", "line 30, ours\n"),
@@ -156,7 +55,7 @@ def test_each_file_is_merged_and_classified(trial: Trial) -> None:
         "new": ["new.txt"],
         "removed": ["gone.txt"],
         "questions": ["profile: plain"],
-        "settings added": ["APP_B"],
+        "settings": ["APP_B is new"],
         "pins": ["one 1.0 → 1.1", "two new → 2.0"],
     } == classify(merged)
     apply(trial.service, merged)
@@ -204,6 +103,7 @@ def test_a_generated_file_needs_no_decision(trial: Trial) -> None:
     merged = trial.merge()
 
     assert [] == merged.conflicts
+    assert [".env.example"] == merged.generated == classify(merged)["generated"]
     assert THEIRS[".env.example"] == merged.text(merged.result, ".env.example")
 
 
@@ -216,6 +116,26 @@ def test_a_seed_that_is_new_is_written_only_where_it_is_missing(trial: Trial) ->
     trial.edit({seed: "# ours\n"})
 
     assert "# ours\n" == (merged := trial.merge()).text(merged.result, seed)
+
+
+def test_metrics_and_endpoints_that_come_and_go_are_listed(trial: Trial) -> None:
+    """They are read from the source, and a prefix may be a constant."""
+    routes = (
+        'PATH = "/v1/desk"\nrouter = APIRouter(prefix=PATH)\n\n\n@router.get("")\ndef f(): ...\n'
+    )
+    write(
+        trial.release,
+        {
+            "src/app/api/routes/desk.py": routes,
+            "src/app/api/routes/broken.py": "def\n",
+            "src/gwkit/telemetry/metrics.py": 'M = (MetricSpec("desk_total", "Calls."),)\n',
+        },
+    )
+
+    report = classify(trial.merge())
+
+    assert ["GET /v1/desk is new"] == report["endpoints"]
+    assert ["desk_total is new"] == report["metrics"]
 
 
 def test_a_team_with_its_own_format_has_no_conflicts_by_it(trial: Trial) -> None:
@@ -395,7 +315,7 @@ def test_a_preview_changes_nothing(
     """It reports the changes, and tests the result in a separate copy."""
     proven: list[Path] = []
     monkeypatch.setattr(command, "RELEASE", trial.release)
-    monkeypatch.setattr(command, "prove", proven.append)
+    monkeypatch.setattr(command, "prove", lambda folder, _: proven.append(folder))
     write(trial.release, {"scripts/updating/changelog.md": "## [1.1.0]\n\n- A change.\n"})
     monkeypatch.setattr(merging, "_PACKAGE", trial.release / "scripts/updating")
     write(trial.release, {"scripts/updating/moves.toml": ""})
