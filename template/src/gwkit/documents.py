@@ -46,8 +46,8 @@ def place_at(places: Sequence[Place], offset: int) -> Place:
 class Block:
     """A paragraph, list, table, code block or heading.
 
-    `level` is 1 to 6 for a heading and 0 for everything else. `places` are in order, and the first
-    begins at 0; there are none in a format without pages.
+    `level` is 1 to 6 for a heading and 0 for everything else. `places` are in order; a text before
+    the first, or in a format without pages, has none.
     """
 
     kind: BlockKind
