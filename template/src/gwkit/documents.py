@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
-__all__ = ["Block", "BlockKind", "Chunk", "Document"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Block", "BlockKind", "Chunk", "Document", "Place", "place_at"]
 
 
 class BlockKind(StrEnum):
@@ -17,15 +23,37 @@ class BlockKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a text stands in the file that it was read from, from its character `start` on.
+
+    `page` counts pages or slides from 1, whatever number is printed on them; `row` counts the rows
+    of a `sheet` from 1. What is not known is 0 or empty.
+    """
+
+    start: int
+    page: int = 0
+    sheet: str = ""
+    row: int = 0
+
+
+def place_at(places: Sequence[Place], offset: int) -> Place:
+    """Return the place of the character at an offset; an empty one where none is known."""
+    number = bisect_right(places, offset, key=attrgetter("start"))
+    return places[number - 1] if number else Place(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A paragraph, list, table, code block or heading.
 
-    `level` is 1 to 6 for a heading and 0 for everything else.
+    `level` is 1 to 6 for a heading and 0 for everything else. `places` are in order; a text before
+    the first, or in a format without pages, has none.
     """
 
     kind: BlockKind
     text: str
     level: int = 0
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +79,11 @@ class Chunk:
     """A part of a document that is embedded, searched and cited as one.
 
     `position` counts from 0 within the document; `headings` are those above the chunk, outermost
-    first; `text` is the cleaned source text, without the headings path.
+    first; `text` is the cleaned source text, without the headings path; `places` are as in a block.
     """
 
     position: int
     text: str
     headings: tuple[str, ...]
     tokens: int
+    places: tuple[Place, ...] = ()

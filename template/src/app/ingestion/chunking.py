@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.ingestion.splitting import Span, first_words, sentences, split, table_header
-from gwkit.documents import Block, BlockKind, Chunk
+from gwkit.documents import Block, BlockKind, Chunk, Place, place_at
 from gwkit.executor import checkpoint
 from gwkit.text.words import count_tokens
 
@@ -59,7 +59,8 @@ def chunk_blocks(blocks: Iterable[Block], *, budget: int, overlap: int) -> list[
     for group in _grouped(_sections(blocks), budget):
         for text in _pack(group.content, budget=budget, overlap=overlap):
             checkpoint()
-            chunks.append(Chunk(len(chunks), text, group.path, count_tokens(text)))
+            tokens = count_tokens(text.written)
+            chunks.append(Chunk(len(chunks), text.written, group.path, tokens, tuple(text.places)))
     return chunks
 
 
@@ -70,6 +71,7 @@ class _Section:
     parent: tuple[str, ...] = ()
     heading: str = ""
     level: int = 0
+    places: tuple[Place, ...] = ()
     body: list[Block] = field(default_factory=list)
 
     @property
@@ -84,8 +86,9 @@ class _Section:
     @property
     def titled(self) -> Sequence[Block]:
         """The heading as text, then the body."""
-        title = [Block(BlockKind.TEXT, self.heading)] if self.heading else []
-        return title + self.body
+        if not self.heading:
+            return self.body
+        return [Block(BlockKind.TEXT, self.heading, places=self.places), *self.body]
 
     @property
     def tokens(self) -> int:
@@ -111,9 +114,9 @@ def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
         parent = tuple(text for _, text in path)
         is_short = count_tokens(block.text) <= _HEADING_TOKENS
         short = block.text if is_short else first_words(block.text, _HEADING_TOKENS)
-        section = _Section(parent, short, level)
+        section = _Section(parent, short, level, block.places)
         if not is_short:
-            section.body.append(Block(BlockKind.TEXT, block.text))
+            section.body.append(Block(BlockKind.TEXT, block.text, places=block.places))
         path.append((level, short))
     if section.body or section.heading:
         yield section
@@ -169,7 +172,22 @@ class _Piece(NamedTuple):
         return count_tokens(self.opening) + count_tokens(self.closing)
 
 
-def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[str]:
+@dataclass(slots=True)
+class _Text:
+    """The text of a chunk as it is written, and where its parts stand in the document."""
+
+    written: str = ""
+    places: list[Place] = field(default_factory=list)
+
+    def begin(self, place: Place) -> None:
+        """Note where stands what is written next, if it stands elsewhere."""
+        place = replace(place, start=len(self.written))
+        before = self.places[-1] if self.places else Place(0)
+        if place != replace(before, start=place.start):
+            self.places.append(place)
+
+
+def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[_Text]:
     """Yield texts of at most `budget` tokens that hold the blocks in order.
 
     A text begins with the end of the one before: whole sentences, blocks or lines of code of at
@@ -246,14 +264,25 @@ def _backwards(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
             yield _Piece(piece.run, piece.block, piece.start + start, piece.start + end, tokens)
 
 
-def _render(pieces: Sequence[_Piece]) -> str:
-    parts: list[str] = []
+def _render(pieces: Sequence[_Piece]) -> _Text:
+    text = _Text()
     for _, group in groupby(pieces, key=lambda piece: piece.run):
         run = list(group)
-        first = run[0]
-        text = first.block.text[first.start : run[-1].end]
+        first, block = run[0], run[0].block
         # The first line of code keeps its indentation.
-        is_code = first.block.kind is BlockKind.CODE
-        text = text.strip("\n").rstrip() if is_code else text.strip()
-        parts.append(f"{first.opening}{text}{first.closing}")
-    return _SEPARATOR.join(parts)
+        space = "\n" if block.kind is BlockKind.CODE else None
+        source = block.text[first.start : run[-1].end]
+        start = first.start + len(source) - len(source.lstrip(space))
+        end = first.start + len(source.rstrip())
+        text.written += _SEPARATOR if text.written else ""
+        # A header is the beginning of its block.
+        text.begin(place_at(block.places, 0 if first.opening else start))
+        text.written += first.opening
+        text.begin(place_at(block.places, start))
+        for place in block.places:
+            if start < place.start < end:
+                text.written += block.text[start : place.start]
+                text.begin(place)
+                start = place.start
+        text.written += f"{block.text[start:end]}{first.closing}"
+    return text

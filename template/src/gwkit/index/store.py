@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gwkit.documents import Chunk, Document
+    from gwkit.documents import Chunk, Document, Place
     from gwkit.models.protocols import Vector, Vectors
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Ranking",
     "SearchMode",
     "SearchQuery",
+    "StoredDocument",
 ]
 
 _Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -177,7 +178,7 @@ class Hit:
 
     `chunk` is its id: the document's, `#`, and the position. `score` lies in (0, 1]: reciprocal
     rank fusion scaled so that a chunk which both legs rank first has 1. It orders the hits of one
-    search and says nothing across searches.
+    search and says nothing across searches. `places` are those of the chunk.
     """
 
     chunk: str
@@ -188,6 +189,20 @@ class Hit:
     text: str
     score: float
     metadata: Mapping[str, str]
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """What the index holds of a document, with some of its chunks in their order.
+
+    The `tokens` of the chunks are 0: they are not stored.
+    """
+
+    entry: LedgerEntry
+    title: str
+    metadata: Mapping[str, str]
+    chunks: tuple[Chunk, ...]
 
 
 class IndexWriter(Protocol):
@@ -261,6 +276,14 @@ class Index(IndexWriter, Protocol):
 
     async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
         """Return the indexed documents whose id starts so, sorted by id."""
+
+    async def read_document(
+        self, document: str, *, first: int = 0, count: int = 0
+    ) -> StoredDocument | None:
+        """Return a document with `count` of its chunks from position `first` on, if it is indexed.
+
+        All of it is read from one state of the index.
+        """
 
     async def close(self) -> None:
         """Release files and threads; further calls fail."""

@@ -7,10 +7,10 @@ pickled objects would run code.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
-from gwkit.documents import Block, BlockKind
+from gwkit.documents import Block, BlockKind, Place
 from gwkit.errors import IngestError, ParseLimitError
 from gwkit.parsing.loader import Loaded
 
@@ -63,7 +63,10 @@ def encode_reply(reply: Loaded | Refusal) -> bytes:
     if isinstance(reply, Refusal):
         content: dict[str, object] = {"reason": reply.reason, "is_limit": reply.is_limit}
     else:
-        blocks = [(block.kind, block.text, block.level) for block in reply.blocks]
+        blocks = [
+            (block.kind, block.text, block.level, list(map(astuple, block.places)))
+            for block in reply.blocks
+        ]
         content = {"title": reply.title, "blocks": blocks, "metadata": reply.metadata}
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
@@ -81,9 +84,15 @@ def decode_reply(document: str, frame: bytes) -> Loaded:
             error = ParseLimitError if content["is_limit"] else IngestError
             raise error(document, str(content["reason"]))
         blocks = (
-            Block(BlockKind(kind), str(text), int(level)) for kind, text, level in content["blocks"]
+            Block(BlockKind(kind), str(text), int(level), tuple(map(_place, places)))
+            for kind, text, level, places in content["blocks"]
         )
         metadata = {str(key): str(value) for key, value in content["metadata"].items()}
         return Loaded(str(content["title"]), tuple(blocks), metadata)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise ParseLimitError(document, "the parser returned an invalid reply") from exc
+
+
+def _place(values: list[Any]) -> Place:
+    start, page, sheet, row = values
+    return Place(int(start), int(page), str(sheet), int(row))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ingestion.loaders import Loaded
-from gwkit.documents import Block, BlockKind
+from gwkit.documents import Block, BlockKind, Place
 from gwkit.errors import IngestError, ParseLimitError
 from gwkit.parsing.transport import (
     Refusal,
@@ -37,7 +37,10 @@ def test_a_document_comes_back_as_it_was_parsed() -> None:
     """Every field is preserved, in any script, even invalid text."""
     loaded = Loaded(
         "Tïtle",
-        (Block(BlockKind.HEADING, "漢", 2), Block(BlockKind.CODE, "\ud800\x00\n")),
+        (
+            Block(BlockKind.HEADING, "漢", 2, (Place(0, 3), Place(1, 0, "Ä 1", 7))),
+            Block(BlockKind.CODE, "\ud800\x00\n"),
+        ),
         {"type": "pdf", "pages": "2"},
     )
 

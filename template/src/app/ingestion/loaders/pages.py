@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from pypdf.generic import ContentStream, NameObject
 
+from gwkit.documents import Block, BlockKind, Place
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -48,8 +50,9 @@ _MOST_BEFORE = 50
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|p|seite|pagina|página)?\W*\d+\W*(?:(?:of|von|de|di)?\W*\d+\W*)?", re.IGNORECASE
 )
+_PAGE_BREAK = "\f"
 _LINE_START = re.compile(r"\n(?=[^\S\n]*\S)")
-_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_BLANK_LINE = re.compile(r"\n[^\S\n\f]*\n")
 _SENTENCE_END = re.compile(r"[.!?:;。！？…][\"'”’»)\]]*$")  # noqa: RUF001 - as they are written
 _FULL_LINE = 30
 """Characters of a line that goes on, rather than a heading or the end of a paragraph."""
@@ -120,8 +123,10 @@ def _is_prose(text: str) -> bool:
     return 2 * going_on >= len(lines) - 1 > 0 and words >= _FEWEST_WORDS * len(lines)
 
 
-def join_pages(pages: Sequence[str], filled_in: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the parts of a text, and the numbers of the pages that have no text of their own.
+def join_pages(pages: Sequence[str], filled_in: Sequence[str]) -> tuple[list[Block], list[int]]:
+    """Return the paragraphs, and the numbers of the pages that have no text of their own.
+
+    A paragraph that goes on from page to page has the place of each of its parts.
 
     A header or footer is a line at the top or bottom of a page that half of the near pages have in
     the same place, but for the number of the page. They come first, each once, without mere page
@@ -131,10 +136,10 @@ def join_pages(pages: Sequence[str], filled_in: Sequence[str]) -> tuple[list[str
         pages: the text of each page.
         filled_in: what was filled in on each of them.
     """
-    split = [_LINE_START.split(page.strip()) for page in pages]
+    split = [_LINE_START.split(page.replace(_PAGE_BREAK, "\n").strip()) for page in pages]
     tops = [_edge(lines, number) for number, lines in enumerate(split)]
     bottoms = [_edge(lines[::-1], number) for number, lines in enumerate(split)]
-    margins: dict[str, str] = {}
+    margins: dict[str, tuple[int, str]] = {}
     texts = [""]
     empty = []
     for number, lines in enumerate(split):
@@ -143,19 +148,34 @@ def join_pages(pages: Sequence[str], filled_in: Sequence[str]) -> tuple[list[str
         end = len(lines) - bottom
         for line in map(str.strip, lines[:top] + lines[end:]):
             if not _PAGE_NUMBER.fullmatch(line):
-                margins.setdefault(_NUMBER.sub("", line), line)
+                margins.setdefault(_NUMBER.sub("", line), (number + 1, f"{line}\n"))
         own = "\n".join(lines[top:end])
         glue = "\n" if _goes_on(texts[-1], own) else "\n\n"
-        texts += [glue, own]
+        texts += [f"{glue}{_PAGE_BREAK}", own]
         if filled_in[number]:
-            texts += ["\n\n", filled_in[number], "\n\n"]
+            texts += ["\n\n", filled_in[number].replace(_PAGE_BREAK, "\n"), "\n\n"]
         elif not own:
             empty.append(number + 1)
     if len(empty) == len(pages):  # the same text on all pages
         empty = [number for number in empty if not pages[number - 1].strip()]
     text = _LINE_END.sub(_unhyphenated(texts), "".join(texts))
-    parts = ["\n".join(margins.values()), *_BLANK_LINE.split(text)]
-    return [part.strip() for part in parts if part.strip()], empty
+    page = 0
+    paragraphs = [list(margins.values())]
+    for paragraph in _BLANK_LINE.split(text):
+        parts = paragraph.split(_PAGE_BREAK)
+        paragraphs.append(list(enumerate(parts, page)))
+        page += len(parts) - 1
+    return [block for parts in paragraphs if (block := _block(parts)).text], empty
+
+
+def _block(parts: Sequence[tuple[int, str]]) -> Block:
+    """Return a text from its parts, each with the number of its page."""
+    text, places = "", []
+    for page, part in parts:
+        if part.strip():
+            places.append(Place(len(text), page))
+            text += part if text else part.lstrip()
+    return Block(BlockKind.TEXT, text.rstrip(), places=tuple(places))
 
 
 def _edge(lines: Sequence[str], page: int) -> list[frozenset[str]]:
@@ -203,13 +223,15 @@ def _unhyphenated(texts: Sequence[str]) -> Callable[[re.Match[str]], str]:
         text, hyphen = match.string, match[1]
         before = _BEFORE.findall(text[max(0, match.start() - _WORD_LIMIT) : match.start()])[0]
         after = _WORD.findall(text[match.end() : match.end() + _WORD_LIMIT])[0]
+        page_break = _PAGE_BREAK if _PAGE_BREAK in match[0] else ""
         if hyphen not in _HYPHENS:
-            return ""
+            return page_break
         if after in _SUSPENDED:
-            return "- "
+            return f"- {page_break}"
         is_word = before[-1].isalpha() and after[0].islower()
         is_compound = "-" in before or before.casefold() in _KEPT_AFTER
         is_known = f"{before}-{after}".casefold() in compounds
-        return "" if is_word and not is_compound and not is_known else "-"
+        joined = "" if is_word and not is_compound and not is_known else "-"
+        return f"{joined}{page_break}"
 
     return replacement

@@ -13,7 +13,6 @@ from app.exceptions import IngestError
 from app.ingestion.loaders.encoding import expect
 from app.ingestion.loaders.pages import join_pages, read_page
 from app.ingestion.loaders.titles import own_title
-from gwkit.documents import Block, BlockKind
 from gwkit.parsing.loader import Loaded
 
 if TYPE_CHECKING:
@@ -52,8 +51,8 @@ def load(document: str, data: bytes, /) -> Loaded:
     if reader.is_encrypted and not _opens_without_password(reader):
         raise IngestError(document, "is encrypted; save it without a password")
     pages = [read_page(page).translate(_LIGATURES) for page in reader.pages]
-    parts, empty = join_pages(pages, [_filled_in(page) for page in reader.pages])
-    if not parts:
+    blocks, empty = join_pages(pages, [_filled_in(page) for page in reader.pages])
+    if not blocks:
         raise IngestError(document, "has no text layer; run it through text recognition first")
     title = own_title(str(reader.metadata.title or "")) if reader.metadata else ""
     metadata = {"type": "pdf", "pages": str(len(pages))}
@@ -63,7 +62,7 @@ def load(document: str, data: bytes, /) -> Loaded:
             f"{len(empty)} of {len(pages)} pages have no text ({which}); "
             "if they were scanned, run the file through text recognition"
         )
-    return Loaded(title, tuple(Block(BlockKind.TEXT, part) for part in parts), metadata)
+    return Loaded(title, tuple(blocks), metadata)
 
 
 def _filled_in(page: PageObject) -> str:

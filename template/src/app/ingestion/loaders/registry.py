@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import PurePosixPath
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Self
 
 from app.exceptions import IngestError, UnsupportedTypeError
 from app.ingestion.cleaning import clean
-from gwkit.documents import Block, BlockKind
+from gwkit.documents import Block, BlockKind, Place
 from gwkit.parsing.loader import Loaded, Loader
 
 if TYPE_CHECKING:
@@ -123,8 +124,7 @@ class LoaderRegistry:
 
 
 def _finished(document: str, loaded: Loaded) -> Loaded:
-    cleaned = (Block(block.kind, clean(block.text), block.level) for block in loaded.blocks)
-    blocks = tuple(block for block in cleaned if block.text.strip())
+    blocks = tuple(block for block in map(_cleaned, loaded.blocks) if block.text.strip())
     headings = [block for block in blocks if block.kind is BlockKind.HEADING]
     title = " ".join(clean(loaded.title).split())
     if title and all(heading.level > 1 for heading in headings):
@@ -134,6 +134,19 @@ def _finished(document: str, loaded: Loaded) -> Loaded:
         title = headings[0].text if headings else PurePosixPath(document).stem
     type_ = _suffix(document).removeprefix(".")
     return Loaded(title, blocks, {"type": type_} | loaded.metadata | {"title": title})
+
+
+def _cleaned(block: Block) -> Block:
+    """Clean a block, each place by itself, so that the places still begin where they should."""
+    if not block.places:
+        return Block(block.kind, clean(block.text), block.level)
+    text, places = "", []
+    for place, following in pairwise((Place(0), *block.places, Place(len(block.text)))):
+        part = block.text[place.start : following.start]
+        if cleaned := clean(part):
+            places.append(replace(place, start=len(text)))
+            text += f"{cleaned}\n" if part.rstrip(" \t").endswith("\n") else cleaned
+    return Block(block.kind, text.rstrip(), block.level, tuple(places))
 
 
 def _suffix(document: str) -> str:

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gwkit.documents import Chunk, Document
-    from gwkit.index.store import Failure, Hit, LedgerEntry, Manifest, SearchQuery
+    from gwkit.index.store import (
+        Failure,
+        Hit,
+        LedgerEntry,
+        Manifest,
+        SearchQuery,
+        StoredDocument,
+    )
     from gwkit.models.protocols import Vectors
 
     Result = TypeVar("Result")
@@ -123,6 +130,14 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
     async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
         """Return the indexed documents whose id starts so, sorted by id."""
         return await self._read(partial(records.entries, prefix=prefix))
+
+    async def read_document(
+        self, document: str, *, first: int = 0, count: int = 0
+    ) -> StoredDocument | None:
+        """Return a document with `count` of its chunks from position `first` on, if it is here."""
+        return await self._read(
+            partial(records.read_document, path=document, first=first, count=count)
+        )
 
     async def ledger(self) -> dict[str, LedgerEntry]:
         """Return what is indexed, by document id."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from gwkit.documents import Chunk, Document
+from gwkit.documents import Document
 from gwkit.errors import RetrievalError
 from gwkit.index.sqlite import records
 from gwkit.index.sqlite.connections import advice, connect, explained
@@ -27,6 +26,7 @@ from gwkit.index.store import UPLOAD
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gwkit.documents import Chunk
     from gwkit.index.store import Manifest
     from gwkit.models.protocols import Vectors
 
@@ -209,15 +209,6 @@ def _state(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def _content(old: sqlite3.Connection, document: int, dimension: int) -> tuple[list[Chunk], Vectors]:
     """Return a document's chunks and vectors as they were once given to the old index."""
-    rows = old.execute(
-        """SELECT position, text, chunks.headings FROM chunks
-        JOIN fts ON fts.rowid = chunks.id WHERE document = ? ORDER BY position""",
-        (document,),
-    )
-    chunks = [
-        Chunk(position, text, tuple(json.loads(headings)), tokens=0)
-        for position, text, headings in rows
-    ]
     blobs = old.execute("SELECT vectors FROM vectors WHERE document = ?", (document,))
     flat = np.frombuffer(b"".join(blob for (blob,) in blobs), dtype="<f4")
-    return chunks, flat.reshape(-1, dimension)
+    return records.chunks(old, document), flat.reshape(-1, dimension)

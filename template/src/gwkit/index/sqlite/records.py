@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gwkit.index.store import Failure, FailureKind, LedgerEntry
+from gwkit.documents import Chunk, Place
+from gwkit.index.store import Failure, FailureKind, LedgerEntry, StoredDocument
 from gwkit.text.normalization import normalize
 from gwkit.text.words import search_pieces
 
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from gwkit.documents import Chunk, Document
+    from gwkit.documents import Document
     from gwkit.models.protocols import Vectors
 
 __all__ = [
     "CHANGED",
     "adopt",
+    "chunks",
+    "decode_places",
     "entries",
     "entry",
     "fail",
     "failures",
     "forget",
+    "read_document",
     "remove",
     "replace",
     "transaction",
@@ -88,6 +92,42 @@ def failures(connection: sqlite3.Connection) -> list[Failure]:
     ]
 
 
+def read_document(
+    connection: sqlite3.Connection, path: str, *, first: int, count: int
+) -> StoredDocument | None:
+    """Return a document with `count` of its chunks from position `first` on."""
+    found = entry(connection, path)
+    if found is None:
+        return None
+    id_, title = connection.execute(
+        "SELECT id, title FROM documents WHERE path = ?", (path,)
+    ).fetchone()
+    metadata = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (id_,))
+    some = chunks(connection, id_, first=first, count=count)
+    return StoredDocument(found, title, dict(metadata.fetchall()), tuple(some))
+
+
+def chunks(
+    connection: sqlite3.Connection, document: int, *, first: int = 0, count: int = -1
+) -> list[Chunk]:
+    """Return chunks of the document with this row id by position; a negative count is all."""
+    rows = connection.execute(
+        """SELECT position, text, chunks.headings, places FROM chunks
+        JOIN fts ON fts.rowid = chunks.id WHERE document = ? AND position >= ?
+        ORDER BY position LIMIT ?""",
+        (document, first, count),
+    )
+    return [
+        Chunk(position, text, tuple(json.loads(headings)), 0, decode_places(places))
+        for position, text, headings, places in rows
+    ]
+
+
+def decode_places(stored: str) -> tuple[Place, ...]:
+    """Return the places of a chunk from its row."""
+    return tuple(Place(*values) for values in json.loads(stored))
+
+
 def replace(
     connection: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], vectors: Vectors
 ) -> None:
@@ -107,7 +147,8 @@ def replace(
     placed, texts = [], []
     for id_, chunk in enumerate(chunks, start=first):
         headings = json.dumps(chunk.headings, ensure_ascii=False)
-        placed.append((id_, row, chunk.position, headings))
+        places = json.dumps(list(map(astuple, chunk.places)), ensure_ascii=False)
+        placed.append((id_, row, chunk.position, headings, places))
         texts.append((id_, document.title, _headings(document, chunk), chunk.text))
     _insert(connection, "chunks", placed)
     _insert(connection, "fts (rowid, title, headings, text)", texts)

@@ -42,7 +42,7 @@ _log = structlog.stdlib.get_logger(__name__)
 APPLICATION_ID = 0x47_72_57_6B
 """Marks a SQLite file as an index of this service ("GrWk")."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Number of the layout below; a file with another one is refused."""
 
 _OLDEST_SQLITE = (3, 37, 0)
@@ -84,6 +84,7 @@ _SCHEMA = (
         document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
         position INTEGER NOT NULL,
         headings TEXT NOT NULL,
+        places TEXT NOT NULL,
         UNIQUE (document, position)
     ) STRICT""",
     # Holds the text of the chunks as well as its index; the rowid is the chunk's. Beside the

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
-from gwkit.index.sqlite.records import CHANGED
+from gwkit.index.sqlite.records import CHANGED, decode_places
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -61,7 +61,7 @@ _VECTORS_OF_CHANGED = "SELECT document, first, vectors" + _OF_CHANGED
 _PREFIXED = "SELECT id FROM documents WHERE path >= :prefix AND path < :prefix || char(1114111)"
 _LABELLED = "SELECT document FROM metadata WHERE key = ? AND value = ?"
 _HITS = """
-    SELECT chunks.id, documents.path, position, documents.title, chunks.headings, text, (
+    SELECT chunks.id, documents.path, position, documents.title, chunks.headings, text, places, (
         SELECT json_group_object(key, value) FROM metadata WHERE metadata.document = documents.id
     )
     FROM json_each(?) AS wanted
@@ -273,7 +273,7 @@ def _hits(connection: sqlite3.Connection, scored: Sequence[tuple[int, float]]) -
     found = {row[0]: row[1:] for row in rows}
     hits = []
     for id_, score in scored:
-        path, position, title, headings, text, metadata = found[id_]
+        path, position, title, headings, text, places, metadata = found[id_]
         place = (f"{path}#{position}", path, position, title, tuple(json.loads(headings)))
-        hits.append(Hit(*place, text, score, metadata=json.loads(metadata)))
+        hits.append(Hit(*place, text, score, json.loads(metadata), decode_places(places)))
     return hits
