@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 SERVICES: Final[Mapping[str, Answers]] = {
     "own provider": {"llm_providers": ["own"]},
-    "both providers": CHOICES["both providers"],
+    "both providers and interfaces": {
+        **CHOICES["both providers"],
+        "interfaces": ["openai", "mcp"],
+    },
 }
 
 NOT_RUN: Final = {
@@ -94,7 +97,7 @@ def _run_console_lines(service: Path, env: Mapping[str, str]) -> None:
     served = (service / "src/app").rglob("*.py")
     sources = "".join(path.read_text(encoding="utf-8") for path in served)
     for page, line in commands(service):
-        if url := re.search(r"127\.0\.0\.1:8000/v1(/\w+)", line):
+        if url := re.search(r"127\.0\.0\.1:8000/v1(/[\w/]+)", line):
             assert f'"{url[1]}"' in sources or f'"/v1{url[1]}"' in sources, f"{page}: {line}"
         if any(re.match(pattern, line) for pattern in NOT_RUN):
             continue
@@ -130,6 +133,6 @@ def _update(
 
 def test_each_block_of_python_names_its_file(template: TemplateRepository, tmp_path: Path) -> None:
     """The test above covers every example."""
-    service = template.render(tmp_path / "service", SERVICES["both providers"])
+    service = template.render(tmp_path / "service", SERVICES["both providers and interfaces"])
     nameless = [item for item in snippets(service) if item.language == "python" and not item.title]
     assert [] == nameless

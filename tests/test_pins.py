@@ -57,11 +57,19 @@ def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Render
     providers = answers.get("llm_providers", [])
     assert isinstance(providers, list)
     expected = {*providers} | ({"openai"} if answers.get("embeddings") == "openai" else set())
+    interfaces = answers.get("interfaces", [])
+    assert isinstance(interfaces, list)
     service = rendered(name)
-    assert expected - {"own"} == {"anthropic", "openai"} & _pins(service)["base"].keys()
+    pins = _pins(service)
+    assert expected - {"own"} == {"anthropic", "openai"} & pins["base"].keys()
+    assert ("mcp" in interfaces) == ("mcp" in pins["base"])
+    tested_only = "openai" in interfaces and "openai" not in expected
+    assert tested_only == ("openai" in pins["dev"])
     options = {
         "anthropic": "anthropic" in providers,
+        "mcp_api": "mcp" in interfaces,
         "openai": "openai" in expected,
+        "openai_api": "openai" in interfaces,
         "openai_chat": "openai" in providers,
         "openai_embeddings": answers.get("embeddings") == "openai",
         "providers": bool(expected),

@@ -56,12 +56,15 @@ VARIANTS = {
             "description": TEXTS["shell"],
             "owner": TEXTS["backslash"],
             **CHOICES["openai"],
+            "interfaces": ["openai", "mcp"],
         },
     ),
     "3.14": Variant("3.14", {"python_version": "3.14"}),
-    "anthropic": Variant("3.11", CHOICES["anthropic"]),
+    "anthropic and mcp": Variant("3.11", {**CHOICES["anthropic"], "interfaces": ["mcp"]}),
     "openai with embeddings": Variant("3.11", CHOICES["openai with embeddings"]),
-    "openai's embeddings": Variant("3.11", CHOICES["openai's embeddings"]),
+    "openai's embeddings and interface": Variant(
+        "3.11", {**CHOICES["openai's embeddings"], "interfaces": ["openai"]}
+    ),
     "everything": Variant("3.11", CHOICES["everything"], coverage=True),
     "bare, and a newer Python": Variant(
         "3.13",

@@ -47,7 +47,13 @@ CHOICES: Final[Mapping[str, Answers]] = {
     "openai's embeddings": {"embeddings": "openai"},
     "both providers": {"llm_providers": ["anthropic", "openai"]},
     "own provider": {"llm_providers": ["own"]},
-    "everything": {"llm_providers": ["anthropic", "openai", "own"], "embeddings": "openai"},
+    "openai's interface": {"interfaces": ["openai"]},
+    "mcp": {"interfaces": ["mcp"]},
+    "everything": {
+        "llm_providers": ["anthropic", "openai", "own"],
+        "embeddings": "openai",
+        "interfaces": ["openai", "mcp"],
+    },
 }
 
 ANSWER_SETS: Final[Mapping[str, Answers]] = {

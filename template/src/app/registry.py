@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
-__all__ = ["GuardedModels", "GuardsPart", "Opener", "Registry", "StoreOpener"]
+__all__ = ["GuardedModels", "GuardsPart", "Opener", "Registry", "RoutesPart", "StoreOpener"]
 
 _T = TypeVar("_T")
 
 Opener: TypeAlias = "Callable[[str, Settings], AbstractAsyncContextManager[_T]]"
 """Opens a part for as long as the service runs; takes the name that the settings give it."""
+
+
+RoutesPart: TypeAlias = "APIRouter | Callable[[], APIRouter]"
+"""A router, or a function that makes it when the service serves: commands import less then."""
 
 
 class StoreOpener(Protocol):
@@ -102,7 +106,7 @@ class Registry:
         self.loaders: Seam[LoaderPart] = Seam("loader")
         self.prompts: Seam[Path] = Seam("prompt")
         self.authentication: Seam[Opener[Authenticate]] = Seam("authentication")
-        self.routes: Seam[APIRouter] = Seam("route")
+        self.routes: Seam[RoutesPart] = Seam("route")
         self.problems: Seam[ProblemRule] = Seam("problem")
         self.metrics: Seam[MetricSpec] = Seam("metric")
         self.commands: Seam[Callable[..., int | None] | typer.Typer] = Seam("command")

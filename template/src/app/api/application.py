@@ -15,14 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from app.api.documentation import DESCRIPTION, TAGS, DocumentedApp
-from app.api.page import PUBLIC_PATHS, build_routes
-from app.api.routes import answer, documents, feedback, operations, search
+from app.api.page import PUBLIC_PATHS
+from app.api.routes import documents
+from app.api.routing import collect_routes
 from app.api.uploads import not_kept
 from gwkit.http.keys import keyless_paths
 from gwkit.http.lifecycle import Lifecycle
 from gwkit.http.limits import RequestLimits
 from gwkit.http.middleware import RequestLog
-from gwkit.http.problems import PROBLEM_RULES, ProblemResponse, problem_of
+from gwkit.http.problems import PROBLEM_RULES, error_response, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,6 +55,9 @@ def build_app(
         settings: the limits and names.
         registry: routes and problems beside those of the service.
         open_services: opens what the routes work with, for as long as the application runs.
+
+    Raises:
+        ConfigError: two routes answer the same method at the same path.
     """
     lifecycle = Lifecycle()
 
@@ -110,12 +114,7 @@ def build_app(
     app.asks_for_keys = settings.asks_who_calls
     app.public_metrics = settings.public_metrics
     app.state.lifecycle = lifecycle
-    # `include_router` would nest them, and matching a path through nested routers takes longer
-    # than both layers of middleware together.
-    routers = [module.router for module in (answer, search, documents, feedback, operations)]
-    for router in (*routers, *registry.routes.parts.values()):
-        app.router.routes.extend(router.routes)
-    app.router.routes.extend(build_routes(settings))
+    app.router.routes.extend(collect_routes(settings, registry))
     return app
 
 
@@ -131,7 +130,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     request.scope["problem"] = problem.code  # for the log
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
-    return ProblemResponse(problem, headers=headers)
+    return error_response(request.scope.get("route"), problem, headers)
 
 
 def _methods(request: Request) -> set[str]:

@@ -22,7 +22,13 @@ from structlog.contextvars import bound_contextvars
 
 from gwkit.errors import AppError, OverloadError, RateLimitError
 from gwkit.http.limits import client_address
-from gwkit.http.problems import PROBLEM_RULES, Problem, ProblemResponse, problem_of
+from gwkit.http.problems import (
+    PROBLEM_RULES,
+    ErrorFormat,
+    Problem,
+    error_response,
+    problem_of,
+)
 from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
 
@@ -87,11 +93,15 @@ class RequestLog:
                 _log_error(exc, problem)
                 # Once an answer has begun, only an event stream can say so; on any other the
                 # server closes the connection.
+                route = _route_of(scope)
                 if not answer.status:
-                    response = ProblemResponse(problem, headers=headers)
+                    response = error_response(route, problem, headers)
                     await response(scope, receive, answer.send)
                 elif answer.is_event_stream:
-                    body = event("error", problem)
+                    if isinstance(route, ErrorFormat):
+                        body = route.error_event(problem)
+                    else:
+                        body = event("error", problem)
                     await answer.send({"type": "http.response.body", "body": body})
             finally:
                 self._record(scope, answer, (time.perf_counter() - started) * 1000)
@@ -163,4 +173,5 @@ def _route_of(scope: Scope) -> BaseRoute | None:
     if route is None and "app" in scope:
         routes: list[BaseRoute] = scope["app"].router.routes
         route = next((each for each in routes if each.matches(scope)[0] is not Match.NONE), None)
+        scope["route"] = route  # the log and the errors ask for it
     return route

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from http.client import responses
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MEDIA_TYPE",
     "PROBLEM_RULES",
+    "ErrorFormat",
     "FieldError",
     "Problem",
     "ProblemResponse",
     "ProblemRule",
+    "error_response",
     "problem_of",
 ]
 
@@ -141,6 +143,24 @@ class ProblemResponse(Response):
     def __init__(self, problem: Problem, *, headers: Mapping[str, str] | None = None) -> None:
         body = problem.model_dump_json(exclude_none=True)
         super().__init__(body, status_code=problem.status, headers=headers)
+
+
+@runtime_checkable
+class ErrorFormat(Protocol):
+    """A route whose errors have a form of their own, as the protocol that it speaks prescribes."""
+
+    def error_response(self, problem: Problem, headers: Mapping[str, str]) -> Response:
+        """Return the problem as a response."""
+
+    def error_event(self, problem: Problem) -> bytes:
+        """Return the problem as the last event of a stream."""
+
+
+def error_response(route: object, problem: Problem, headers: Mapping[str, str]) -> Response:
+    """Return a problem as a response, in the form of the route if it has one."""
+    if isinstance(route, ErrorFormat):
+        return route.error_response(problem, headers)
+    return ProblemResponse(problem, headers=headers)
 
 
 def problem_of(
