@@ -43,11 +43,19 @@ CHOICES: Final[Mapping[str, Answers]] = {
     "anthropic": {"llm_providers": ["anthropic"]},
     "anthropic, openai's embeddings": {"llm_providers": ["anthropic"], "embeddings": "openai"},
     "openai": {"llm_providers": ["openai"]},
-    "openai with embeddings": {"llm_providers": ["openai"], "embeddings": "openai"},
+    "openai with embeddings": {
+        "llm_providers": ["openai"],
+        "embeddings": "openai",
+        "vector_stores": ["pgvector"],
+    },
     "openai's embeddings": {"embeddings": "openai"},
     "both providers": {"llm_providers": ["anthropic", "openai"]},
     "own provider": {"llm_providers": ["own"]},
-    "everything": {"llm_providers": ["anthropic", "openai", "own"], "embeddings": "openai"},
+    "everything": {
+        "llm_providers": ["anthropic", "openai", "own"],
+        "embeddings": "openai",
+        "vector_stores": ["pgvector"],
+    },
 }
 
 ANSWER_SETS: Final[Mapping[str, Answers]] = {
