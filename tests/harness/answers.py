@@ -43,7 +43,11 @@ CHOICES: Final[Mapping[str, Answers]] = {
     "anthropic": {"llm_providers": ["anthropic"]},
     "anthropic, openai's embeddings": {"llm_providers": ["anthropic"], "embeddings": "openai"},
     "openai": {"llm_providers": ["openai"]},
-    "openai with embeddings": {"llm_providers": ["openai"], "embeddings": "openai"},
+    "openai with embeddings": {
+        "llm_providers": ["openai"],
+        "embeddings": "openai",
+        "vector_stores": ["pgvector"],
+    },
     "openai's embeddings": {"embeddings": "openai"},
     "both providers": {"llm_providers": ["anthropic", "openai"]},
     "own provider": {"llm_providers": ["own"]},
@@ -53,6 +57,7 @@ CHOICES: Final[Mapping[str, Answers]] = {
         "llm_providers": ["anthropic", "openai", "own"],
         "embeddings": "openai",
         "interfaces": ["openai", "mcp"],
+        "vector_stores": ["pgvector"],
     },
 }
 

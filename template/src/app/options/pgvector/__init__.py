@@ -1,0 +1,32 @@
+"""PostgreSQL with pgvector as the store: several replicas of the service share one index."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from app.options.pgvector.settings import PgvectorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.config.settings import Settings
+    from app.registry import Registry
+    from gwkit.index.store import Index, Manifest
+
+__all__ = ["register"]
+
+
+def register(registry: Registry) -> None:
+    """Add the store and its settings."""
+    registry.settings.add("pgvector", PgvectorSettings)
+    registry.stores.add("pgvector", _open)
+
+
+@asynccontextmanager
+async def _open(settings: Settings, manifest: Manifest, *, rebuild: bool) -> AsyncIterator[Index]:
+    from app.options.pgvector.index import PgvectorIndex
+
+    group = settings.group(PgvectorSettings)
+    async with await PgvectorIndex.open(group, manifest, rebuild=rebuild) as index:
+        yield index

@@ -1,0 +1,297 @@
+"""The index in PostgreSQL: full text and vectors beside the ledger, a transaction per document."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import structlog
+from pgvector import Vector
+from psycopg.types.json import Jsonb
+
+from app.exceptions import RetrievalError
+from app.options.pgvector.database import Database, explained
+from app.options.pgvector.migrations import prepare
+from app.options.pgvector.rebuilding import Rebuild
+from app.options.pgvector.searching import Searcher
+from gwkit.index.store import Failure, FailureKind, LedgerEntry, SearchMode
+from gwkit.text.normalization import normalize
+from gwkit.text.words import search_pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import LiteralString
+
+    from psycopg import AsyncConnection
+
+    from app.options.pgvector.settings import PgvectorSettings
+    from gwkit.documents import Chunk, Document
+    from gwkit.index.store import Hit, Manifest, SearchQuery
+    from gwkit.models.protocols import Vectors
+
+__all__ = ["PgvectorIndex"]
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_ENTRIES = """
+    SELECT path, content_hash, chunks, indexed_at, source, coalesce(metadata ->> 'incomplete', '')
+    FROM documents
+"""
+_FAILURES = """
+    SELECT path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash
+    FROM failures ORDER BY path
+"""
+_FAIL = """
+    INSERT INTO failures VALUES (
+        %(document)s, %(reason)s, 1, %(now)s, %(source)s, %(kind)s, %(now)s, %(content_hash)s
+    ) ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = failures.attempts + 1,
+        failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
+        content_hash = excluded.content_hash
+"""
+_FORGET = "DELETE FROM failures WHERE path = %s"
+# Locks the document's row, so that other writers of the same one come after this transaction.
+_DOCUMENT = """
+    INSERT INTO documents VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (path) DO UPDATE SET title = excluded.title,
+        content_hash = excluded.content_hash, source = excluded.source, chunks = excluded.chunks,
+        indexed_at = excluded.indexed_at, metadata = excluded.metadata
+"""
+_CHUNKS = """
+    INSERT INTO chunks (path, position, headings, text, embedding, words)
+    SELECT %(path)s, position, headings, text, embedding::vector,
+        setweight(to_tsvector(%(language)s::regconfig, %(title)s), 'A')
+        || setweight(to_tsvector(%(language)s::regconfig, searched), 'B')
+        || to_tsvector(%(language)s::regconfig, text)
+    FROM unnest(
+        %(positions)s::integer[], %(headings)s::jsonb[], %(texts)s::text[],
+        %(embeddings)s::text[], %(searched)s::text[]
+    ) AS given (position, headings, text, embedding, searched)
+"""
+# Last in a transaction, as other writers wait from here to its end.
+_COUNT = """
+    WITH next AS (UPDATE state SET version = version + 1 RETURNING version)
+    UPDATE documents SET version = next.version FROM next WHERE path = %s
+"""
+
+
+class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
+    """An `gwkit.index.store.Index` in a schema of a database, for any number of processes.
+
+    Made by `open`; an async context manager that closes itself.
+    """
+
+    def __init__(self, database: Database, rebuild: Rebuild | None = None) -> None:
+        self._database = database
+        self._rebuild = rebuild
+        self._dimension = database.manifest.dimension
+        self._searcher = Searcher(self._dimension, database.language)
+
+    @classmethod
+    async def open(
+        cls, settings: PgvectorSettings, manifest: Manifest, *, rebuild: bool = False
+    ) -> Self:
+        """Open the index, made first where there is none.
+
+        Args:
+            settings: where it is.
+            manifest: what the index has to be made with.
+            rebuild: make a new index beside the one that is there, whatever that was made with;
+                `publish` puts it in its place.
+
+        Raises:
+            IndexMismatchError: the index was made with something else.
+            RetrievalError: the database cannot be used, or another process rebuilds the index.
+        """
+        database = Database(settings, manifest)
+        connection = await database.connect()
+        begun = None
+        try:
+            with explained():
+                if rebuild:
+                    begun = await Rebuild.begin(connection, database)
+                await database.open(await prepare(connection, database, anew=rebuild))
+        except BaseException:
+            await connection.close()
+            raise
+        if begun is None:
+            await connection.close()
+        _log.info("index_opened", schema=database.schema, rebuild=rebuild)
+        return cls(database, begun)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; may be called again."""
+        await self._database.close()
+        if self._rebuild is not None:
+            await self._rebuild.end()
+
+    # Reading
+
+    async def search(self, query: SearchQuery) -> Sequence[Hit]:
+        """Return at most `query.k` hits, best first, from one snapshot of the index.
+
+        Raises:
+            RetrievalError: the database could not answer, or the vector has the wrong length.
+        """
+        shape = query.vector.shape
+        if query.mode is not SearchMode.LEXICAL and shape != (self._dimension,):
+            raise RetrievalError(
+                f"a vector of shape {shape}; the index's dimension is {self._dimension}"
+            )
+        return await self._database.read(partial(self._searcher.search, query=query))
+
+    async def check(self) -> None:
+        """Return if the database answers and the index is as expected.
+
+        Raises:
+            RetrievalError: it does not.
+        """
+        await self.version()
+
+    async def version(self) -> int:
+        """Return a number that grows with every write."""
+
+        async def job(connection: AsyncConnection) -> int:
+            cursor = await connection.execute("SELECT version FROM state")
+            (version,) = await cursor.fetchone() or (0,)
+            return int(version)
+
+        return await self._database.read(job)
+
+    async def documents(self, prefix: str = "") -> Sequence[LedgerEntry]:
+        """Return the indexed documents whose id starts so, sorted by id."""
+        return await self._entries("starts_with(path, %s) ORDER BY path", normalize("NFC", prefix))
+
+    async def ledger(self) -> dict[str, LedgerEntry]:
+        """Return what is indexed, by document id."""
+        return {entry.document: entry for entry in await self.documents()}
+
+    async def entry(self, document: str) -> LedgerEntry | None:
+        """Return what is indexed of one document."""
+        return next(iter(await self._entries("path = %s", document)), None)
+
+    async def failures(self) -> dict[str, Failure]:
+        """Return what has failed, by document id."""
+
+        async def job(connection: AsyncConnection) -> dict[str, Failure]:
+            cursor = await connection.execute(_FAILURES)
+            return {
+                path: Failure(path, reason, attempts, failed_at, source, FailureKind(kind), *rest)
+                async for path, reason, attempts, failed_at, source, kind, *rest in cursor
+            }
+
+        return await self._database.read(job)
+
+    # Writing
+
+    async def replace(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Write a document in place of its older version; forget its failure.
+
+        Raises:
+            RetrievalError: nothing was written.
+        """
+        expected = (len(chunks), self._dimension)
+        if vectors.shape != expected:
+            raise RetrievalError(
+                f"the vectors of {document.id!r} have shape {vectors.shape}, not {expected}"
+            )
+        metadata = Jsonb(dict(document.metadata))
+        row = (document.id, document.title, document.content_hash, document.source, len(chunks))
+        columns = {
+            "path": document.id,
+            "title": document.title,
+            "language": self._database.language,
+            "positions": [chunk.position for chunk in chunks],
+            "headings": [Jsonb(list(chunk.headings)) for chunk in chunks],
+            "texts": [chunk.text for chunk in chunks],
+            "embeddings": [Vector(vector).to_text() for vector in vectors],
+            "searched": [_searched(document, chunk) for chunk in chunks],
+        }
+
+        async def job(connection: AsyncConnection) -> None:
+            await connection.execute(_DOCUMENT, [*row, _now(), metadata])
+            await connection.execute("DELETE FROM chunks WHERE path = %s", [document.id])
+            await connection.execute(_FORGET, [document.id])
+            await connection.execute(_CHUNKS, columns)
+            await connection.execute(_COUNT, [document.id])
+
+        await self._database.write(job)
+
+    async def adopt(self, document: str, source: str) -> None:
+        """Record that an indexed document comes from `source`; forget its failure."""
+
+        async def job(connection: AsyncConnection) -> None:
+            cursor = await connection.execute(
+                "UPDATE documents SET source = %s WHERE path = %s", [source, document]
+            )
+            if cursor.rowcount:
+                await connection.execute(_FORGET, [document])
+                await connection.execute(_COUNT, [document])
+
+        await self._database.write(job)
+
+    async def remove(self, document: str) -> bool:
+        """Remove a document and its failure; say whether there was either."""
+        return await self._delete(document, "DELETE FROM documents WHERE path = %s", _FORGET)
+
+    async def fail(self, failure: Failure) -> None:
+        """Record that a document failed, and count the attempt; an older version stays."""
+        values = {
+            "document": failure.document,
+            "reason": failure.reason,
+            "source": failure.source,
+            "kind": failure.kind.value,
+            "content_hash": failure.content_hash,
+            "now": _now(),
+        }
+
+        async def job(connection: AsyncConnection) -> None:
+            await connection.execute(_FAIL, values)
+            await connection.execute(_COUNT, [failure.document])
+
+        await self._database.write(job)
+
+    async def forget(self, document: str) -> bool:
+        """Forget a document's failure, and nothing else of it; say whether there was one."""
+        return await self._delete(document, _FORGET)
+
+    async def publish(self) -> None:
+        """Put a rebuilt index in the place of the older one, and work on that from now on.
+
+        Raises:
+            RetrievalError: the older one stays.
+        """
+        if self._rebuild is not None:
+            rebuild = self._rebuild
+            await rebuild.publish(self._database)
+            self._rebuild = None
+            await rebuild.end()
+
+    async def _delete(self, document: str, *statements: LiteralString) -> bool:
+        async def job(connection: AsyncConnection) -> bool:
+            found = [(await connection.execute(each, [document])).rowcount for each in statements]
+            await connection.execute(_COUNT, [document])
+            return any(found)
+
+        return await self._database.write(job)
+
+    async def _entries(self, condition: LiteralString, value: str) -> list[LedgerEntry]:
+        async def job(connection: AsyncConnection) -> list[LedgerEntry]:
+            cursor = await connection.execute(f"{_ENTRIES} WHERE {condition}", [value])
+            return [LedgerEntry(*row) async for row in cursor]
+
+        return await self._database.read(job)
+
+
+def _searched(document: Document, chunk: Chunk) -> str:
+    """Return the headings to search, with what is in no other column as words."""
+    pieces = search_pieces((document.title, *chunk.headings, chunk.text))
+    return "\n".join((*chunk.headings, pieces))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,55 @@
+"""The settings of the store in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from app.config.groups import SettingsGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.config.settings import Settings
+
+__all__ = ["PgvectorSettings"]
+
+_SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+class PgvectorSettings(SettingsGroup):
+    """PostgreSQL with pgvector."""
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        examples=["postgresql://user:password@127.0.0.1:5432/service"],
+    )
+    """Address of the database; required where APP_VECTOR_STORE is `pgvector`."""
+
+    pgvector_schema: Annotated[
+        str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$", min_length=1, max_length=50)
+    ] = "service_index"
+    """Schema with the tables of the index; made if it does not exist. It holds nothing else."""
+
+    pgvector_language: Annotated[
+        str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.]*$", min_length=1, max_length=100)
+    ] = "english"
+    """Text search configuration of PostgreSQL for the documents, such as `german`, or `simple` for
+    several languages; after a change, rebuild the index."""
+
+    pgvector_connections: int = Field(default=8, ge=1, le=1_000)
+    """Most connections of a process to the database."""
+
+    pgvector_timeout_seconds: float = Field(default=20.0, gt=0, le=600)
+    """Longest time of a statement, and longest wait for a connection, in seconds."""
+
+    def problems(self, settings: Settings) -> Iterator[str]:
+        """Yield what is wrong with the address, if the store is used."""
+        if settings.vector_store != "pgvector":
+            return
+        if self.database_url is None:
+            yield "DATABASE_URL: APP_VECTOR_STORE (pgvector) needs it, and it is not set"
+        elif not self.database_url.get_secret_value().startswith(_SCHEMES):
+            yield f"DATABASE_URL: must begin with {_SCHEMES[0]}"
