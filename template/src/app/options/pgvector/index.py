@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import astuple
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -12,11 +13,13 @@ from pgvector import Vector
 from psycopg.types.json import Jsonb
 
 from app.exceptions import RetrievalError
+from app.options.pgvector import statements
 from app.options.pgvector.database import Database, explained
 from app.options.pgvector.migrations import prepare
 from app.options.pgvector.rebuilding import Rebuild
-from app.options.pgvector.searching import Searcher
-from gwkit.index.store import Failure, FailureKind, LedgerEntry, SearchMode
+from app.options.pgvector.searching import Searcher, decode_places
+from gwkit.documents import Chunk
+from gwkit.index.store import Failure, FailureKind, LedgerEntry, SearchMode, StoredDocument
 from gwkit.text.normalization import normalize
 from gwkit.text.words import search_pieces
 
@@ -27,53 +30,13 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from app.options.pgvector.settings import PgvectorSettings
-    from gwkit.documents import Chunk, Document
+    from gwkit.documents import Document
     from gwkit.index.store import Hit, Manifest, SearchQuery
     from gwkit.models.protocols import Vectors
 
 __all__ = ["PgvectorIndex"]
 
 _log = structlog.stdlib.get_logger(__name__)
-
-_ENTRIES = """
-    SELECT path, content_hash, chunks, indexed_at, source, coalesce(metadata ->> 'incomplete', '')
-    FROM documents
-"""
-_FAILURES = """
-    SELECT path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash
-    FROM failures ORDER BY path
-"""
-_FAIL = """
-    INSERT INTO failures VALUES (
-        %(document)s, %(reason)s, 1, %(now)s, %(source)s, %(kind)s, %(now)s, %(content_hash)s
-    ) ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = failures.attempts + 1,
-        failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
-        content_hash = excluded.content_hash
-"""
-_FORGET = "DELETE FROM failures WHERE path = %s"
-# Locks the document's row, so that other writers of the same one come after this transaction.
-_DOCUMENT = """
-    INSERT INTO documents VALUES (%s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (path) DO UPDATE SET title = excluded.title,
-        content_hash = excluded.content_hash, source = excluded.source, chunks = excluded.chunks,
-        indexed_at = excluded.indexed_at, metadata = excluded.metadata
-"""
-_CHUNKS = """
-    INSERT INTO chunks (path, position, headings, text, embedding, words)
-    SELECT %(path)s, position, headings, text, embedding::vector,
-        setweight(to_tsvector(%(language)s::regconfig, %(title)s), 'A')
-        || setweight(to_tsvector(%(language)s::regconfig, searched), 'B')
-        || to_tsvector(%(language)s::regconfig, text)
-    FROM unnest(
-        %(positions)s::integer[], %(headings)s::jsonb[], %(texts)s::text[],
-        %(embeddings)s::text[], %(searched)s::text[]
-    ) AS given (position, headings, text, embedding, searched)
-"""
-# Last in a transaction, as other writers wait from here to its end.
-_COUNT = """
-    WITH next AS (UPDATE state SET version = version + 1 RETURNING version)
-    UPDATE documents SET version = next.version FROM next WHERE path = %s
-"""
 
 
 class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
@@ -174,11 +137,31 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
         """Return what is indexed of one document."""
         return next(iter(await self._entries("path = %s", document)), None)
 
+    async def read_document(
+        self, document: str, *, first: int = 0, count: int = 0
+    ) -> StoredDocument | None:
+        """Return a document with `count` of its chunks from position `first` on, if it is here."""
+
+        async def job(connection: AsyncConnection) -> StoredDocument | None:
+            row = await (
+                await connection.execute(f"{statements.ENTRIES} WHERE path = %s", [document])
+            ).fetchone()
+            if row is None:
+                return None
+            cursor = await connection.execute(statements.PART, [document, first, count])
+            chunks = tuple(
+                Chunk(position, text, tuple(headings), 0, decode_places(places))
+                for position, text, headings, places in await cursor.fetchall()
+            )
+            return StoredDocument(LedgerEntry(*row[:6]), row[6], row[7], chunks)
+
+        return await self._database.read(job)
+
     async def failures(self) -> dict[str, Failure]:
         """Return what has failed, by document id."""
 
         async def job(connection: AsyncConnection) -> dict[str, Failure]:
-            cursor = await connection.execute(_FAILURES)
+            cursor = await connection.execute(statements.FAILURES)
             return {
                 path: Failure(path, reason, attempts, failed_at, source, FailureKind(kind), *rest)
                 async for path, reason, attempts, failed_at, source, kind, *rest in cursor
@@ -207,17 +190,18 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
             "language": self._database.language,
             "positions": [chunk.position for chunk in chunks],
             "headings": [Jsonb(list(chunk.headings)) for chunk in chunks],
+            "places": [Jsonb(list(map(astuple, chunk.places))) for chunk in chunks],
             "texts": [chunk.text for chunk in chunks],
             "embeddings": [Vector(vector).to_text() for vector in vectors],
             "searched": [_searched(document, chunk) for chunk in chunks],
         }
 
         async def job(connection: AsyncConnection) -> None:
-            await connection.execute(_DOCUMENT, [*row, _now(), metadata])
+            await connection.execute(statements.DOCUMENT, [*row, _now(), metadata])
             await connection.execute("DELETE FROM chunks WHERE path = %s", [document.id])
-            await connection.execute(_FORGET, [document.id])
-            await connection.execute(_CHUNKS, columns)
-            await connection.execute(_COUNT, [document.id])
+            await connection.execute(statements.FORGET, [document.id])
+            await connection.execute(statements.CHUNKS, columns)
+            await connection.execute(statements.COUNT, [document.id])
 
         await self._database.write(job)
 
@@ -229,14 +213,16 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
                 "UPDATE documents SET source = %s WHERE path = %s", [source, document]
             )
             if cursor.rowcount:
-                await connection.execute(_FORGET, [document])
-                await connection.execute(_COUNT, [document])
+                await connection.execute(statements.FORGET, [document])
+                await connection.execute(statements.COUNT, [document])
 
         await self._database.write(job)
 
     async def remove(self, document: str) -> bool:
         """Remove a document and its failure; say whether there was either."""
-        return await self._delete(document, "DELETE FROM documents WHERE path = %s", _FORGET)
+        return await self._delete(
+            document, "DELETE FROM documents WHERE path = %s", statements.FORGET
+        )
 
     async def fail(self, failure: Failure) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
@@ -250,14 +236,14 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
         }
 
         async def job(connection: AsyncConnection) -> None:
-            await connection.execute(_FAIL, values)
-            await connection.execute(_COUNT, [failure.document])
+            await connection.execute(statements.FAIL, values)
+            await connection.execute(statements.COUNT, [failure.document])
 
         await self._database.write(job)
 
     async def forget(self, document: str) -> bool:
         """Forget a document's failure, and nothing else of it; say whether there was one."""
-        return await self._delete(document, _FORGET)
+        return await self._delete(document, statements.FORGET)
 
     async def publish(self) -> None:
         """Put a rebuilt index in the place of the older one, and work on that from now on.
@@ -271,18 +257,18 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
             self._rebuild = None
             await rebuild.end()
 
-    async def _delete(self, document: str, *statements: LiteralString) -> bool:
+    async def _delete(self, document: str, *deletions: LiteralString) -> bool:
         async def job(connection: AsyncConnection) -> bool:
-            found = [(await connection.execute(each, [document])).rowcount for each in statements]
-            await connection.execute(_COUNT, [document])
+            found = [(await connection.execute(each, [document])).rowcount for each in deletions]
+            await connection.execute(statements.COUNT, [document])
             return any(found)
 
         return await self._database.write(job)
 
     async def _entries(self, condition: LiteralString, value: str) -> list[LedgerEntry]:
         async def job(connection: AsyncConnection) -> list[LedgerEntry]:
-            cursor = await connection.execute(f"{_ENTRIES} WHERE {condition}", [value])
-            return [LedgerEntry(*row) async for row in cursor]
+            cursor = await connection.execute(f"{statements.ENTRIES} WHERE {condition}", [value])
+            return [LedgerEntry(*row[:6]) async for row in cursor]
 
         return await self._database.read(job)
 

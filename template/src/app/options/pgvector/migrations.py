@@ -48,6 +48,7 @@ _MIGRATIONS: Final = (
         path text COLLATE "C" NOT NULL REFERENCES documents ON DELETE CASCADE,
         position integer NOT NULL,
         headings jsonb NOT NULL,
+        places jsonb NOT NULL,
         text text NOT NULL,
         words tsvector NOT NULL,
         embedding vector({dimension}) NOT NULL,

@@ -35,8 +35,8 @@ _TAKE_OVER = SQL("""
     );
     INSERT INTO {new}.documents SELECT * FROM {old}.documents
     WHERE path IN (SELECT path FROM taken);
-    INSERT INTO {new}.chunks (path, position, headings, text, words, embedding)
-    SELECT path, position, headings, text, words, embedding FROM {old}.chunks
+    INSERT INTO {new}.chunks (path, position, headings, places, text, words, embedding)
+    SELECT path, position, headings, places, text, words, embedding FROM {old}.chunks
     WHERE path IN (SELECT path FROM taken) ORDER BY id;
 """)
 _LOCK = SQL("LOCK TABLE {old}.state IN ACCESS EXCLUSIVE MODE")

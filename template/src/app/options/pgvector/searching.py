@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
+from gwkit.documents import Place
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from gwkit.index.store import Filters, SearchQuery
 
-__all__ = ["MOST_INDEXED", "Searcher"]
+__all__ = ["MOST_INDEXED", "Searcher", "decode_places"]
 
 MOST_INDEXED: Final = 4_000
 """Dimensions up to which pgvector indexes vectors, in half precision; above, search is exact."""
@@ -69,7 +70,7 @@ _NARROWED = SQL("""
     )
 """)
 _HITS = """
-    SELECT id, path, position, title, headings, text, metadata
+    SELECT id, path, position, title, headings, text, metadata, places
     FROM chunks JOIN documents USING (path) WHERE id = ANY(%s)
 """
 
@@ -180,10 +181,15 @@ async def _hits(connection: AsyncConnection, scored: Sequence[tuple[int, float]]
     found = {row[0]: row[1:] for row in await cursor.fetchall()}
     hits = []
     for id_, score in scored:
-        path, position, title, headings, text, metadata = found[id_]
+        path, position, title, headings, text, metadata, places = found[id_]
         place = (f"{path}#{position}", path, position, title, tuple(headings))
-        hits.append(Hit(*place, text, score, metadata=metadata))
+        hits.append(Hit(*place, text, score, metadata, decode_places(places)))
     return hits
+
+
+def decode_places(stored: Sequence[Sequence[Any]]) -> tuple[Place, ...]:
+    """Return the places of a chunk from its row."""
+    return tuple(Place(*values) for values in stored)
 
 
 def _narrowed(filters: Filters) -> SQL:

@@ -1,0 +1,61 @@
+"""The statements that read and write the records of documents, chunks and failures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "CHUNKS",
+    "COUNT",
+    "DOCUMENT",
+    "ENTRIES",
+    "FAIL",
+    "FAILURES",
+    "FORGET",
+    "PART",
+]
+
+ENTRIES: Final = """
+    SELECT path, content_hash, chunks, indexed_at, source, coalesce(metadata ->> 'incomplete', ''),
+        title, metadata
+    FROM documents
+"""
+PART: Final = """
+    SELECT position, text, headings, places FROM chunks WHERE path = %s AND position >= %s
+    ORDER BY position LIMIT %s
+"""
+FAILURES: Final = """
+    SELECT path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash
+    FROM failures ORDER BY path
+"""
+FAIL: Final = """
+    INSERT INTO failures VALUES (
+        %(document)s, %(reason)s, 1, %(now)s, %(source)s, %(kind)s, %(now)s, %(content_hash)s
+    ) ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = failures.attempts + 1,
+        failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
+        content_hash = excluded.content_hash
+"""
+FORGET: Final = "DELETE FROM failures WHERE path = %s"
+# Locks the document's row, so that other writers of the same one come after this transaction.
+DOCUMENT: Final = """
+    INSERT INTO documents VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (path) DO UPDATE SET title = excluded.title,
+        content_hash = excluded.content_hash, source = excluded.source, chunks = excluded.chunks,
+        indexed_at = excluded.indexed_at, metadata = excluded.metadata
+"""
+CHUNKS: Final = """
+    INSERT INTO chunks (path, position, headings, places, text, embedding, words)
+    SELECT %(path)s, position, headings, places, text, embedding::vector,
+        setweight(to_tsvector(%(language)s::regconfig, %(title)s), 'A')
+        || setweight(to_tsvector(%(language)s::regconfig, searched), 'B')
+        || to_tsvector(%(language)s::regconfig, text)
+    FROM unnest(
+        %(positions)s::integer[], %(headings)s::jsonb[], %(places)s::jsonb[], %(texts)s::text[],
+        %(embeddings)s::text[], %(searched)s::text[]
+    ) AS given (position, headings, places, text, embedding, searched)
+"""
+# Last in a transaction, as other writers wait from here to its end.
+COUNT: Final = """
+    WITH next AS (UPDATE state SET version = version + 1 RETURNING version)
+    UPDATE documents SET version = next.version FROM next WHERE path = %s
+"""
