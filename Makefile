@@ -17,6 +17,7 @@ JUDGED = $(if $(AT),--at "$(AT)")
 VENV := .venv
 BIN := $(VENV)/bin
 # Everything below runs the pinned tools, uv among them, before those of the machine.
+export UV_SYSTEM_CERTS ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -32,14 +33,21 @@ help: ## Show this list
 	@echo "  make new DEST=../my-service                        asks the questions"
 	@echo "  make new DEST=../my-service ANSWERS=answers.yml    takes the answers from a file"
 
+# pip knows the index and the certificates of the machine, where uv may not.
+install := python -m pip install --quiet --disable-pip-version-check --require-hashes
+
 .PHONY: setup
 setup: $(VENV)/ready ## Create .venv with the pinned tools; the other targets do this themselves
 
 $(VENV)/ready: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@echo "Setting up .venv: the pinned tools, uv first, which installs the others"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@sed -n '/^uv==/,/# via/p' $< > $(VENV)/uv.txt
+	@$(BIN)/$(install) -r $(VENV)/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $< || \
+		$(BIN)/$(install) -r $<
 	@touch $@
 
 .PHONY: new
@@ -56,13 +64,7 @@ update: $(VENV)/ready ## Update the service in REPO= to this checkout's last com
 
 .PHONY: demo
 demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, ask QUESTION=
-	@rm -rf build/demo
-	@python scripts/new.py build/demo --defaults --quiet
-	@$(MAKE) -C build/demo setup
-	cd build/demo && .venv/bin/python -m app ingest data/samples
-	cd build/demo && .venv/bin/python -m app ask "$(QUESTION)"
-	@echo
-	@echo "The service is in build/demo: cd build/demo && make run"
+	@scripts/demo.sh "$(QUESTION)"
 
 .PHONY: test
 test: check ## Everything that CI runs

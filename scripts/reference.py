@@ -1,7 +1,10 @@
-"""Write blocks into the settings' reference, for the answers that each section needs.
+"""Write `AGENTS.md` of the service, and blocks into its settings' reference.
 
     python scripts/reference.py            write
-    python scripts/reference.py --check    check whether it is up to date
+    python scripts/reference.py --check    check whether they are up to date
+
+`AGENTS.md` has the commands of the Makefile, the layout of the README and the practices, with the
+blocks of the lines that only some renders have.
 
 A group of settings has the condition of its option's folder in `copier.yml`. Blocks with that
 condition go around the group's section of `.env.example` and `docs/configuration.md`, which `make
@@ -13,34 +16,85 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FILES", "main", "with_blocks"]
+__all__ = ["FILES", "agents", "main", "with_blocks"]
 
 TEMPLATE: Final = Path(__file__).resolve().parents[1] / "template"
 FILES: Final = (".env.example", "docs/configuration.md")
 
+AGENTS: Final = "AGENTS.md"
+
 _BLOCK = re.compile(r"^# \[% (?:if (?P<condition>.+)|endif) %\]\n", re.MULTILINE)
+_TARGET = re.compile(r"(?P<name>[a-z-]+):.*?## (?P<help>.+)")
 _OPTION = re.compile(r"'/\*\*/options/(?P<name>\w+)' if (?P<condition>.+) else ''")
 # The blank lines before a heading belong to its section.
 _SECTION = re.compile(r"\n+(?:# --- (?P<comment>.+) ---|## (?P<heading>.+))\n")
 
 
 def main(arguments: list[str]) -> int:
-    """Write the blocks into both files, or return 1 if that would change one."""
-    texts = {name: (TEMPLATE / name).read_text(encoding="utf-8") for name in FILES}
-    stale = {name for name, text in texts.items() if with_blocks(text) != text}
+    """Write all files, or return 1 if that would change one."""
+    texts = {name: with_blocks((TEMPLATE / name).read_text(encoding="utf-8")) for name in FILES}
+    texts[AGENTS] = agents()
+    stale = {
+        name
+        for name, text in texts.items()
+        if not (file := TEMPLATE / name).exists() or file.read_text(encoding="utf-8") != text
+    }
     if arguments == ["--check"]:
         for name in sorted(stale):
-            print(f"template/{name} lacks its blocks; run `make -C template reference`")
+            print(f"template/{name} is out of date; run `make -C template reference`")
         return 1 if stale else 0
     for name in stale:
-        (TEMPLATE / name).write_text(with_blocks(texts[name]), encoding="utf-8")
+        (TEMPLATE / name).write_text(texts[name], encoding="utf-8")
     return 0
+
+
+def agents() -> str:
+    """Return the text of `AGENTS.md`."""
+    commands = "".join(_commands((TEMPLATE / "Makefile").read_text(encoding="utf-8")))
+    readme = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    layout = readme.partition("## Layout\n\n")[2].partition("\n```\n")[0]
+    text = (TEMPLATE / "scripts/practices.toml").read_text(encoding="utf-8")
+    practices = ""
+    for family in tomllib.loads(text).values():
+        practices += f"\n### {family['title']}\n\n"
+        codes = {code: entry["asks"] for code, entry in family.items() if code != "title"}
+        practices += "".join(f"- {code}: {asks}\n" for code, asks in codes.items())
+    head = Path(__file__).with_name("agents.md").read_text(encoding="utf-8")
+    return (
+        f"{head}\n```\n{commands}```\n\n`.venv/bin/python -m app --help` lists the service's own."
+        f"\n\n## Layout\n\n{layout}\n```\n\n## Practices\n\n`make check` reports a broken rule "
+        f"with its code.\n{practices}"
+    )
+
+
+def _commands(makefile: str) -> Iterator[str]:
+    """Yield a line for each target with a description, and the blocks around them.
+
+    A block that no render has is left out, with its targets.
+    """
+    kept: list[str] = []
+    for line in makefile.splitlines(keepends=True):
+        if block := _BLOCK.fullmatch(line):
+            if block["condition"]:
+                kept = [line]
+            elif kept[0] != "# [% if false %]\n" and len(kept) > 1:
+                yield from (*kept, line)
+                kept = []
+            else:
+                kept = []
+        elif target := _TARGET.match(line):
+            text = f"make {target['name']:<17} {target['help']}\n"
+            if kept:
+                kept.append(text)
+            else:
+                yield text
 
 
 def with_blocks(text: str) -> str:

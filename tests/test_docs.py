@@ -25,11 +25,11 @@ every_choice = pytest.mark.parametrize("name", each(CHOICES))
 
 
 def pages(service: Path) -> dict[str, str]:
-    """Return the README and the pages, including code examples."""
+    """Return the README, the instructions of assistants and the pages, including code examples."""
     return {
         path: text
         for path, text in texts(service).items()
-        if path == "README.md" or (path.startswith("docs/") and path.endswith(".md"))
+        if path in {"AGENTS.md", "README.md"} or (path.startswith("docs/") and path.endswith(".md"))
     }
 
 
@@ -65,7 +65,7 @@ def test_commands_and_files_are_those_of_the_render(name: str, rendered: Rendere
     commands = {"ask", "config", "eval", "failed", "feedback", "ingest", "search", "serve"}
     commands.update(re.findall(r"\bcommands\.add\(\"([a-z-]+)\"", code))
     for path, text in pages(service).items():
-        for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", text):
+        for target in re.findall(r"(?:^|`|\$ )make ([a-z-]+)", text, re.MULTILINE):
             assert re.search(rf"^{target}:", targets, re.MULTILINE), (path, target)
         for command in re.findall(r"python -m app ([a-z]+)", text):
             assert command in commands, (path, command)
@@ -87,4 +87,4 @@ def test_commands_and_files_are_those_of_the_render(name: str, rendered: Rendere
             if source.exists():
                 assert word in source.read_text("utf-8"), (path, module)
         for page in re.findall(r"\]\(([\w-]+\.md)", text):
-            assert (service / "docs" / page).exists(), (path, page)
+            assert (service / path).with_name(page).exists(), (path, page)

@@ -8,7 +8,7 @@
 # packages are installed. `.venv/ready` is written last, so an interrupted set-up starts again.
 set -eu
 cd "$(dirname "$0")/.."
-export UV_COMPILE_BYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+export UV_COMPILE_BYTECODE="${UV_COMPILE_BYTECODE:-1}" PIP_DISABLE_PIP_VERSION_CHECK=1
 # uv trusts the certificates of the system, as pip does.
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 

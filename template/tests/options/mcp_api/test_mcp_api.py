@@ -64,7 +64,7 @@ async def test_the_tools_are_described(live_app: FastAPI, mode: str) -> None:
     async with opened(live_app, mode) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
 
-    assert {"answer", "search"} == set(tools)
+    assert {"answer", "get_document", "search"} == set(tools)
     for tool in tools.values():
         assert tool.description
         assert tool.annotations is not None
@@ -88,6 +88,25 @@ async def test_the_tools_work_on_the_documents(live_app: FastAPI, mode: str) -> 
     cited = {each["document"] for each in answer.structured_content["citations"]}
     assert "policies/leave.md" in cited
     assert "[1]" in answer.structured_content["answer"]
+
+
+async def test_a_document_is_read_in_parts(live_app: FastAPI) -> None:
+    """The parts make up the whole, and each says where the next one begins."""
+    document = {"document": "policies/leave.md"}
+    async with opened(live_app) as client:
+        whole = (await client.call_tool("get_document", document)).structured_content
+        parts, first = [], 0
+        while first is not None:
+            arguments = document | {"first": first, "limit": 1}
+            part = (await client.call_tool("get_document", arguments)).structured_content
+            parts += part["passages"]
+            first = part["next"]
+        beyond = await client.call_tool("get_document", document | {"first": 99})
+
+    assert len(parts) > 1
+    assert whole["passages"] == parts
+    assert "parental leave" in " ".join(passage["text"] for passage in parts).lower()
+    assert ([], None) == tuple(beyond.structured_content[name] for name in ("passages", "next"))
 
 
 async def test_a_call_has_the_id_of_its_request(served: Fakes) -> None:
@@ -114,6 +133,7 @@ async def test_a_call_has_the_id_of_its_request(served: Fakes) -> None:
     [
         ("answer", {}, "question: Field required"),
         ("answer", {"question": " "}, "question: "),
+        ("get_document", {"document": "none.md"}, "none.md"),
         ("search", {"query": "x", "k": 1_000}, "k: "),
         ("search", {"query": "x", "limit": 3}, "limit: "),
         ("delete", {}, "there is no tool 'delete'"),
