@@ -16,7 +16,7 @@ Renderer = Callable[[str], Path]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest tests first, so that no process runs alone at the end."""
-    order = ("test_services", "test_commands", "test_practices", "test_updates", "test_extensions")
+    order = ("test_services", "test_commands", "test_bites", "test_updates", "test_extensions")
     items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else 9)
 
 

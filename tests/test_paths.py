@@ -26,6 +26,7 @@ SEEDS: Final = (
     "/requirements/app.txt",
     "/gwkit-edits.toml",
     "/exceptions.toml",
+    "/scripts/standards/own/",
 )
 COPY_ONLY: Final = ("/data/samples/", "/evals/golden.jsonl")
 

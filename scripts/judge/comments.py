@@ -48,9 +48,12 @@ CONFIGURATION: Final = frozenset(
     }
     | {"pyproject.toml", "sitecustomize.py", "usercustomize.py"}
 )
-ENV_FILE: Final = re.compile(r"(.*/)?\.env(\.(?!(ext\.)?example$).*)?")
+ENV_FILE: Final = re.compile(r"(.*/)?(\.env(?!(\.ext)?\.example$)[^/]*|[^/]+\.env)")
+KEY_FILE: Final = re.compile(
+    r".*\.(key|p12|pfx|jks|keystore|kdbx|ppk)|(.*/)?id_(rsa|dsa|ecdsa|ed25519)"
+)
 MARKERS: Final = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
-# As pygrep does in the hook `private-key`; tests hold planted ones.
+# As pygrep does in the hook `private-key`.
 KEYS: Final = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bsk-[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b"
     rb"|\bgh[pousr]_[A-Za-z0-9]{36}\b"
@@ -130,6 +133,8 @@ def unwanted_files(release: Checkout, service: Checkout) -> Iterator[Finding]:
     for path in sorted(service.paths):
         if ENV_FILE.fullmatch(path):
             yield Finding(path, 1, "ENF8", "a file of secrets is tracked; revoke what it held")
+        if KEY_FILE.fullmatch(path):
+            yield Finding(path, 1, "ENF8", "a file of keys is tracked; revoke them")
         if path.endswith(".rej"):
             yield Finding(path, 1, "ENF8", "a rejected hunk of an update is tracked")
         if path.startswith("data/") or service.equals(release, path):
@@ -141,6 +146,6 @@ def unwanted_files(release: Checkout, service: Checkout) -> Iterator[Finding]:
             if match := MARKERS.search(data):
                 line = data.count(b"\n", 0, match.start()) + 1
                 yield Finding(path, line, "ENF8", "a merge marker is left")
-            if (match := KEYS.search(data)) and not path.startswith("tests/"):
+            if match := KEYS.search(data):
                 line = data.count(b"\n", 0, match.start()) + 1
                 yield Finding(path, line, "ENF8", "a private or vendor's key is tracked; revoke it")

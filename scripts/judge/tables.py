@@ -24,6 +24,8 @@ OURS: Final = frozenset({"app", "fixtures", "gwkit", "kit", "scripts", "tests"})
 # What an override may say about packages of others.
 THIRD_PARTY: Final = frozenset({"module", "ignore_missing_imports", "follow_untyped_imports"})
 STRICTER: Final = re.compile(r"(warn|disallow|strict|extra_checks|check_untyped|no_implicit)\w*")
+# Lists of a contract that hold for more when they are longer.
+WIDER: Final = frozenset({"ancestors", "containers", "forbidden_modules", "source_modules"})
 QUIET: Final = re.compile(r"-v+|-q+|-l|-ra?[A-Za-z]*|--(durations|tb|verbosity|color|maxfail)\b.*")
 # message, category and module: `ignore:old name:DeprecationWarning:somelibrary`
 NARROW_WARNING: Final = re.compile(r"ignore:[^:]*:[\w.]+:(?P<module>[\w.]+)")
@@ -134,6 +136,7 @@ FREE: Final[tuple[tuple[str, str, Callable[[Change, Checkout], bool]], ...]] = (
     ("ruff.lint.per-file-ignores.*", "-", _any),
     ("ruff.lint.per-file-ignores.*", "+", _under_tests),
     ("ruff.lint.extend-per-file-ignores.*", "+", _under_tests),
+    ("ruff.lint.flake8-tidy-imports.banned-api.*.msg", "+", _any),
     ("ruff.lint.isort.*", "+", _any),
     ("ruff.lint.flake8-type-checking.runtime-evaluated-*", "+", _any),
     ("ruff.lint.flake8-bugbear.extend-immutable-calls", "+-", _any),
@@ -227,7 +230,7 @@ def _contracts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change
         for change in changes({**contract, "layers": []}, {**ours, "layers": []}, at):
             if change.at[-1] == "ignore_imports" and change.kind == "-":
                 continue
-            if not (change.kind == "+" and change.at[-1] in {"containers", "forbidden_modules"}):
+            if not (change.kind == "+" and change.at[-1] in WIDER):
                 yield change
         for layer in layers:
             # A package beside others on their line may be added; each line keeps its place.

@@ -11,6 +11,7 @@ from scripts.judge.checkout import ANSWERS, Checkout, git
 from scripts.judge.comments import hidden_configuration, inline_suppressions, unwanted_files
 from scripts.judge.exceptions import Entry, entries, sift
 from scripts.judge.finding import Finding, JudgeError
+from scripts.judge.forms.table import second_forms
 from scripts.judge.pipelines import weakened_hooks, weakened_workflows
 from scripts.judge.release import find_release
 from scripts.judge.rules import broken_rules
@@ -28,7 +29,7 @@ __all__ = ["Verdict", "judge"]
 BYTE_FOR_BYTE: Final = ("scripts/", "src/gwkit/MANIFEST")
 COMPARISONS: Final = (
     *(weakened_tables, weakened_hooks, weakened_workflows, weakened_targets, loose_pins),
-    *(loose_installs, inline_suppressions, hidden_configuration, unwanted_files),
+    *(loose_installs, inline_suppressions, hidden_configuration, unwanted_files, second_forms),
 )
 
 

@@ -2,13 +2,15 @@
 
     python -m scripts.check            all steps
     python -m scripts.check NAME…      some of them
+    python -m scripts.check --json     print steps and findings as JSON, --sarif as SARIF
 
 A step that fails does not stop the others. Their output follows the list, each line with the code
-of its practice in scripts/practices.toml.
+of its practice in scripts/practices.toml. In GitHub's CI the findings are annotations, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.practices import annotate
+from scripts.reports import as_json, as_sarif, tell_github
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,14 +61,16 @@ def steps(root: Path) -> list[Step]:
         Step("pins", (*python, "-m", "scripts.lock", "--check"), "DEP1, DEP2, DEP3"),
         Step("imports", (*python, "-m", "deptry", "--no-ansi", "src"), "DEP3"),
         Step("tools", (*python, "-m", "deptry", "--no-ansi", *DEV_IMPORTS), "DEP3"),
-        Step("format", (*python, "-m", "ruff", "format", "--check", "--quiet", ".")),
+        Step("format", (*python, "-m", "ruff", "format", "--check", *CONCISE, ".")),
         Step("lint", (*python, "-m", "ruff", "check", *CONCISE, ".")),
         Step("docstrings", (*python, "-m", "ruff", "check", *CONCISE, *DOC501, "src"), "ERR4"),
         Step("licences", (*python, "-m", "scripts.bill", "--check")),
         Step("pyproject", (*python, "-m", "validate_pyproject", "pyproject.toml")),
     ]
     if (root / (config := ".pre-commit-config.yaml")).exists():
-        found.append(Step("hooks", (*python, "-m", "pre_commit", "validate-config", config)))
+        # The hooks look at what git tracks, from the root of the repository.
+        whole = ("run", "--all-files") if (root / ".git").exists() else ("validate-config", config)
+        found.append(Step("hooks", (*python, "-m", "pre_commit", *whole)))
     schema = (*python, "-m", "check_jsonschema", "--builtin-schema")
     if workflows := sorted(str(path) for path in (root / ".github/workflows").glob("*.y*ml")):
         found += [
@@ -112,26 +117,36 @@ def run_all(chosen: Sequence[Step], root: Path) -> Iterable[Outcome]:
         yield from pool.map(lambda step: run(step, root), chosen)
 
 
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the steps with these names, or all; return the exit code."""
     known = {step.name: step for step in steps(ROOT)}
-    if unknown := set(names) - known.keys():
-        print(f"there is no step {', '.join(unknown)}; there are {', '.join(known)}")
-        return 2
-    chosen = [known[name] for name in names] or list(known.values())
-    failed = []
-    for outcome in run_all(chosen, ROOT):
+    parser = argparse.ArgumentParser(prog="make check", description="Run the checks.")
+    parser.add_argument("names", nargs="*", metavar="STEP", help=", ".join(known))
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print steps and findings as JSON")
+    formats.add_argument("--sarif", action="store_true", help="print the findings as SARIF")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - known.keys():
+        parser.error(f"there is no step {', '.join(unknown)}; there are {', '.join(known)}")
+    shown = sys.stderr if options.json or options.sarif else sys.stdout
+    outcomes = []
+    for outcome in run_all([known[name] for name in options.names] or list(known.values()), ROOT):
         word = "ok    " if outcome.passed else "FAILED"
-        print(f"{word}  {outcome.step.name:<12} {outcome.seconds:5.1f} s", flush=True)
-        failed += [] if outcome.passed else [outcome]
+        print(f"{word}  {outcome.step.name:<12} {outcome.seconds:5.1f} s", file=shown, flush=True)
+        outcomes.append(outcome)
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if options.json or options.sarif:
+        print(as_json(outcomes) if options.json else as_sarif(outcomes))
+        return int(bool(failed))
     for outcome in failed:
         of = f" ({outcome.step.practices})" if outcome.step.practices else ""
         print(f"\n{outcome.step.name}{of}: {shlex.join(outcome.step.command)}")
         for line in outcome.output.splitlines():
             print(f"  {annotate(line)}")
+    tell_github(outcomes)
     if failed:
-        print(f"\n{len(failed)} of {len(chosen)} steps failed")
-    return 1 if failed else 0
+        print(f"\n{len(failed)} of {len(outcomes)} steps failed")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

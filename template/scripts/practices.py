@@ -12,17 +12,31 @@ __all__ = ["FAMILIES", "PRACTICES", "Practice", "annotate"]
 
 @dataclass(frozen=True)
 class Practice:
-    """One practice; `by` lists the tools that check it, each with its rules."""
+    """One practice.
+
+    Args:
+        code: Its code, such as LOG4.
+        text: What it asks for.
+        by: The tools that check it, each with its rules.
+        why: Its reason.
+        wrong: An example that violates it.
+        right: The example as it should be.
+        reviewed: The forms that no tool can check, if there are any.
+    """
 
     code: str
     text: str
     by: tuple[str, ...]
+    why: str
+    wrong: str
+    right: str
+    reviewed: str = ""
 
 
 _TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 FAMILIES = {family: str(table.pop("title")) for family, table in _TABLES.items()}
 PRACTICES = tuple(
-    Practice(code, entry["asks"], tuple(entry["by"]))
+    Practice(code, entry.pop("asks"), tuple(entry.pop("by")), **entry)
     for table in _TABLES.values()
     for code, entry in table.items()
 )

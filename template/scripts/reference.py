@@ -20,6 +20,7 @@ from scripts.standards.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scripts.practices import Practice
     from scripts.standards.project import Project
 
 __all__ = ["current_reference", "generated", "standards_markdown"]
@@ -54,8 +55,9 @@ STANDARDS = """\
 
 <!-- Written by `make reference`; do not edit. -->
 
-`make check` and `make test` enforce these practices, and their messages have the codes. No tool can
-check a practice marked *reviewed*.
+`make check` and `make test` enforce these practices, and their messages have the codes. `bans` are
+names that ruff refuses, and `judge` is the template's `make judge`. `make explain CODE=LOG4` prints
+the reason of one, with examples. No tool can check what is marked *reviewed*.
 """
 
 
@@ -99,24 +101,26 @@ def standards_markdown() -> str:
     for family, title in FAMILIES.items():
         parts.append(f"\n## {title}\n\n| code | practice | checked by |\n|---|---|---|\n")
         parts += [
-            f"| {item.code} | {item.text} | {_holders(item.by)} |\n"
+            f"| {item.code} | {item.text} | {_holders(item)} |\n"
             for item in PRACTICES
             if item.code.startswith(family)
         ]
-        remedies = [rule for rule in RULES if rule.code.startswith(family)]
-        if remedies:
-            parts.append("\n")
-            parts += [f"- **{rule.code}** {rule.remedy}\n" for rule in remedies]
+        listed = [f"- **{r.code}** {r.remedy}\n" for r in RULES if r.code.startswith(family)]
+        listed += [
+            f"- **{item.code}** *Reviewed:* {item.reviewed}\n"
+            for item in PRACTICES
+            if item.code.startswith(family) and item.reviewed
+        ]
+        parts += ["\n", *listed] if listed else []
     return "".join(parts)
 
 
-def _holders(by: tuple[str, ...]) -> str:
+def _holders(practice: Practice) -> str:
     names = []
-    for entry in by:
+    for entry in practice.by:
         tool, *rules = entry.split()
-        shown = " ".join(f"`{rule}`" for rule in rules)
-        names.append(f"{'*reviewed*' if tool == 'reviewed' else tool} {shown}".strip())
-    return ", ".join(names)
+        names.append(" ".join((tool, *(f"`{rule}`" for rule in rules))))
+    return ", ".join([*names, *(["*reviewed*"] if practice.reviewed else [])])
 
 
 if __name__ == "__main__":

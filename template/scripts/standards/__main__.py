@@ -10,7 +10,9 @@ from pathlib import Path
 
 from scripts.findings import report
 from scripts.reference import current_reference
+from scripts.standards import own
 from scripts.standards.project import Project
+from scripts.standards.proving import proven_rules
 from scripts.standards.rule import ProjectRule
 from scripts.standards.rules import RULES
 
@@ -18,5 +20,6 @@ __all__: list[str] = []
 
 if __name__ == "__main__":
     project = Project(Path(__file__).resolve().parent.parent.parent)
-    rules = (*RULES, ProjectRule("CFG5", current_reference))
+    rules = (*RULES, *own.RULES, ProjectRule("CFG5", current_reference))
+    rules += (ProjectRule("OWN0", proven_rules),)
     sys.exit(report(finding for rule in rules for finding in rule.violations(project)))

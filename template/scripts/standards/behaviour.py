@@ -19,9 +19,11 @@ __all__ = [
     "plain_secrets",
 ]
 
-LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "fatal", "msg"})
+LEVELS = frozenset(
+    {"debug", "info", "warning", "error", "critical", "exception", "fatal", "log", "msg"}
+)
 EVENT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-LOGGER = re.compile(r"_*(log|logger)|.*_(log|logger)")
+LOGGERS = frozenset({"log", "logger", "_log", "_logger"})
 FACTORIES = frozenset({"get_logger", "getLogger"})
 CACHES = frozenset({"cache", "lru_cache"})
 UNHASHABLE = frozenset(
@@ -55,20 +57,37 @@ def module_loggers(module: Module) -> Iterator[tuple[int, str]]:
 
 def constant_events(module: Module) -> Iterator[tuple[int, str]]:
     """Log a constant snake_case event, and variables as fields: `_log.info("done", count=3)`."""
+    names = set(LOGGERS)
+    for node in module.walk(ast.Assign, ast.AnnAssign):
+        if _is_logger(node.value, names):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(map(_last_name, targets))
     for call in module.walk(ast.Call):
         match call.func:
-            case ast.Attribute(value=target, attr=level) if level.removeprefix("a") in LEVELS:
-                if not LOGGER.fullmatch(_last_name(target)):
-                    continue
+            case ast.Attribute(value=target, attr=level) if _is_logger(target, names):
+                level = level.removeprefix("a")
             case _:
                 continue
-        match call.args:
+        match call.args[1:] if level == "log" else call.args:
+            case _ if level not in LEVELS:
+                pass
             case [ast.Constant(value=str(event))] if EVENT.fullmatch(event):
                 pass
             case [_]:
                 yield call.lineno, "an event is not a constant snake_case text"
             case _:
                 yield call.lineno, "an event has no name, or positional arguments"
+
+
+def _is_logger(node: ast.expr | None, names: set[str]) -> bool:
+    """Return whether this is a known logger, a new one, or one bound to more fields."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=inner, attr="bind" | "new" | "unbind")):
+            return _is_logger(inner, names)
+        case ast.Call(func=made):
+            return _last_name(made) in FACTORIES
+        case _:
+            return _last_name(node) in names
 
 
 def domain_errors(module: Module) -> Iterator[tuple[int, str]]:

@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "catch_all_names",
-    "environment_reads",
     "future_import",
+    "listed_names",
     "mocks_in_unit_tests",
     "module_length",
     "private_interfaces",
     "public_names",
 ]
 
-CATCH_ALL = frozenset({"common", "helper", "helpers", "misc", "miscellaneous", "shared", "stuff"})
+CATCH_ALL = frozenset(
+    {"base", "common", "core", "helper", "helpers", "lib", "manager", "managers", "misc"}
+    | {"miscellaneous", "shared", "stuff", "util", "utilities", "utils"}
+)
 LONGEST = 300
 DOCUMENTED = frozenset({"os._exit", "sys._getframe"})
 OURS = frozenset({"", "app", "fixtures", "gwkit", "scripts", "tests"})
-READERS = frozenset(f"os.{name}" for name in ("environ", "environb", "getenv", "getenvb", "putenv"))
 TYPE_PARAMETERS = frozenset({"ParamSpec", "TypeVar", "TypeVarTuple"})
 
 
@@ -49,10 +51,14 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
     for node in module.walk(ast.Assign, ast.AnnAssign, ast.If):
         match node:
             case (
-                ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=items))
-                | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.List(elts=items))
+                ast.Assign(
+                    targets=[ast.Name(id="__all__")], value=ast.List() | ast.Tuple() as given
+                )
+                | ast.AnnAssign(
+                    target=ast.Name(id="__all__"), value=ast.List() | ast.Tuple() as given
+                )
             ):
-                listed = {str(item.value) for item in items if isinstance(item, ast.Constant)}
+                listed = {str(item.value) for item in given.elts if isinstance(item, ast.Constant)}
                 line = node.lineno
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=maker))):
                 # Type parameters belong to signatures; they are not imported.
@@ -81,9 +87,15 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
         yield line, f"`__all__` has `{name}`, which the module does not define"
 
 
+def listed_names(module: Module) -> Iterator[tuple[int, str]]:
+    """List in `__all__` what other modules may import."""
+    if "\n__all__" not in module.text:
+        yield WHOLE, "the module has no `__all__`"
+
+
 def catch_all_names(module: Module) -> Iterator[tuple[int, str]]:
     """Name a module after its content; a catch-all module only grows."""
-    path = PurePosixPath(module.path)
+    path = PurePosixPath(module.path.removeprefix("src/app/utils/"))
     for part in (*path.parts[:-1], path.stem):
         if part.strip("_") in CATCH_ALL:
             yield WHOLE, f"`{part}` does not describe the content"
@@ -94,16 +106,6 @@ def module_length(module: Module) -> Iterator[tuple[int, str]]:
     length = len(module.text.splitlines())
     if length > LONGEST:
         yield WHOLE, f"the module has {length} lines, more than {LONGEST}"
-
-
-def environment_reads(module: Module) -> Iterator[tuple[int, str]]:
-    """Declare a setting in `app.config.settings` and pass it on; only the kit reads these."""
-    if module.path.startswith("src/gwkit/"):
-        return
-    used = [(node.lineno, ast.unparse(node)) for node in module.walk(ast.Attribute)]
-    for line, name in [*used, *((line, name) for line, name, _ in module.imports)]:
-        if name in READERS:
-            yield line, f"`{name}` outside the kit"
 
 
 def mocks_in_unit_tests(module: Module) -> Iterator[tuple[int, str]]:

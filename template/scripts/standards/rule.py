@@ -18,10 +18,16 @@ __all__ = ["ProjectRule", "module_rule"]
 
 @dataclass(frozen=True)
 class ProjectRule:
-    """A rule about the checkout: its check yields a path, a line and a fact."""
+    """A rule about the checkout: its check yields a path, a line and a fact.
+
+    A fact about another practice begins with its code: `LOG4: G is ignored`. The check finds
+    something in each of the modules in `bites`, and nothing in those in `passes`.
+    """
 
     code: str
     check: Callable[[Project], Iterable[tuple[str, int, str]]]
+    bites: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
 
     @property
     def remedy(self) -> str:
@@ -30,12 +36,17 @@ class ProjectRule:
 
     def violations(self, project: Project) -> Iterator[Finding]:
         """Yield the findings in a checkout."""
-        for path, line, fact in self.check(project):
-            yield Finding(path, line, self.code, f"{fact}. {self.remedy}")
+        for path, line, told in self.check(project):
+            code, fact = (told[:4], told[6:]) if told[4:6] == ": " else (self.code, told)
+            yield Finding(path, line, code, f"{fact}. {self.remedy}")
 
 
 def module_rule(
-    code: str, check: Callable[[Module], Iterable[tuple[int, str]]], *folders: str
+    code: str,
+    check: Callable[[Module], Iterable[tuple[int, str]]],
+    *folders: str,
+    bites: tuple[str, ...] = (),
+    passes: tuple[str, ...] = (),
 ) -> ProjectRule:
     """Return a rule about each module under some folders: its check yields a line and a fact.
 
@@ -49,4 +60,4 @@ def module_rule(
                 if not module.excuses(code, line):
                     yield module.path, line, fact
 
-    return ProjectRule(code, everywhere)
+    return ProjectRule(code, everywhere, bites, passes)

@@ -14,7 +14,6 @@ RULES = (
     module_rule("TYP1", configuration.checked_modules, *EVERYWHERE),
     ProjectRule("TYP1", configuration.strict_linting),
     module_rule("TYP2", modules.future_import, *EVERYWHERE),
-    module_rule("CFG1", modules.environment_reads, "src"),
     module_rule("CFG2", configuration.described_settings, "src/app"),
     module_rule("CFG6", behaviour.plain_secrets, "src", "scripts"),
     ProjectRule("CFG7", configuration.flags_and_limits),
@@ -30,5 +29,6 @@ RULES = (
     module_rule("STR3", modules.catch_all_names, "src"),
     module_rule("STR3", modules.module_length, "src"),
     module_rule("STR4", modules.public_names, "src"),
+    module_rule("STR4", modules.listed_names, "scripts"),
     ProjectRule("STR5", kit.recorded_edits),
 )

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar  # noqa: TID251 - seams of parts of any type
 
 from app.exceptions import ConfigError
 from app.registry import Registry

@@ -12,7 +12,7 @@ from gwkit.http.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any  # noqa: TID251 - FastAPI types an OpenAPI document so
 
     from pydantic import BaseModel
 

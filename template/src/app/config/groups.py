@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict  # noqa: TID251 - base of groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
