@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
+from gwkit.text.stop_words import STOP_WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -78,15 +80,7 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English words that say nothing about a subject. The vectors of `gwkit.offline.hashing` depend on
 them: a change here needs a new name for that embedder, so that older indexes are refused."""
 
-_IN_QUESTIONS = """
-    another anything aren't can't cannot couldn't didn't doesn't don't either ever every exactly
-    explain find get gets getting give given gives go goes got happen happened happens haven't help
-    hence i'd i'll i'm i've instead isn't it's know let's long lot made make makes many may maybe
-    mine need needs neither often onto perhaps really say says see shouldn't show something soon
-    sure tell thank thanks that's there's though thus unless wants wasn't ways we're well weren't
-    what's where's who's won't work works wouldn't you'd you'll you're you've
-"""
-_STOP_WORDS = FUNCTION_WORDS.union(_IN_QUESTIONS.split())
+_STOP_WORDS = STOP_WORDS["en"]
 
 # Forms of frequent verbs and nouns that no stemmer brings together.
 _IRREGULAR_FORMS = """
