@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.cli.evaluation import missed_gates
+from app.cli.evaluation import missed_answers, missed_gates
+from app.evaluation.answers import AnswerReport
 from app.evaluation.runner import EvaluationReport, Scores
 from fixtures.command_line import DOCUMENTS
 from gwkit.index.store import SearchMode
@@ -64,6 +65,40 @@ def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> 
 
     assert (0, "") == (run.code, run.err)
     assert not (tmp_path / "var").exists()
+
+
+def test_eval_measures_answers(cli: CommandLine, tmp_path: Path) -> None:
+    """By keys, citations and refusals, without a model; a gate on one of them asks for it."""
+    cases = [
+        {"id": "a", "question": _QUESTION, "relevant": {"policies/leave.md": 1}, "answer": ["14"]},
+        {"id": "b", "question": "Who won the cup?", "relevant": {}},
+    ]
+    golden = tmp_path / "golden.jsonl"
+    golden.write_text("\n".join(map(json.dumps, cases)), encoding="utf-8")
+    arguments = ("eval", golden, "--documents", DOCUMENTS)
+
+    plain = cli(*arguments, "--json").document
+    report = cli(*arguments, "--json", "--answers").document
+    gate = cli(*arguments, "--min", "refused=1", "--min", "cited=1")
+
+    assert {} == plain["answers"]["scores"]
+    assert report["answers"]["scores"].keys() == {"answered", "cited", "refused"}
+    assert "refused 1.000" in gate.out
+    assert 0 == gate.code
+
+
+def test_an_answer_below_its_floor_misses_the_gate() -> None:
+    """A measure that no question of the set has is left out."""
+    report = AnswerReport({"answered": 0.5, "cited": 1.0}, ())
+    minima = {"answered": 0.75, "refused": 0.75, "recall": 1.0}
+    assert ["answered is 0.500, below 0.75"] == missed_answers(report, minima)
+
+
+def test_a_judge_needs_a_model(cli: CommandLine, golden: Path) -> None:
+    """The offline model cannot judge."""
+    run = cli("eval", golden, "--judge")
+    assert run.code == 2
+    assert "APP_DEFAULT_MODEL" in run.err
 
 
 def test_a_missed_gate_says_by_how_much(ingested: CommandLine, tmp_path: Path) -> None:

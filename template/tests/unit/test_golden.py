@@ -29,6 +29,14 @@ def test_cases_are_read_in_order(tmp_path: Path) -> None:
     assert (first, first.model_copy(update={"id": "b"})) == load_golden(path)
 
 
+def test_a_case_may_have_no_relevant_document(tmp_path: Path) -> None:
+    """Its question is one to refuse; another may have texts that its answer must contain."""
+    refused = '{"id": "b", "question": "Who?", "relevant": {}}'
+    keyed = GOOD.replace("}}", '}, "answer": ["72 hours"]}')
+    first, second = load_golden(written(tmp_path, keyed, refused))
+    assert (("72 hours",), {}) == (first.answer, second.relevant)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -37,7 +45,7 @@ def test_cases_are_read_in_order(tmp_path: Path) -> None:
         (GOOD.replace("How long?", " "), "line 2: question: .*at least 1 character"),
         (GOOD.replace('"a"', '""'), "line 2: id: "),
         (GOOD.replace('"id"', '"name"'), "line 2: id: Field required; name: Extra"),
-        (GOOD.replace('{"x.md": 2, "y.md": 0}', "{}"), "line 2: relevant: .*above 0"),
+        (GOOD.replace("}}", '}, "answer": [""]}'), "line 2: answer.0: .*at least 1 character"),
         (GOOD.replace("2", "0"), "line 2: relevant: .*above 0"),
         (GOOD.replace("2", "-1"), "line 2: relevant.x.md: "),
         (GOOD.replace("2", "1.5"), "line 2: relevant.x.md: .*integer"),

@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from app.evaluation.answers import AnswerReport
     from app.evaluation.golden import GoldenCase
     from app.evaluation.runner import EvaluationReport
     from app.services import Services
 
     _Reports = Mapping[SearchMode, EvaluationReport]
 
-__all__ = ["evaluate", "missed_gates"]
+__all__ = ["evaluate", "missed_answers", "missed_gates"]
 
 _MEASURES = ("recall", "mrr", "ndcg")
+_ANSWER_MEASURES = ("answered", "cited", "refused", "judged")
+_OFFLINE = "offline:extractive"
 
 _Golden = Annotated[
     Path, typer.Argument(parser=existing_path, metavar="GOLDEN.jsonl", help="Golden set.")
@@ -49,7 +52,8 @@ _Min = Annotated[
     typer.Option(
         "--min",
         metavar="METRIC=VALUE",
-        help="Least value for hybrid search: recall, mrr or ndcg. May be repeated.",
+        help="Least value for hybrid search (recall, mrr, ndcg) or answers (answered, cited, "
+        "refused, judged). May be repeated.",
     ),
 ]
 _NoWorse = Annotated[
@@ -57,6 +61,13 @@ _NoWorse = Annotated[
     typer.Option(
         "--hybrid-no-worse", help="Hybrid's nDCG must be at least that of its better leg."
     ),
+]
+_Answers = Annotated[
+    bool, typer.Option("--answers", help="Measure the offline model's answers, too.")
+]
+_Judge = Annotated[
+    bool,
+    typer.Option("--judge", help="Ask the model of the settings, and let it judge; costs tokens."),
 ]
 
 
@@ -67,44 +78,68 @@ def evaluate(
     k: _K = 10,
     minimum: _Min = None,
     hybrid_no_worse: _NoWorse = False,
+    answers: _Answers = False,
+    judge: _Judge = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
-    """Measure how well the search ranks, for each of its modes.
+    """Measure how well the search ranks, for each of its modes, and its answers.
 
     A golden set has one JSON object to a line, with a grade for each document
-    that is relevant:
-      {"id": "q1", "question": "How long is ...?", "relevant": {"leave.md": 2}}
+    that is relevant (none, if the documents do not answer), and texts that the
+    answer must contain:
+      {"id": "q1", "question": "How long is ...?", "relevant": {"leave.md": 2},
+       "answer": ["14 weeks"]}
 
     The measures are means over the questions: recall@k, over all relevant
-    documents, MRR, and nDCG@k. --min and --hybrid-no-worse make them gates.
+    documents, MRR, and nDCG@k. With --answers also the shares of questions
+    whose answer has those texts (answered), cites a relevant document (cited)
+    and is refused where none is (refused). --min and --hybrid-no-worse make
+    them gates.
 
     Examples:
       python -m app eval evals/golden.jsonl
       python -m app eval evals/golden.jsonl --min ndcg=0.8 --min recall=0.9
-      python -m app eval evals/golden.jsonl --documents data/samples
+      python -m app eval evals/golden.jsonl --documents data/samples --answers
 
     Exit codes: 0 good enough, 1 a gate is missed, 2 settings or arguments.
     """
+    from app.evaluation.answers import evaluate_answers
     from app.evaluation.golden import load_golden
 
     minima = dict(map(_minimum, minimum or []))
     settings = load(verbose=verbose)
+    if not judge:
+        settings = settings.model_copy(update={"default_model": _OFFLINE})
+    elif settings.default_model == _OFFLINE:
+        raise typer.BadParameter("APP_DEFAULT_MODEL names no model", param_hint="--judge")
+    answers = answers or judge or not minima.keys().isdisjoint(_ANSWER_MEASURES)
     cases = load_golden(golden)
     with TemporaryDirectory() as folder:
         if documents is not None:
             settings = settings.model_copy(update={"index_path": Path(folder) / "index.sqlite"})
-        reports = run(settings, lambda services: _reports(services, cases, documents, k))
+
+        async def work(services: Services) -> tuple[_Reports, AnswerReport]:
+            reports = await _reports(services, cases, documents, k)
+            asked = cases if answers else ()
+            return reports, await evaluate_answers(
+                asked, services.answerer, judge=services.model if judge else None
+            )
+
+        reports, answered = run(settings, work)
     missed = missed_gates(reports, minima, hybrid_no_worse=hybrid_no_worse)
+    missed += missed_answers(answered, minima)
     document = {
         "k": k,
         "cases": len(cases),
         "modes": {mode.value: asdict(report.scores) for mode, report in reports.items()},
+        "answers": asdict(answered),
         "worst": [asdict(case) for case in reports[SearchMode.HYBRID].worst()],
         "missed": missed,
         "passed": not missed,
     }
-    Output(as_json=as_json).result(document, partial(_print_reports, reports, missed))
+    draw = partial(_print_reports, reports, answered, missed)
+    Output(as_json=as_json).result(document, draw)
     return int(bool(missed))
 
 
@@ -120,15 +155,16 @@ async def _reports(
             failed = "; ".join(f"{each.document}: {each.reason}" for each in summary.failures)
             raise EvaluationError(f"not every document could be ingested: {failed}")
     require_documents(cases, await services.index.ledger())
-    return await compare_modes(cases, services.retriever, k=k)
+    return await compare_modes([case for case in cases if case.relevant], services.retriever, k=k)
 
 
 def _minimum(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
+    measures = _MEASURES + _ANSWER_MEASURES
     with suppress(ValueError):
-        if name in _MEASURES and 0 <= float(value) <= 1:
+        if name in measures and 0 <= float(value) <= 1:
             return name, float(value)
-    msg = f"{text}: it takes one of {', '.join(_MEASURES)}, then = and 0 to 1"
+    msg = f"{text}: it takes one of {', '.join(measures)}, then = and 0 to 1"
     raise typer.BadParameter(msg, param_hint="--min")
 
 
@@ -141,7 +177,7 @@ def missed_gates(
     missed = [
         f"hybrid {name} is {scores[name]:.3f}, below {least:g}"
         for name, least in minima.items()
-        if scores[name] < least
+        if name in scores and scores[name] < least
     ]
     if hybrid_no_worse:
         missed += [
@@ -152,7 +188,18 @@ def missed_gates(
     return missed
 
 
-def _print_reports(reports: _Reports, missed: Sequence[str], console: Console) -> None:
+def missed_answers(report: AnswerReport, minima: Mapping[str, float]) -> list[str]:
+    """Return a line for each gate that the answers miss, of the measures that any case has."""
+    return [
+        f"{name} is {score:.3f}, below {minima[name]:g}"
+        for name, score in report.scores.items()
+        if score < minima.get(name, 0)
+    ]
+
+
+def _print_reports(
+    reports: _Reports, answered: AnswerReport, missed: Sequence[str], console: Console
+) -> None:
     from rich.box import SIMPLE
     from rich.table import Table
 
@@ -166,5 +213,10 @@ def _print_reports(reports: _Reports, missed: Sequence[str], console: Console) -
     console.print(table)
     for case in hybrid.worst():
         console.print(f"{case.scores.ndcg:.3f}  {visible(case.id)}: {visible(case.question)}")
+    if answered.scores:
+        scores = (f"{name} {score:.3f}" for name, score in answered.scores.items())
+        console.print(f"\nAnswers: {', '.join(scores)}")
+    for line in answered.failed:
+        console.print(visible(line))
     for line in missed:
         console.print(f"missed: {line}", style="red")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import cycle
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
     from app.graph.state import Answer
     from app.services import Services
@@ -24,6 +27,8 @@ __all__ = ["ask", "search"]
 _SNIPPET = 240
 _NOTHING_THERE = "No such document is in the index; `python -m app ingest PATH` brings some in."
 _CUT_OFF = "The answer was cut off at the limit of tokens; APP_MAX_TOKENS raises it."
+
+_BOLD = re.compile(r"\*\*(?=\S)((?:(?!\n\n).)+?)(?<=\S)\*\*", re.DOTALL)
 
 _Text = Annotated[str, typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")]
 _K = Annotated[
@@ -112,11 +117,24 @@ def search(
 
 
 def _print_answer(console: Console, answer: Answer) -> None:
-    console.print(visible(answer.answer))
+    console.print(_emphasized(console, visible(answer.answer)))
+    if answer.nearest:
+        console.print("\nNearest passages", style="bold")
+    for near in answer.nearest:
+        _print_passage(console, "", near.chunk, near.heading, near.text)
     if answer.citations:
         console.print("\nSources", style="bold")
     for number, citation in enumerate(answer.citations, start=1):
         _print_passage(console, f"[{number}] ", citation.chunk, citation.heading, citation.text)
+
+
+def _emphasized(console: Console, text: str) -> Text:
+    """Return Markdown's bold as such on a terminal, and as it is written in a file."""
+    from rich.text import Text
+
+    parts = _BOLD.split(text) if console.is_terminal else [text]
+    styles = cycle(("", "bold"))
+    return Text.assemble(*zip(parts, styles, strict=False))
 
 
 def _print_hits(console: Console, hits: Sequence[Hit]) -> None:

@@ -20,17 +20,24 @@ _Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class GoldenCase(Strict):
-    """A question and its judgements: document ids with grades, 0 for irrelevant, more is better."""
+    """A question and its judgements: document ids with grades, 0 for irrelevant, more is better.
+
+    Where `relevant` is empty, the documents do not answer the question. `answer` has texts that an
+    answer must contain, whatever their case and markup.
+    """
 
     id: _Name
     question: Prompt
     relevant: dict[_Name, Annotated[int, Field(ge=0, le=100, strict=True)]]
+    answer: tuple[_Name, ...] = ()
 
     @field_validator("relevant")
     @classmethod
     def _check_relevant(cls, relevant: dict[str, int]) -> dict[str, int]:
-        if not any(relevant.values()):
-            raise ValueError("at least one document must have a grade above 0")
+        if relevant and not any(relevant.values()):
+            raise ValueError(
+                "at least one document must have a grade above 0, or there must be none"
+            )
         return {document_name(document): grade for document, grade in relevant.items()}
 
 

@@ -14,9 +14,10 @@ from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelEr
 from app.graph.cache import AnswerCache, answer_key
 from app.graph.composition import NO_USAGE, ReplyText, compose, not_found
 from app.graph.evidence import check_evidence, fewer, fitted, passages
+from app.graph.refusals import explain
 from app.graph.state import Answer
 from gwkit.executor import BoundedExecutor
-from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta
+from gwkit.models.messages import ChatReply, ChatRequest, Delta
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -44,8 +45,8 @@ _log = structlog.stdlib.get_logger(__name__)
 class Answerer:
     """Answers questions from the index, and only from there.
 
-    - Where the hits are no evidence, the model is not asked and the answer is `NOT_FOUND`.
-    - Where the model's reply cites nothing that was sent, the answer is `NOT_FOUND` as well.
+    - Where the hits are no evidence, the model is not asked, and the answer is that nothing was
+      found; so it is where the model's reply cites nothing that was sent.
     - Passages that do not fit the window are left out, the lowest-ranked first and each as a whole.
       If the model still takes no prompt of that length, a shorter one is tried, once (ERR6).
     - With `APP_ENABLE_CACHING`, an answer is kept until something that it depends on changes.
@@ -109,18 +110,22 @@ class Answerer:
             prompt = await self.prompt.get()
             request_with = partial(self._request, question, prompt)
             k = question.top_k or self.settings.top_k
-            hits = await self.retriever.search(question.question, k=k, filters=question.filters)
-            hits = await self._check_evidence(question, hits, request_with)
+            found = await self.retriever.search(question.question, k=k, filters=question.filters)
+            hits = await self._check_evidence(question, found, request_with)
             if not hits:
-                yield Delta(text=NOT_FOUND)
-                yield record(not_found(self.model.name, prompt_hash=prompt.digest))
+                nothing = not_found(self.model.name, prompt_hash=prompt.digest)
+                answer = explain(nothing, question.question, found)
+                yield Delta(text=answer.answer)
+                yield record(answer)
                 return
             async with aclosing(self._ask(hits, request_with, ask)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
-                        self._keep(key, piece)
-                        record(piece)
-                    yield piece
+                        answer = explain(piece, question.question, found)
+                        self._keep(key, answer)
+                        yield record(answer)
+                    else:
+                        yield piece
 
     async def _check_evidence(
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith

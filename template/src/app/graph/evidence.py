@@ -11,6 +11,7 @@ import structlog
 
 from app.exceptions import TokenLimitError
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS, Passage
+from gwkit.text.stop_words import guess_language
 from gwkit.text.words import content_words, count_tokens, near_words, vocabulary
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ def check_evidence(
     milliseconds, so call it off the event loop.
     """
     question = question[:SEARCHED_CHARACTERS]
+    language = guess_language(question)
     texts = ("\n".join((hit.title, *hit.headings, hit.text)) for hit in hits)
-    vocabularies = [vocabulary(text) for text in texts]
+    vocabularies = [vocabulary(text, language) for text in texts]
     known = frozenset[str]().union(*vocabularies)
-    asked = frozenset(near_words(content_words(question), known))
+    asked = frozenset(near_words(content_words(question, language), known))
     everywhere = known.intersection(*vocabularies)
-    names = frozenset(content_words(" ".join(_NAME.findall(question))))
+    names = frozenset(content_words(" ".join(_NAME.findall(question)), language))
     weights = dict.fromkeys(asked, 1.0)
     weights |= dict.fromkeys(asked & everywhere, _COMMON_WEIGHT)
     weights |= dict.fromkeys(asked - known, _MISSING_WEIGHT)

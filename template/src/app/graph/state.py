@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from gwkit.index.store import Filters
 from gwkit.models.messages import FinishReason, Prompt, Strict, Usage
 
-__all__ = ["Answer", "Citation", "Question"]
+__all__ = ["Answer", "Citation", "NearPassage", "Question"]
 
 
 class Question(Strict, use_attribute_docstrings=True):
@@ -47,10 +47,20 @@ class Citation(Strict):
     heading: str = Field(default="", exclude=True)
 
 
+class NearPassage(Strict):
+    """A passage that came near the question; `heading` is where in the document it stands."""
+
+    document: str
+    chunk: str
+    heading: str
+    text: str
+
+
 class Answer(Strict):
     """An answer whose every `[n]` is the n-th of its citations.
 
-    Without evidence `found` is false, the text is `NOT_FOUND` and there are no citations.
+    Without evidence `found` is false, the text says so in the question's language, there are no
+    citations, and `nearest` has the passages that came nearest, best first.
     `prompt_hash` is the SHA-256 of the prompt file in hexadecimal. `finish_reason` is
     `length` if the text was cut off at the limit of tokens, and `stop` if it is complete.
     """
@@ -62,3 +72,4 @@ class Answer(Strict):
     found: bool
     prompt_hash: str
     finish_reason: FinishReason = "stop"
+    nearest: tuple[NearPassage, ...] = ()

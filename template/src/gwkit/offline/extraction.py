@@ -1,216 +1,228 @@
-"""Chooses the quotes that answer a question.
+"""Chooses what answers a question: excerpts of the passages, each around its best quote.
 
 A quote's score is the share of the question's content words that it has, each weighted by its
-rarity among all quotes (the inverse document frequency of BM25, Robertson & Zaragoza 2009). Words
-that only stand above it count less. A heading that says what the question says adds to the score,
-and so does the form that the question expects: a time, a number, a definition or a step.
+rarity among the passages (the inverse document frequency of BM25, Robertson & Zaragoza 2009); words
+that stand beside or above it count half. A search brings what has the question's rarest words, so
+one that no passage has tells most: if too much of the question is missing from what would be shown,
+there is no answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from gwkit.models.messages import SEARCHED_CHARACTERS
-from gwkit.offline.passages import QuoteKind, quotes
-from gwkit.text.words import content_words, near_words
+from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS
+from gwkit.offline.passages import LIST_MARKER, QuoteKind, quotes
+from gwkit.text.stop_words import guess_language
+from gwkit.text.words import content_words, near_words, vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gwkit.models.messages import Passage
     from gwkit.offline.passages import Quote
 
-__all__ = ["extract"]
+__all__ = ["Excerpt", "extract"]
 
-_MOST_QUOTES = 3
-_MOST_COMPANIONS = 12
-_LEAST_SCORE = 0.25
-_LEAST_GAIN = 0.35
+_AROUND: Final = 2
+"""Quotes on either side of the best one that are shown with it."""
 
-_ASKED_WEIGHT = 0.9
-_CONTEXT_WEIGHT = 0.5
-_HEADING_WEIGHT = 0.4
-_RANK_WEIGHT = 0.2
+_LONGEST_LIST: Final = 10
+"""A list of so many items or rows is shown as a whole: of a procedure each step is needed."""
 
-_ASKS_MEANING = re.compile(
-    r"(?:what|who)(?:'s| is| are)(?: an?| the)? (?P<term>[^?,]{1,40}?)\s*\??", re.IGNORECASE
-)
-_ASKS_STEPS = re.compile(
-    r"\bhow (?:do|can|to|should|would|must|is|are)\b|\bsteps?\b"
-    r"|\bwhat (?:can|do|does|must|should) .{1,20}\bdo\b",
-    re.IGNORECASE,
-)
-_DIRECTS = re.compile(
-    r"(?:You can|To|First|Use|Add|Call|Choose|Create|Import|Install|Open|Run|Set)\b"
-)
-_EXPECTATIONS = (
-    # What a question has in it, and what an answer to it has then.
-    (
-        r"\bhow (?:long|often|soon|late|early|quickly|fast|old)\b|^when\b",
-        r"\b(?:second|minute|hour|day|night|week|month|year)s?\b|\d\d:\d\d|\b(?:19|20)\d\d\b",
-    ),
-    (
-        r"\bhow (?:many|much|big|large|high|tall|wide|deep|far|heavy)\b|\b(?:cost|price|fee)s?\b",
-        r"\d",
-    ),
-)
+_MOST_EXCERPTS: Final = 2
+_LEAST_GAIN: Final = 0.35
+"""Share of the question's words that a further excerpt must add."""
+
+_LEAST_COVERAGE: Final = 0.475
+_CONTEXT_WEIGHT: Final = 0.5
+_HEADING_WEIGHT: Final = 0.4
+_RANK_WEIGHT: Final = 0.2
+_TRANSITION_FACTOR: Final = 0.6
+_LISTED: Final = {QuoteKind.ITEM, QuoteKind.ROW}
+
 # Sentences about the text itself, which say nothing away from their place.
-_SIGNPOST = re.compile(
-    r"\byou(?:'ll| will) (?:see|learn|read)\b|\bhave (?:only |just |already )?seen\b|\bread more\b"
-    r"|\b(?:next|previous|that|this) (?:chapter|page|section)\b|\bas before\b|\babove\b",
+_TRANSITION = re.compile(
+    r"\b(?:you(?:'ll| will) (?:see|learn|read)|(?:have|as) (?:only |just |already )?seen|read more"
+    r"|let's (?:see|look)|(?:next|previous) (?:chapter|page|section)"
+    r"|(?:sehen|lernen) (?:wir|sie) (?:nun|jetzt|später)|(?:nächsten|vorigen) (?:kapitel|abschnitt)"
+    r"|(?:nous|vous) (?:verrons|verrez|allons voir|allez voir)|comme (?:déjà )?vu"
+    r"|(?:chapitre|section) (?:suivante?|précédente?)|prochaine? (?:chapitre|section)"
+    r"|veremos|verás|veamos|vamos a ver|como (?:viste|vimos)"
+    r"|(?:siguiente|próxim[ao]|anterior) (?:capítulo|sección))",
     re.IGNORECASE,
 )
-_POINTS_BACK = re.compile(
-    r"(?:It|Its|This|That|These|Those|They|Their|Then|Otherwise|However|So|But|And|In that case)\b"
+_SECOND_PART = re.compile(
+    r",?\s+(?:and|und|et|y|e|en)\s+(?=(?:what|which|who|when|where|why|how|was|wer|wann|wo|warum"
+    r"|wie|welche\w*|qu[eo]i?|quels?|quelles?|comment|quand|où|pourquoi|combien|qué|cuál\w*"
+    r"|quién\w*|cómo|cuándo|dónde|cuánt\w*)\b)",
+    re.IGNORECASE,
 )
+"""Expression of what joins two questions in one: `and` before a question word."""
 
 
-def extract(question: str, passages: Sequence[Passage]) -> list[Quote]:
-    """Return the quotes that answer the question in reading order, none if no passage has them.
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of a passage, word for word, around the quote that answers.
 
-    Of the question the first 10,000 characters count.
-
-    One to three are chosen, a second or third only for words of the question that the others lack;
-    and with them what they cannot be read without: the sentence before one that points back, the
-    list or code that a sentence announces, all steps of a procedure.
-    """
-    found = [quote for passage in passages for quote in quotes(passage)]
-    relevance = _Relevance(question[:SEARCHED_CHARACTERS], found)
-    kept: dict[Quote, None] = {}
-    for quote in _best(found, relevance):
-        here = [other for other in found if other.passage == quote.passage]
-        kept.update(dict.fromkeys(_with_companions(quote, here, relevance)))
-    # The passage with the best quote comes first.
-    order = list(dict.fromkeys(quote.passage for quote in kept))
-    return sorted(kept, key=lambda quote: (order.index(quote.passage), quote.order))
-
-
-def _best(found: Sequence[Quote], relevance: _Relevance) -> list[Quote]:
-    scored = [(relevance.score(quote), quote) for quote in found]
-    scored.sort(key=lambda pair: (-pair[0], pair[1].passage, pair[1].order))
-    best: list[Quote] = []
-    had = frozenset[str]()
-    for score, quote in scored:
-        if score < max(_LEAST_SCORE, scored[0][0] / 3) or len(best) == _MOST_QUOTES:
-            break
-        if not best or relevance.share(quote.words | quote.asked, had) > _LEAST_GAIN:
-            best.append(quote)
-            had |= quote.context
-    return best
-
-
-def _with_companions(quote: Quote, here: Sequence[Quote], relevance: _Relevance) -> Sequence[Quote]:
-    """Return the quote with those of its passage that it cannot be read without."""
-    first = last = here.index(quote)
-    block = [index for index, other in enumerate(here) if other.block == quote.block]
-    if len(block) <= _MOST_COMPANIONS and relevance.wants_all(
-        quote, [here[index] for index in block]
-    ):
-        first, last = block[0], block[-1]
-    while first and _needs(here[first], here[first - 1]):
-        first -= 1
-    if here[last].text.endswith(":") and last + 1 < len(here):
-        announced = here[last + 1]
-        if announced.kind in {QuoteKind.ITEM, QuoteKind.ROW, QuoteKind.CODE}:
-            last = max(index for index, other in enumerate(here) if other.block == announced.block)
-    return here[first : min(last, first + _MOST_COMPANIONS) + 1]
-
-
-def _needs(quote: Quote, before: Quote) -> bool:
-    """Say whether a quote cannot be read without the one before it."""
-    if before.kind is not QuoteKind.SENTENCE:
-        return False
-    if before.block == quote.block:
-        return bool(_POINTS_BACK.match(quote.text))
-    return before.text.endswith(":") or quote.kind is QuoteKind.CODE
-
-
-class _Relevance:
-    """Scores quotes for one question.
-
-    Args:
-        question: as it was asked.
-        found: all quotes that there are; they decide which words are rare.
+    `words` has those of the headings, too.
     """
 
-    def __init__(self, question: str, found: Sequence[Quote]) -> None:
-        known = frozenset[str]().union(*(quote.context for quote in found))
-        self._words = frozenset(near_words(content_words(question), known)) & known
-        frequency = Counter(word for quote in found for word in self._words & quote.words)
-        self._weights = {
-            word: log(1 + (len(found) - frequency[word] + 0.5) / (frequency[word] + 0.5))
-            for word in self._words
-        }
-        self._total = sum(self._weights.values())
-        self._expected = [
-            re.compile(answer, re.IGNORECASE)
-            for asks, answer in _EXPECTATIONS
-            if re.search(asks, question, re.IGNORECASE)
+    passage: int
+    before: str
+    quote: str
+    after: str
+    kind: QuoteKind
+    words: frozenset[str]
+
+
+def extract(question: str, passages: Sequence[Passage]) -> list[Excerpt]:
+    """Return the excerpts that answer the question, one or two; none if no passage does.
+
+    Of the question the first 10,000 characters count. Where it has a second part, each part gets an
+    excerpt; otherwise a second one has what the first lacks, if that is much.
+    """
+    question = question[:SEARCHED_CHARACTERS]
+    language = guess_language(question)
+    sources = [_Source(passage, language) for passage in passages]
+    known = frozenset[str]().union(*(source.vocabulary for source in sources))
+
+    def weights_of(text: str) -> dict[str, float]:
+        words = near_words(content_words(text, language), known)
+        return {word: _weight(word, sources) for word in words}
+
+    first, *others = _SECOND_PART.split(question)[:_MOST_EXCERPTS]
+    chosen: list[Excerpt] = []
+    shown = frozenset[str]()
+    for part in (first, *(others or [first])):
+        if excerpt := _best(sources, weights_of(part), shown):
+            chosen.append(excerpt)
+            shown |= excerpt.words
+    asked = weights_of(question)
+    return chosen if _share(asked, shown) >= _LEAST_COVERAGE else []
+
+
+class _Source:
+    """A passage, taken apart."""
+
+    def __init__(self, passage: Passage, language: str) -> None:
+        self.passage = passage
+        self.quotes = quotes(passage.text, language)
+        self.headings = [
+            vocabulary(heading, language) for heading in passage.heading.split(HEADING_SEPARATOR)
         ]
-        self._asks_steps = bool(_ASKS_STEPS.search(question))
-        meaning = _ASKS_MEANING.fullmatch(question)
-        self._definition = (
-            re.compile(
-                rf"(?:[-*] +)?[*_`]*(?:an? |the )?{re.escape(meaning['term'])}\b"
-                r"(?P<defined>[*_`]*(?:[:,] | (?:is|are|means)\b))?",
-                re.IGNORECASE,
-            )
-            if meaning
-            else None
+        self.above = frozenset[str]().union(*self.headings)
+        self.vocabulary = self.above.union(*(quote.words for quote in self.quotes))
+        self._leads = list(self._found_leads())
+
+    def _found_leads(self) -> Iterator[int | None]:
+        """Yield for each quote the place of what announces it, or the list that it is in."""
+        lead = kind = None
+        for place, quote in enumerate(self.quotes):
+            if not (quote.kind is kind and kind in _LISTED):
+                lead = place - 1 if place and self._announces(place - 1) else None
+            kind = quote.kind
+            yield lead
+
+    def scores(self, weights: Mapping[str, float]) -> Iterator[tuple[float, int]]:
+        """Yield score and place of each quote that can answer."""
+        likeness = max(_likeness(heading, weights.keys()) for heading in self.headings)
+        for place, quote in enumerate(self.quotes):
+            if quote.kind is not QuoteKind.LEAD:
+                near = self.quotes[max(0, place - _AROUND) : place + _AROUND]
+                context = self.above.union(*(other.words for other in near))
+                score = (
+                    (1 - _CONTEXT_WEIGHT) * _share(weights, self.words_of(place))
+                    + _CONTEXT_WEIGHT * _share(weights, context)
+                    + _HEADING_WEIGHT * likeness
+                )
+                score *= _TRANSITION_FACTOR if self._says_nothing(place) else 1.0
+                yield score * (1 + _RANK_WEIGHT / self.passage.number), place
+
+    def words_of(self, place: int) -> frozenset[str]:
+        """Return the words of a quote and of what announces it."""
+        lead = self._leads[place]
+        words = self.quotes[place].words
+        return words if lead is None else words | self.quotes[lead].words
+
+    def text_of(self, quote: Quote) -> str:
+        """Return what a quote says."""
+        return self.passage.text[quote.start : quote.end]
+
+    def excerpt(self, place: int) -> Excerpt:
+        """Return a quote with what stands around it."""
+        quote, text = self.quotes[place], self.passage.text
+        first, last = self._bounds(place)
+        shown = self.quotes[first : last + 1]
+        marker = LIST_MARKER.match(text, quote.start)
+        start = marker.end() if marker and quote.kind is QuoteKind.ITEM else quote.start
+        before = text[shown[0].start : start]
+        lead = self._leads[place]
+        if lead is not None and lead < first:
+            before = f"{self.text_of(self.quotes[lead])}\n\u2026\n{before}"
+        return Excerpt(
+            passage=self.passage.number,
+            before=before,
+            quote=text[start : quote.end],
+            after=text[quote.end : shown[-1].end],
+            kind=quote.kind,
+            words=self.above.union(*(other.words for other in shown)),
         )
 
-    def share(self, words: frozenset[str], had: frozenset[str] = frozenset()) -> float:
-        """Return the share of the question that is in `words` and not in `had`, from 0 to 1."""
-        gained = (words - had) & self._words
-        return sum(self._weights[word] for word in gained) / self._total if self._total else 0.0
+    def _bounds(self, place: int) -> tuple[int, int]:
+        """Return the places of the first and last quote to show."""
+        first, last = max(0, place - _AROUND), min(len(self.quotes) - 1, place + _AROUND)
+        # What is announced comes with what announces it, and a short list as a whole.
+        lead = place if self._announces(place) else self._leads[place]
+        block = [at for at, other in enumerate(self._leads) if other == lead]
+        if lead is not None and len(block) <= _LONGEST_LIST:
+            first, last = min(first, lead), max([last, *block])
+        while first < place and self._says_nothing(first):
+            first += 1
+        while last > place and (self._announces(last) or self._says_nothing(last)):
+            last -= 1
+        return first, last
 
-    def score(self, quote: Quote) -> float:
-        """Return how well the quote answers; 0 if it shares no word with the question."""
-        # Each further share is of words that were not had nearer to the quote.
-        near = quote.words | quote.asked
-        score = (
-            self.share(quote.words)
-            + _ASKED_WEIGHT * self.share(near, quote.words) * self._likeness(quote.asked)
-            + _CONTEXT_WEIGHT * self.share(quote.context, near)
-            + _HEADING_WEIGHT * max(map(self._likeness, quote.headings), default=0)
-        )
-        return score * self._form(quote) * (1 + _RANK_WEIGHT / quote.passage)
+    def _announces(self, place: int) -> bool:
+        """Say whether a quote is about what follows."""
+        quote = self.quotes[place]
+        return quote.kind is QuoteKind.LEAD or self.text_of(quote).endswith(":")
 
-    def wants_all(self, quote: Quote, block: Sequence[Quote]) -> bool:
-        """Say whether a list or table answers as a whole and not in one of its lines."""
-        if quote.kind is QuoteKind.ITEM:
-            return self._asks_steps or _is_step(quote) or not (quote.words & self._words)
-        # Only the names of the columns are what was asked for.
-        shared = {other.words & self._words for other in block}
-        return quote.kind is QuoteKind.ROW and len(shared) == 1
-
-    def _likeness(self, heading: frozenset[str]) -> float:
-        """Return Dice's coefficient of the question's words and the heading's."""
-        together = len(heading) + len(self._words)
-        return 2 * len(heading & self._words) / together if together else 0.0
-
-    def _form(self, quote: Quote) -> float:
-        """Return a factor that says how far the quote has the form that the question expects."""
-        factor = 0.5 if quote.kind is QuoteKind.TITLE else 1.0
-        for expected in self._expected:
-            factor *= 1.2 if expected.search(quote.text) else 0.8
-        if _SIGNPOST.search(quote.text):
-            factor *= 0.7
-        if quote.order == 0 and quote.kind is QuoteKind.SENTENCE:
-            # What a section says first is what it is about (Edmundson 1969).
-            factor *= 1.15
-        if self._asks_steps and quote.kind is QuoteKind.ITEM:
-            factor *= 1.3 if _is_step(quote) else 1.1
-        if self._asks_steps and _DIRECTS.match(quote.text):
-            factor *= 1.15
-        if self._definition and (named := self._definition.match(quote.text)):
-            factor *= 1.6 if named["defined"] else 1.2
-        return factor
+    def _says_nothing(self, place: int) -> bool:
+        return bool(_TRANSITION.search(self.text_of(self.quotes[place])))
 
 
-def _is_step(quote: Quote) -> bool:
-    """Say whether a quote is an item of a numbered list."""
-    return quote.kind is QuoteKind.ITEM and quote.text.lstrip()[0].isdigit()
+def _best(
+    sources: Iterable[_Source], weights: Mapping[str, float], shown: frozenset[str]
+) -> Excerpt | None:
+    """Return the excerpt around the best quote, unless it adds little to what is shown."""
+    scored = [
+        (score, source, place) for source in sources for score, place in source.scores(weights)
+    ]
+    for score, source, place in sorted(scored, key=lambda each: -each[0]):
+        gain = _share(weights, source.words_of(place) - shown)
+        if score and (not shown or gain > _LEAST_GAIN):
+            return source.excerpt(place)
+    return None
+
+
+def _weight(word: str, sources: Sequence[_Source]) -> float:
+    """Return what a word counts: 1, and more the fewer of the passages have it."""
+    having = sum(word in source.vocabulary for source in sources)
+    return 1 + log(1 + (len(sources) - having + 0.5) / (having + 0.5))
+
+
+def _share(weights: Mapping[str, float], words: frozenset[str]) -> float:
+    """Return the share of the weights that is of these words, from 0 to 1."""
+    total = sum(weights.values())
+    return sum(weights[word] for word in weights.keys() & words) / total if total else 0.0
+
+
+def _likeness(heading: frozenset[str], asked: AbstractSet[str]) -> float:
+    """Return Dice's coefficient of the question's words and the heading's."""
+    together = len(heading) + len(asked)
+    return 2 * len(heading & asked) / together if together else 0.0

@@ -7,7 +7,7 @@ if no sentence has the question's words it replies `NOT_FOUND`.
 from __future__ import annotations
 
 import re
-from itertools import groupby
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gwkit.errors import TokenLimitError
@@ -18,16 +18,17 @@ from gwkit.offline.passages import QuoteKind
 from gwkit.text.words import BYTES_PER_TOKEN, count_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from gwkit.models.messages import ChatRequest
-    from gwkit.offline.passages import Quote
+    from gwkit.offline.extraction import Excerpt
 
 __all__ = ["ExtractiveChatModel", "format_answer"]
 
 _PIECE = re.compile(r"\s*\S+\s*")
-_CODE_OR_FOOTNOTE = re.compile(r"`[^`]*`|\[(?P<number>\d+)\]")
-_TICKS = re.compile(r"`+")
+_CODE_OR_FOOTNOTE = re.compile(r"(`+|~~~+)[\s\S]*?\1|\[(?P<number>\d+)\]")
+_FULL_STOP = re.compile(r"(?<=[^.!\s])[.!]\Z")
+_FENCES = ("```", "~~~")
 
 
 class ExtractiveChatModel:
@@ -70,51 +71,41 @@ class ExtractiveChatModel:
 
 def _reply_text(request: ChatRequest) -> str:
     chosen = extract(request.question, request.passages)
-    text = format_answer(chosen) or NOT_FOUND
-    while len(chosen) > 1 and count_tokens(text) > request.max_tokens:
-        chosen = chosen[:-1]
-        text = format_answer(chosen)
-    if count_tokens(text) <= request.max_tokens:
-        return text
+    if not chosen:
+        shorter = [NOT_FOUND]
+    else:
+        bare = replace(chosen[0], before="", after="")
+        shorter = [format_answer(some) for some in (chosen, chosen[:1], [bare])]
+    for text in shorter:
+        if count_tokens(text) <= request.max_tokens:
+            return text
     ending = f" … [{chosen[0].passage}]" if chosen else ""
     room = request.max_tokens * BYTES_PER_TOKEN - len(ending.encode())
-    cut = text.encode()[: max(0, room)].decode(errors="ignore")
+    cut = shorter[-1].encode()[: max(0, room)].decode(errors="ignore")
     return (cut + ending).strip() if room >= 0 else ending.strip(" …")
 
 
-def format_answer(chosen: Sequence[Quote]) -> str:
-    """Return the quotes as Markdown, each paragraph, list or code with its citation."""
-    text = "\n\n".join(_parts(chosen))
-    # If nothing follows a colon, what it announced is not part of the passage.
-    return f"{text[:-1]}." if text.endswith(":") else text
+def format_answer(chosen: Sequence[Excerpt]) -> str:
+    """Return the excerpts as Markdown: the quote in each in bold, and its citation at the end."""
+    return "\n\n".join(map(_formatted, chosen))
 
 
-def _parts(chosen: Sequence[Quote]) -> Iterator[str]:
-    announced = 0
-    for (passage, _, kind), run in groupby(
-        chosen, key=lambda quote: (quote.passage, quote.block, quote.kind)
-    ):
-        texts = [quote.text for quote in run]
-        # What a sentence of the same passage announces is cited there.
-        citation = "" if announced == passage else f"[{passage}]"
-        announced = passage if texts[-1].endswith(":") else 0
-        if kind is QuoteKind.CODE:
-            code = "\n".join(texts)
-            fence = "`" * max(3, *(len(ticks) + 1 for ticks in _TICKS.findall(code)), 0)
-            yield f"{fence}\n{code}\n{fence}"
-            if citation:
-                yield citation
-        else:
-            if kind is QuoteKind.ROW and len(texts) > 1:
-                texts = [f"- {text}" for text in texts]
-            yield _cited((" " if kind is QuoteKind.SENTENCE else "\n").join(texts), citation)
+def _formatted(excerpt: Excerpt) -> str:
+    before, quote, after = map(_without_citations, (excerpt.before, excerpt.quote, excerpt.after))
+    citation = f"[{excerpt.passage}]"
+    end = _FULL_STOP.search(after or quote)
+    stop = end[0] if end else ""
+    if after:
+        after = after.removesuffix(stop)
+    else:
+        quote = quote.removesuffix(stop)
+    if (before or after) and excerpt.kind is not QuoteKind.CODE:
+        quote = f"**{quote.replace('**', '')}**"
+    text = before + quote + after
+    # A fence ends with its line.
+    return f"{text}\n\n{citation}" if text.endswith(_FENCES) else f"{text} {citation}{stop}"
 
 
-def _cited(text: str, citation: str) -> str:
-    """Put the citation before the full stop, or at the end if there is none."""
-    # A document's own `[3]` becomes `(3)`, which does not read as a citation; not in code.
-    text = _CODE_OR_FOOTNOTE.sub(lambda m: f"({m['number']})" if m["number"] else m[0], text)
-    if not citation:
-        return text
-    end = text[-1] if text.endswith((".", "!", ":")) and not text.endswith("..") else ""
-    return f"{text.removesuffix(end)} {citation}{end}"
+def _without_citations(text: str) -> str:
+    """Turn a document's own `[3]` into `(3)`, which does not read as a citation; not in code."""
+    return _CODE_OR_FOOTNOTE.sub(lambda m: f"({m['number']})" if m["number"] else m[0], text)

@@ -9,46 +9,40 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
-from gwkit.models.messages import HEADING_SEPARATOR
 from gwkit.text.sentences import is_inner_stop
 from gwkit.text.words import vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from gwkit.models.messages import Passage
-
-__all__ = ["Quote", "QuoteKind", "quotes"]
+__all__ = ["LIST_MARKER", "Quote", "QuoteKind", "quotes"]
 
 _FENCED = re.compile(
-    r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?P<code>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)",
+    r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n.*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S")
+_LINE = re.compile(r"[^\n]*\n?")
+LIST_MARKER = re.compile(r"[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+(?=\S)")
+"""Expression of what stands before an item of a list."""
+_DIGIT = re.compile(r"\d")
 _CODE_SPAN = re.compile(r"`[^`]*`")
-# One bar alone is beside an empty cell.
-_OUTER_BARS = re.compile(r"^\|(.*)\|$")
-_TABLE_RULE = re.compile(r"[-:| \t]+\Z")
-_TITLE_MARK = re.compile(r"\#{1,6}[ \t]+")
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?])(?P<closing>[\"')*_\u201d]*)\s+(?=[\"'(*_`\u201c]*[A-Z0-9])"
+    r"(?<=[.!?…])[\"')*_\u201d\u2019»]*(?P<space>\s+)(?=[\"'(*_`\u201c\u201e«¿¡]*[^\W_a-zß-öø-ÿ])"
     # No space follows the full stops of Chinese and Japanese.
-    r"|(?<=[\u3002\uff01\uff1f])(?P<quoted>[\u201d\u300d\u300f\uff09]*)\s*"
+    r"|(?<=[\u3002\uff01\uff1f])[\u201d\u300d\u300f\uff09]*(?P<none>\s*)"
 )
 _ASKING = ("?", "\uff1f")
 _SHORTEST_SENTENCE = 3
-_CONTEXT_CHARACTERS = 500
 _LONGEST_TITLE = 12
 
 
 class QuoteKind(StrEnum):
     """Kinds of quotes, as an answer's layout tells them apart."""
 
-    TITLE = "title"
+    LEAD = "lead"
+    """A title, a question or the names of columns: what stands below it answers, not itself."""
     SENTENCE = "sentence"
     ITEM = "item"
     ROW = "row"
@@ -57,149 +51,89 @@ class QuoteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The smallest part of a passage that can stand in an answer.
+    """The smallest part of a passage that can stand in an answer: `text[start:end]`."""
 
-    `block` is shared by the sentences of a paragraph, the items of a list and the rows of a table;
-    `order` counts within the passage. `asked` are the words of the question that the quote answers,
-    `headings` those of each heading above it. `context` has these, the quote's own `words`, and
-    those of the sentence that leads to it.
-    """
-
-    passage: int
-    block: int
-    order: int
     kind: QuoteKind
-    text: str
+    start: int
+    end: int
     words: frozenset[str]
-    asked: frozenset[str]
-    headings: tuple[frozenset[str], ...]
-    context: frozenset[str]
 
 
-def quotes(passage: Passage) -> list[Quote]:
-    """Return what can be quoted of a passage, in its order.
+def quotes(text: str, language: str = "en") -> list[Quote]:
+    """Return what can be quoted of a passage's text, in its order.
 
-    A paragraph that ends with a question is no quote, but the next paragraph answers it.
+    Args:
+        text: of the passage.
+        language: whose stems the `words` are, one of `gwkit.text.stop_words.STOP_WORDS`.
     """
     found: list[Quote] = []
-    path = tuple(_context(heading) for heading in passage.heading.split(HEADING_SEPARATOR))
-    asked = path[-1] if passage.heading.endswith(_ASKING) else frozenset[str]()
-    title: tuple[frozenset[str], ...] = ()
-    lead = frozenset[str]()
-    for block, (kind, texts) in enumerate(_blocks(passage.text)):
-        if kind is QuoteKind.SENTENCE and texts[-1].endswith(_ASKING):
-            asked, title, lead = _context(" ".join(texts)), (), frozenset()
-            continue
-        if kind is QuoteKind.TITLE:
-            asked, title, lead = frozenset(), (), frozenset()
-        for text in texts:
-            words = vocabulary(text)
-            headings = path + title
-            context = words.union(asked, lead, *headings)
-            order = len(found)
-            found.append(
-                Quote(passage.number, block, order, kind, text, words, asked, headings, context)
-            )
-            if kind is QuoteKind.SENTENCE:
-                # It leads to the next sentence, or to the list, table or code after it.
-                lead = words if len(text) <= _CONTEXT_CHARACTERS else _context(text)
-        if kind is QuoteKind.TITLE:
-            title = (_context(" ".join(texts)),)
+    for kind, first, last in _parts(text):
+        start = last - len(text[first:last].lstrip())
+        end = first + len(text[first:last].rstrip())
+        if start < end:
+            found.append(Quote(kind, start, end, vocabulary(text[start:end], language)))
     return found
 
 
-def _context(text: str) -> frozenset[str]:
-    """Return the words of what other quotes stand under: of its end, for each of them has these."""
-    return vocabulary(text[-_CONTEXT_CHARACTERS:])
-
-
-def _blocks(text: str) -> Iterator[tuple[QuoteKind, list[str]]]:
+def _parts(text: str) -> Iterator[tuple[QuoteKind, int, int]]:
     start = 0
     for fenced in _FENCED.finditer(text):
-        yield from _unfenced(text[start : fenced.start()])
-        yield QuoteKind.CODE, [fenced["code"].strip("\n")]
+        yield from _unfenced(text, start, fenced.start())
+        yield QuoteKind.CODE, fenced.start(), fenced.end()
         start = fenced.end()
-    yield from _unfenced(text[start:])
+    yield from _unfenced(text, start, len(text))
 
 
-def _unfenced(text: str) -> Iterator[tuple[QuoteKind, list[str]]]:
-    for paragraph in _BLANK_LINE.split(text):
-        # Line ends that are no newlines, such as U+001E, leave empty lines within a paragraph.
-        lines = [line for line in paragraph.splitlines() if line.strip()]
-        yield from (block for block in _prose(lines) if any(block[1]))
+def _unfenced(text: str, start: int, end: int) -> Iterator[tuple[QuoteKind, int, int]]:
+    """Yield items, rows, and the sentences of paragraphs."""
+    kind: QuoteKind | None = None
+    for line in _LINE.finditer(text, start, end):
+        new = _kind(line[0], kind)
+        # A line after an item goes on with it.
+        if not (new is QuoteKind.SENTENCE and kind in {QuoteKind.SENTENCE, QuoteKind.ITEM}):
+            yield from _split(kind, text, start, line.start())
+            kind, start = new, line.start()
+    yield from _split(kind, text, start, end)
 
 
-def _prose(lines: Sequence[str]) -> Iterator[tuple[QuoteKind, list[str]]]:
-    for kind, run in groupby(_with_kinds(lines), key=lambda pair: pair[0]):
-        content = [line for _, line in run]
-        match kind:
-            case QuoteKind.ITEM:
-                yield kind, _items(content)
-            case QuoteKind.ROW:
-                yield kind, list(_rows(content))
-            case QuoteKind.TITLE:
-                yield kind, [_TITLE_MARK.sub("", line.strip()) for line in content]
-            case _:
-                yield QuoteKind.SENTENCE, _sentences(" ".join(" ".join(content).split()))
+def _kind(line: str, before: QuoteKind | None) -> QuoteKind | None:
+    if not line.strip():
+        return None
+    if LIST_MARKER.match(line):
+        return QuoteKind.ITEM
+    if line.startswith("|") or " | " in _CODE_SPAN.sub("", line):
+        # The first row of a table names its columns, unless it has values.
+        follows = before in {QuoteKind.ROW, QuoteKind.LEAD}
+        return QuoteKind.ROW if follows or _DIGIT.search(line) else QuoteKind.LEAD
+    return QuoteKind.SENTENCE
 
 
-def _with_kinds(lines: Sequence[str]) -> Iterator[tuple[QuoteKind, str]]:
-    kind = QuoteKind.SENTENCE
-    for line in lines:
-        if _ITEM.match(line):
-            kind = QuoteKind.ITEM
-        elif line.startswith("|") or " | " in _CODE_SPAN.sub("", line):
-            kind = QuoteKind.ROW
-        elif _TITLE_MARK.match(line) or (len(lines) == 1 and _is_title(line)):
-            kind = QuoteKind.TITLE
-        elif kind is not QuoteKind.ITEM:
-            # A line after an item goes on with it.
-            kind = QuoteKind.SENTENCE
-        yield kind, line
+def _split(
+    kind: QuoteKind | None, text: str, start: int, end: int
+) -> Iterator[tuple[QuoteKind, int, int]]:
+    if kind is QuoteKind.SENTENCE:
+        for first, last in _sentences(text, start, end):
+            said = text[first:last].strip()
+            leads = said.endswith(_ASKING) or _is_title(said)
+            yield QuoteKind.LEAD if leads else kind, first, last
+    elif kind:
+        yield kind, start, end
 
 
-def _is_title(line: str) -> bool:
-    return len(line.split()) <= _LONGEST_TITLE and line[-1].isalnum() | (line[-1] in "`)\"'")
+def _is_title(said: str) -> bool:
+    ends = said[-1:].isalnum() or said.endswith(("`", ")", '"', "'"))
+    return said.startswith("#") or (ends and len(said.split()) <= _LONGEST_TITLE)
 
 
-def _items(lines: Iterable[str]) -> list[str]:
-    items: list[list[str]] = []
-    for line in lines:
-        if _ITEM.match(line):
-            items.append([line.rstrip()])
-        else:
-            items[-1].append(line.strip())
-    return [" ".join(item) for item in items]
-
-
-def _rows(lines: Sequence[str]) -> Iterator[str]:
-    """Yield each row as a line that names its columns, if the first row is their names."""
-    rows = [
-        [cell.strip() for cell in _OUTER_BARS.sub(r"\1", line.strip()).split("|")]
-        for line in lines
-        if not _TABLE_RULE.match(line)
-    ]
-    names = rows[0] if rows else []
-    if len(rows) == 1 or any(character.isdigit() for name in names for character in name):
-        yield from (" | ".join(row) for row in rows)
-        return
-    for row in rows[1:]:
-        named = zip_longest(names, row, fillvalue="")
-        yield "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
-
-
-def _sentences(text: str) -> list[str]:
-    found: list[str] = []
-    start = 0
-    for end in _SENTENCE_END.finditer(text):
-        stop = end.end("quoted" if end["closing"] is None else "closing")
+def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    for stop in _SENTENCE_END.finditer(text, start, end):
+        at = stop.start("space" if stop["none"] is None else "none")
         # What is as short as `Yes.` says nothing without the sentence after it. Looking only at
         # both ends of a sentence keeps the time linear in the text.
-        is_long = (
-            end["closing"] is None
-            or len(text[start : min(stop, start + 60)].split()) >= _SHORTEST_SENTENCE
+        is_long = stop["space"] is None or (
+            len(text[start : min(at, start + 60)].split()) >= _SHORTEST_SENTENCE
         )
-        if is_long and not is_inner_stop(text, stop):
-            found.append(text[start:stop])
-            start = end.end()
-    return [*found, text[start:]] if text[start:] else found
+        if is_long and not is_inner_stop(text, at):
+            yield start, at
+            start = stop.end()
+    yield start, end

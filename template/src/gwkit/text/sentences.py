@@ -14,7 +14,8 @@ _ABBREVIATION = re.compile(
         (?<!\d\s)(?-i:(?!m\.))[^\W\d_]  # an initial or the end of `e.g.`, no unit and no `p.m.`
       | approx | ca | cf | cp | etc | et\ al | excl | incl | resp | viz | vs
       | Capt | Col | Dr | Gen | Hon | Lt | Mag | Mme | Mr | Mrs | Ms | Messrs | Mt | Prof | Rev
-      | Sgt | Sr | Sra | St | Ste | Dipl | Ing | Hr | Fr
+      | Sgt | Sr | Sra | Srta | St | Sta | Ste | Dipl | Ing | Hr | Fr | Ud | Uds | Av
+      | ej | núm | pág | págs
       | Bros | Co | Corp | Dept | Inc | Ltd | Univ
       | Abb | Abs | Anm | Art | Aufl | bzgl | bzw | evtl | geb | gem | ggf | inkl | Kap | Mio | Mrd
       | Nr | Nrn | Pos | sog | Str | Tab | Tel | usw | vgl | Ziff | zzgl

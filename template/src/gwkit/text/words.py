@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
+from gwkit.text.stop_words import STOP_WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -62,6 +64,8 @@ _CHARACTER = re.compile(f"[{_UNSPACED}][{_MARKS}]*")
 _RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*+)++)")
 _WHOLE_WORD = re.compile(WORD)
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
+# The articles and pronouns of French and Italian that stand before an apostrophe.
+_ELIDED = re.compile(r"(?:[cdjlmnst]|qu|un|(?:de|ne|da|su|a)ll)'(?=[^\W\d_]{2})")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _FUNCTION_WORDS = """
@@ -77,16 +81,6 @@ _FUNCTION_WORDS = """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English words that say nothing about a subject. The vectors of `gwkit.offline.hashing` depend on
 them: a change here needs a new name for that embedder, so that older indexes are refused."""
-
-_IN_QUESTIONS = """
-    another anything aren't can't cannot couldn't didn't doesn't don't either ever every exactly
-    explain find get gets getting give given gives go goes got happen happened happens haven't help
-    hence i'd i'll i'm i've instead isn't it's know let's long lot made make makes many may maybe
-    mine need needs neither often onto perhaps really say says see shouldn't show something soon
-    sure tell thank thanks that's there's though thus unless wants wasn't ways we're well weren't
-    what's where's who's won't work works wouldn't you'd you'll you're you've
-"""
-_STOP_WORDS = FUNCTION_WORDS.union(_IN_QUESTIONS.split())
 
 # Forms of frequent verbs and nouns that no stemmer brings together.
 _IRREGULAR_FORMS = """
@@ -149,18 +143,19 @@ def count_tokens(text: str) -> int:
     return -(-size // BYTES_PER_TOKEN)
 
 
-def content_words(text: str) -> list[str]:
+def content_words(text: str, language: str = "en") -> list[str]:
     """Return the stems of a text's words in their order, without function words.
 
-    Stems are those of the Snowball stemmer for English (Porter 2001), which leaves words of other
-    languages mostly alone; where a script has no spaces, the pairs of its characters are the words.
-    Thousands separators go, so that `1,000` equals `1000`.
+    Stems are those of the Snowball stemmer for the language (Porter 2001), one of `STOP_WORDS`;
+    where a script has no spaces, the pairs of its characters are the words. Thousands separators
+    go, so that `1,000` equals `1000`.
     """
-    return [_stem(_BASE_FORMS.get(word, word)) for word in _words(text) if word not in _STOP_WORDS]
+    stop_words = STOP_WORDS[language]
+    return [_stem(word, language) for word in _words(text) if word not in stop_words]
 
 
-def vocabulary(text: str) -> frozenset[str]:
-    """Return the stems that a text offers to a question.
+def vocabulary(text: str, language: str = "en") -> frozenset[str]:
+    """Return the stems that a text offers to a question in the language.
 
     Besides its content words these are the parts of its camel-case names: `BackgroundTasks` also
     offers `background` and `task`.
@@ -168,10 +163,10 @@ def vocabulary(text: str) -> frozenset[str]:
     parts = [
         part
         for name in _WORD.findall(text)
-        if not name.islower() and len(found := _CAMEL_PART.findall(name)) > 1
+        if name.isascii() and not name.islower() and len(found := _CAMEL_PART.findall(name)) > 1
         for part in found
     ]
-    return frozenset(content_words(text)).union(content_words(" ".join(parts)))
+    return frozenset(content_words(text, language)).union(content_words(" ".join(parts), language))
 
 
 def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
@@ -217,14 +212,17 @@ def _nearest(word: str, candidates: Iterable[str]) -> str:
 
 def _words(text: str) -> list[str]:
     words = chain.from_iterable(map(word_parts, _WORD.findall(text)))
-    return [word.replace(",", "").replace("\u2019", "'").casefold() for word in words]
+    folded = (word.replace(",", "").replace("\u2019", "'").casefold() for word in words)
+    return [_ELIDED.sub("", word) for word in folded]
 
 
-def _stem(word: str) -> str:
-    return _stem_of_word(word) if len(word) <= _LONGEST_WORD else word
+def _stem(word: str, language: str) -> str:
+    if language == "en":
+        word = _BASE_FORMS.get(word, word)
+    return _stem_of_word(word, language) if len(word) <= _LONGEST_WORD else word
 
 
 @lru_cache(maxsize=65_536)
-def _stem_of_word(word: str) -> str:
+def _stem_of_word(word: str, language: str) -> str:
     # A stemmer keeps the word that it works on, so threads must not share one.
-    return str(Stemmer("english", 0).stemWord(word))
+    return str(Stemmer(language, 0).stemWord(word))

@@ -39,7 +39,7 @@ SIGNATURE = Passage(
 FAQ = Passage(
     number=5,
     document="faq.md",
-    text="Can I send a parcel abroad?\n\nNot yet. Two countries are planned for next year.",
+    text="Can I send a parcel abroad?\n\nNot yet. Some countries are planned soon.",
 )
 ALL = (HOLD, STEPS, PLANS, SIGNATURE, FAQ)
 
@@ -52,65 +52,100 @@ def answer(question: str, *passages: Passage) -> str:
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("How long does a parcel wait?", "A parcel waits for 72 hours [1]."),
         (
-            "By how much can the waiting time be extended?",
-            "A parcel waits for 72 hours. It can be extended once, by 48 hours [1].",
+            "How long does a parcel wait?",
+            "**A parcel waits for 72 hours.** It can be extended once, by 48 hours [1].",
         ),
-        ("How many requests has the Growth plan?", "Plan: Growth; Requests: 300; Fee: 49 [3]"),
-        ("Can I send a parcel abroad?", "Not yet. Two countries are planned for next year [5]."),
         (
-            "What is the fee?",
-            "- Plan: Starter; Requests: 60; Fee: none\n- Plan: Growth; Requests: 300; Fee: 49 [3]",
+            "How many requests has the Growth plan?",
+            "Plan | Requests | Fee\nStarter | 60 | none\n**Growth | 300 | 49** [3]",
+        ),
+        (
+            "Can I send a parcel abroad?",
+            "Can I send a parcel abroad?\n\n**Not yet. Some countries are planned soon** [5].",
         ),
     ],
 )
 def test_the_answer_is_what_the_passages_say(question: str, expected: str) -> None:
-    """The best quote is verbatim, with its citation before the full stop."""
+    """The best quote is marked in what stands around it, word for word, and cited."""
     assert expected == answer(question)
 
 
-def test_a_procedure_is_quoted_whole() -> None:
+def test_two_sentences_on_either_side_are_shown() -> None:
+    """So many make a quote readable, and a passage has more."""
+    words = ("one", "two", "three", "lanterns", "five", "six", "seven")
+    text = " ".join(f"This is sentence {word}." for word in words)
+    passage = Passage(number=1, document="a.md", text=text)
+    assert answer("Where are the lanterns?", passage) == (
+        "This is sentence two. This is sentence three. **This is sentence lanterns.** "
+        "This is sentence five. This is sentence six [1]."
+    )
+
+
+def test_a_quote_alone_is_not_marked() -> None:
+    """There is nothing that it has to be told from."""
+    alone = Passage(number=1, document="a.md", text="The depot is open.")
+    assert answer("Is the depot open?", alone) == "The depot is open [1]."
+
+
+def test_a_procedure_is_shown_whole() -> None:
     """All steps come, in order; a document's own `[3]` does not look like a citation."""
     assert answer("What do I do when a door does not open?") == (
-        "1. Press the door inward.\n2. Run the test (3).\n3. Replace the latch [2]."
+        "1. **Press the door inward.**\n2. Run the test (3).\n3. Replace the latch [2]."
     )
 
 
 def test_a_list_comes_with_the_sentence_that_announces_it() -> None:
-    """A lead and its list are cited once, at the lead."""
-    assert answer("How do I collect at the depot?") == (
-        "During these days you can [1]:\n\n- collect it at the depot\n- have it delivered again"
+    """Whatever stands before it."""
+    assert "During these days you can:\n\n- **collect it at the depot**\n- have" in answer(
+        "How do I collect at the depot?"
     )
 
 
-def test_code_is_fenced_and_untouched() -> None:
+@pytest.mark.parametrize(
+    ("lead", "before"), [("We have these things:\n\n", "We have these things:"), ("", "")]
+)
+def test_of_a_long_list_a_part_is_shown(lead: str, before: str) -> None:
+    """It comes with what announces it, and a sign that something is left out."""
+    items = "\n".join(f"- thing number {number} of the catalogue" for number in range(20))
+    passage = Passage(number=1, document="a.md", text=f"{lead}{items}\n- lantern for walls")
+    text = answer("How do I find the lantern?", passage)
+    assert text.startswith(
+        f"{before}\n\u2026\n- thing number 18" if before else "- thing number 18"
+    )
+    assert text.endswith("- **lantern for walls** [1]")
+
+
+def test_code_is_shown_untouched_and_cited_below() -> None:
     """Brackets within code are not citations, and the sentence above belongs to the answer."""
-    assert answer("Show example code to compare the webhook signature") == (
-        "Compare the signature of a webhook with your own [4]:\n\n"
-        "```\nassert digest == parts[1]\n```"
+    assert answer("How do I compare the signature of a webhook?") == (
+        "**Compare the signature of a webhook with your own:**\n\n"
+        "```\nassert digest == parts[1]\n```\n\nRefuse old ones [4]."
     )
-    alone = Passage(number=1, document="a.md", text="~~~\nmake test ```\n~~~")
-    assert answer("make test", alone) == "````\nmake test ```\n````\n\n[1]"
+    alone = Passage(number=1, document="a.md", text="~~~\nmake test ```[2]\n~~~")
+    assert answer("make test", alone) == "~~~\nmake test ```[2]\n~~~\n\n[1]"
 
 
 def test_inline_code_keeps_its_brackets() -> None:
     """Only text that looks like a citation is changed."""
-    assert answer("Which note?", SIGNATURE) == "See `parts[0]` and note (2) [4]."
+    assert "**See `parts[0]` and note (2)** [4]." in answer("Which note?", SIGNATURE)
 
 
-def test_two_parts_of_a_question_are_both_answered() -> None:
-    """A second quote covers the words that the first lacks, best passage first."""
-    text = answer("How long does a parcel wait, and which requests has the Growth plan?")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long does a parcel wait, and which requests has the Growth plan?",
+        "How long does a parcel wait and what does the Growth plan have?",
+        "Parcel wait hours, Growth plan requests",
+    ],
+)
+def test_two_parts_of_a_question_are_both_answered(question: str) -> None:
+    """A second excerpt has the second part, or the words that the first lacks."""
+    text = answer(question)
     assert "72 hours" in text
     assert "Growth" in text
+    assert text.index("[1]") < text.index("[3]")
     assert {"[1]", "[3]"} == {mark for mark in ("[1]", "[2]", "[3]", "[4]", "[5]") if mark in text}
-
-
-def test_a_colon_at_the_end_becomes_a_full_stop() -> None:
-    """If the passage ends after a colon, the answer does not announce anything."""
-    cut = Passage(number=1, document="a.md", text="The tool is started in this way:")
-    assert answer("How is the tool started?", cut) == "The tool is started in this way [1]."
 
 
 @pytest.mark.parametrize("question", ["What is the capital of France?", "What is it?", "???"])
@@ -121,37 +156,45 @@ def test_nothing_is_said_where_nothing_matches(question: str) -> None:
     assert format_answer([]) == ""
 
 
+def test_a_question_about_something_else_is_not_answered() -> None:
+    """Its words are mostly missing, and the parcels are in all of these passages anyway."""
+    passages = [
+        Passage(number=number, document="a.md", text=f"A parcel is {state}.")
+        for number, state in enumerate(("heavy", "late", "lost"), 1)
+    ]
+    assert extract("Is a parcel late?", passages)
+    assert extract("Can I insure a parcel?", passages) == []
+
+
 @pytest.mark.parametrize(
-    ("question", "vague", "exact"),
+    ("question", "text"),
     [
-        ("What is a depot?", "It takes a depot to wait.", "A depot is where parcels wait."),
-        ("What does a depot cost?", "A depot has a cost.", "A depot has a cost of 90 euros."),
-        ("When does a depot open?", "A depot is slow to open.", "A depot is to open at 06:00."),
-        ("How many depot halls?", "There are some depot halls.", "There are 6 depot halls."),
-        ("How do I open a depot?", "A depot can open.", "Run a script to open a depot."),
+        ("Wann öffnen die Häuser?", "Jedes Haus öffnet um 8 Uhr."),
+        ("Comment l'envoi est-il financé ?", "L'envoi est financé par la poste."),
+        ("¿Cómo se financiaron los envíos?", "El envío se financió con donaciones."),
+        ("How were the shipments paid?", "We pay the shipment by card."),
     ],
 )
-def test_the_form_of_the_question_decides_among_equals(
-    question: str, vague: str, exact: str
-) -> None:
-    """A question for a meaning, a price, a time or a way prefers sentences with one."""
-    passage = Passage(number=1, document="a.md", text=f"Trains run in rows. {vague} {exact}")
-    assert answer(question, passage).startswith(exact[:-1])
+def test_words_agree_in_the_question_s_language(question: str, text: str) -> None:
+    """Function words do not count, and forms of a word are one."""
+    others = Passage(number=2, document="b.md", text="Was the die, con la voiture im Wasser?")
+    passage = Passage(number=1, document="a.md", text=text)
+    assert answer(question, passage, others) == f"{text[:-1]} [1]."
 
 
-def test_a_long_list_is_not_quoted_whole() -> None:
-    """Of more than a dozen items only the matching ones are quoted."""
-    items = "\n".join(f"- thing number {number} of the catalogue" for number in range(20))
-    passage = Passage(number=1, document="a.md", text=f"{items}\n- lantern for the catalogue")
-    assert answer("How do I find the lantern?", passage) == "- lantern for the catalogue [1]"
-
-
-def test_sentences_about_the_text_come_last() -> None:
+@pytest.mark.parametrize(
+    "transition",
+    [
+        "Next you will see how to rotate a key.",
+        "Später lernen wir jetzt, wie man to rotate a key.",
+        "Nous verrons plus tard to rotate a key.",
+        "Más adelante veremos to rotate a key.",
+    ],
+)
+def test_sentences_about_the_text_are_left_out(transition: str) -> None:
     """`You will see how` is not an answer; an instruction is."""
     passage = Passage(
-        number=1,
-        document="a.md",
-        text="Later you will see how to rotate a key. Use the portal if you rotate a key.",
+        number=1, document="a.md", text=f"{transition} Use the portal if you rotate a key."
     )
     assert answer("How do I rotate a key?", passage) == "Use the portal if you rotate a key [1]."
 

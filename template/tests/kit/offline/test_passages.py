@@ -6,19 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwkit.models.messages import Passage
-from gwkit.offline.passages import Quote, QuoteKind, quotes
-from gwkit.text.words import vocabulary
-
-
-def taken_apart(text: str, heading: str = "") -> list[Quote]:
-    """Return the quotes of a passage with this text."""
-    return quotes(Passage(number=1, document="a.md", text=text, heading=heading))
+from gwkit.offline.passages import quotes
 
 
 def kinds_and_texts(text: str) -> list[tuple[str, str]]:
     """Return kind and text of each quote."""
-    return [(quote.kind.value, quote.text) for quote in taken_apart(text)]
+    return [(quote.kind.value, text[quote.start : quote.end]) for quote in quotes(text)]
+
+
+def texts_of(text: str) -> list[str]:
+    """Return the text of each quote."""
+    return [text for _, text in kinds_and_texts(text)]
 
 
 @pytest.mark.parametrize(
@@ -30,97 +28,78 @@ def kinds_and_texts(text: str) -> list[tuple[str, str]]:
         ("No. It stays here for good.", ["No. It stays here for good."]),
         ('He said "stop it now." Then he left us.', ['He said "stop it now."', "Then he left us."]),
         ("Version 3.11 is the least. See below for more.", None),
-        ("A line\nthat goes on.", ["A line that goes on."]),
+        ("Es gilt ab 31. März. Übrigens auch sonntags.", None),
+        ("Así es la vida. ¿Qué sigue después de esto?", None),
+        ("A line\nthat goes on.", ["A line\nthat goes on."]),
         ("It is `str | None` here.", ["It is `str | None` here."]),
     ],
 )
 def test_sentences(text: str, sentences: list[str] | None) -> None:
     """Prose is split at sentences, but not after abbreviations or a word or two."""
-    found = [quote.text for quote in taken_apart(text)]
+    found = texts_of(text)
     if sentences is None:
         assert len(found) == 2
     else:
         assert sentences == found
 
 
-def test_list_items_keep_marker_and_indentation() -> None:
+def test_list_items_keep_marker_and_lines() -> None:
     """A list keeps its form; a line without a marker belongs to the item before it."""
-    assert kinds_and_texts("Do this:\n\n1. one\n  goes on\n2. two\n  - nested") == [
+    assert kinds_and_texts("Do this:\n\n1. one\n  goes on\n2. two\n  - nested\n\nThen rest.") == [
         ("sentence", "Do this:"),
-        ("item", "1. one goes on"),
+        ("item", "1. one\n  goes on"),
         ("item", "2. two"),
-        ("item", "  - nested"),
+        ("item", "- nested"),
+        ("sentence", "Then rest."),
     ]
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        "Plan | Days\nTeam | 90\nSolo | 7",
-        "| Plan | Days |\n|---|---|\n| Team | 90 |\n| Solo | 7 |",
-    ],
-)
-def test_rows_name_their_columns(table: str) -> None:
-    """A row has its column names, so that it is readable alone."""
-    assert kinds_and_texts(table) == [
-        ("row", "Plan: Team; Days: 90"),
-        ("row", "Plan: Solo; Days: 7"),
+@pytest.mark.parametrize("bars", ["{} | {}", "| {} | {} |"])
+def test_names_of_columns_lead_to_the_rows(bars: str) -> None:
+    """The first row of a table is no answer, unless it has values: then it names nothing."""
+    named, first, second = (
+        bars.format(*cells) for cells in (("Plan", "Days"), ("Team", 90), ("Solo", "none"))
+    )
+    assert kinds_and_texts(f"{named}\n{first}\n{second}") == [
+        ("lead", named),
+        ("row", first),
+        ("row", second),
     ]
-
-
-def test_a_row_without_names_stays_as_it_is() -> None:
-    """In a split table the first row has data and names nothing."""
-    assert kinds_and_texts("Team | 90\nSolo | 7") == [("row", "Team | 90"), ("row", "Solo | 7")]
-    assert kinds_and_texts("Team | 90") == [("row", "Team | 90")]
+    assert kinds_and_texts(f"{first}\n{second}") == [("row", first), ("row", second)]
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_what_is_fenced_is_code(fence: str) -> None:
     """A fence decides, for any content, also without its end."""
-    assert kinds_and_texts(
-        f"{fence}text\nJust words.\n\n- and more\n{fence}\nAfter it, prose."
-    ) == [
-        ("code", "Just words.\n\n- and more"),
+    code = f"{fence}text\nJust words.\n\n- and more\n{fence}"
+    assert kinds_and_texts(f"{code}\nAfter it, prose.") == [
+        ("code", code),
         ("sentence", "After it, prose."),
     ]
-    assert kinds_and_texts(f"{fence}\ncut off") == [("code", "cut off")]
+    assert kinds_and_texts(f"{fence}\ncut off") == [("code", f"{fence}\ncut off")]
 
 
-def test_titles_are_context_of_what_follows() -> None:
+@pytest.mark.parametrize("lead", ["Release 26.3", "## Release 26.3.", "Can I send it abroad?"])
+def test_titles_and_questions_lead_to_what_follows(lead: str) -> None:
     """A short line without a full stop is a title, with or without markup."""
-    plain, marked = (
-        taken_apart(f"{title}\n\nIt scans more reliably now.")
-        for title in ("Release 26.3", "## Release 26.3")
-    )
-    for title, sentence in (plain, marked):
-        assert (QuoteKind.TITLE, "Release 26.3") == (title.kind, title.text)
-        assert {"releas", "26.3"} <= sentence.context
+    assert kinds_and_texts(f"{lead}\n\nIt scans more reliably now.") == [
+        ("lead", lead),
+        ("sentence", "It scans more reliably now."),
+    ]
 
 
-def test_questions_are_context_of_their_answer() -> None:
-    """A paragraph that asks is not a quote but the topic of the next paragraph."""
-    (answer,) = taken_apart("It is late. Can I send a parcel abroad?\n\nNot yet, but soon enough.")
-    assert vocabulary("late send parcel abroad") == answer.asked
-    (answer,) = taken_apart("Not yet, but soon enough.", heading="FAQ > Can I send abroad?")
-    assert vocabulary("send abroad") == answer.asked
-
-
-def test_sentences_lead_to_what_follows() -> None:
-    """The words before a list, code or sentence are its topic."""
-    _, code = taken_apart("Roll back the firmware so:\n\n```\n$ tool --undo\n```")
-    assert "firmwar" in code.context
-    assert "firmwar" not in code.words
-
-
-def test_headings_are_context() -> None:
-    """Each heading of the path counts on its own."""
-    (quote,) = taken_apart("It is kept for a year.", heading="Privacy > Invoices")
-    assert (frozenset({"privaci"}), frozenset({"invoic"})) == quote.headings
+def test_words_are_stems_of_the_question_s_language() -> None:
+    """What is compared is stemmed alike."""
+    (quote,) = quotes("Die Häuser wurden verkauft.", "de")
+    assert {"haus", "verkauft"} == quote.words
 
 
 @given(st.text(alphabet="aA1. \n-|`#?:>$*", max_size=200))
 def test_any_text_can_be_taken_apart(text: str) -> None:
-    """Any text can be split; quotes are not empty, and their order ascends."""
-    found = taken_apart(text)
-    assert all(quote.text for quote in found)
-    assert list(range(len(found))) == [quote.order for quote in found]
+    """Quotes are not empty, do not overlap, and leave out nothing but space."""
+    found = quotes(text)
+    ends = [0, *(quote.end for quote in found)]
+    starts = [*(quote.start for quote in found), len(text)]
+    assert all(quote.start < quote.end for quote in found)
+    gaps = [text[end:start] for end, start in zip(ends, starts, strict=True)]
+    assert "".join(gaps).strip() == ""

@@ -11,7 +11,6 @@ from app.retrieval.ranking import query_terms
 from gwkit.index.sqlite.schema import prepare
 from gwkit.index.sqlite.searching import match_expression
 from gwkit.index.store import Manifest
-from gwkit.models.messages import Passage
 from gwkit.offline.passages import quotes
 from gwkit.text.words import content_words, search_pieces
 
@@ -84,5 +83,6 @@ def test_where_words_have_spaces_nothing_is_added(text: str) -> None:
 
 def test_sentences_without_spaces() -> None:
     """Each can be quoted by itself, with its closing quotation mark."""
-    passage = Passage(number=1, document="a.md", text="他说「好。」然后走。真的吗\uff01是。")
-    assert ["他说「好。」", "然后走。", "真的吗\uff01", "是。"] == [q.text for q in quotes(passage)]
+    text = "他说「好。」然后走。真的吗\uff01是。"
+    found = [text[quote.start : quote.end] for quote in quotes(text)]
+    assert ["他说「好。」", "然后走。", "真的吗\uff01", "是。"] == found

@@ -4,8 +4,8 @@ import { texts } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST_PER_PAGE = 200;
-const NEAREST = 3;
 const SHORTEST_QUOTE = 4; // words
+const BOLD = /\*\*(?=\S)((?:(?!\n\n).)+?)(?<=\S)\*\*/s;
 
 /** Makes an element; a property that starts with "on" is a listener, the others are attributes. */
 function make(tag, properties = {}, ...children) {
@@ -189,7 +189,8 @@ function quotes(answer, citations) {
       cited = true;
       for (const number of part) {
         if (!citations[number - 1].quote) {
-          found[number - 1].push(quoteIn(citations[number - 1].text, statement));
+          const [, marked = statement] = statement.match(BOLD) ?? [];
+          found[number - 1].push(quoteIn(citations[number - 1].text, marked));
         }
       }
     }
@@ -252,12 +253,15 @@ function showAnswer({ article, answer }, question, reply) {
   for (const part of parts(text, citations)) {
     if (typeof part !== "string") answer.lastChild.append(...part.map(cite));
     else {
-      const [, before, word] = part.match(/^(.*?)(\S{0,24})$/s); // which no citation is torn from
-      answer.append(before, make("span", { class: "together" }, word));
+      const [, before, word] = part.match(/^(.*?)([^\s*]{0,24})$/s); // which no citation is torn from
+      before.split(BOLD).forEach((text, i) => answer.append(i % 2 ? make("b", {}, text) : text));
+      answer.append(make("span", { class: "together" }, word));
     }
   }
   if (reason === "length") article.append(make("p", { class: "note" }, texts.cutShort));
   if (sources.length) article.append(section(texts.sources, sources));
+  const near = (reply.nearest ?? []).map((each, i) => passage(each, i + 1));
+  if (near.length) article.append(section(texts.nearest, near));
   article.append(feedback(question, reply));
 }
 
@@ -317,7 +321,7 @@ async function receive(question, turn, signal) {
   for await (const [name, data] of events(response)) {
     if (name === "done") return data;
     if (name === "error") throw new Problem(data.detail, data.request_id);
-    if (name === "token" && (text += data.text)) turn.answer.textContent = text;
+    if (name === "token" && (text += data.text)) turn.answer.textContent = text.replaceAll("**", "");
   }
   signal.throwIfAborted();
   throw new Problem(texts.cutOff, response.headers.get("X-Request-ID"));
@@ -334,7 +338,6 @@ async function ask(question) {
     const answer = await receive(question, turn, signal);
     showAnswer(turn, question, answer);
     announce(texts.ready(answer.answer, answer.citations.length));
-    if (!answer.found) await showNearest(turn, question, signal);
   } catch (error) {
     const known = error instanceof Problem || error.name === "AbortError";
     showFailure(turn, question, known ? error : new Problem(texts.cutOff));
@@ -343,13 +346,6 @@ async function ask(question) {
     turn.article.setAttribute("aria-busy", "false");
     if (running.signal === signal) setBusy(false);
   }
-}
-
-/** Shows what comes nearest where the documents have no answer. */
-async function showNearest({ article }, query, signal) {
-  const { hits } = await (await post("v1/search", { query, k: NEAREST }, { signal })).json();
-  const passages = hits.map((hit, i) => passage(hit, i + 1));
-  if (hits.length) article.lastChild.before(section(texts.nearest, passages));
 }
 
 function setBusy(busy) {
