@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from app.config.settings import Settings
     from app.evaluation.answers import AnswerReport
     from app.evaluation.golden import GoldenCase
     from app.evaluation.runner import EvaluationReport
@@ -108,11 +109,7 @@ def evaluate(
     from app.evaluation.golden import load_golden
 
     minima = dict(map(_minimum, minimum or []))
-    settings = load(verbose=verbose)
-    if not judge:
-        settings = settings.model_copy(update={"default_model": _OFFLINE})
-    elif settings.default_model == _OFFLINE:
-        raise typer.BadParameter("APP_DEFAULT_MODEL names no model", param_hint="--judge")
+    settings = _with_model(load(verbose=verbose), judge=judge)
     answers = answers or judge or not minima.keys().isdisjoint(_ANSWER_MEASURES)
     cases = load_golden(golden)
     with TemporaryDirectory() as folder:
@@ -156,6 +153,15 @@ async def _reports(
             raise EvaluationError(f"not every document could be ingested: {failed}")
     require_documents(cases, await services.index.ledger())
     return await compare_modes([case for case in cases if case.relevant], services.retriever, k=k)
+
+
+def _with_model(settings: Settings, *, judge: bool) -> Settings:
+    """Return the settings with the model that answers: offline, if none judges."""
+    if not judge:
+        return settings.model_copy(update={"default_model": _OFFLINE})
+    if settings.default_model == _OFFLINE:
+        raise typer.BadParameter("APP_DEFAULT_MODEL names no model", param_hint="--judge")
+    return settings
 
 
 def _minimum(text: str) -> tuple[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any  # noqa: TID251 - the kit does not know what a service is
 
 import structlog
 from fastapi import APIRouter
@@ -76,7 +76,7 @@ class _Tools:
     services: Services
     rules: Sequence[ProblemRule]
 
-    def server(self) -> Server[dict[str, Any]]:
+    def server(self) -> Server[dict[str, object]]:
         """Return the server of the protocol."""
         return Server(
             self.services.settings.service_name,
@@ -87,7 +87,9 @@ class _Tools:
         )
 
     async def list(
-        self, _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
+        self,
+        _context: ServerRequestContext[dict[str, object]],
+        _params: types.PaginatedRequestParams | None,
     ) -> types.ListToolsResult:
         """Return every tool, with the schemas of its arguments and its result."""
         read_only = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -105,7 +107,7 @@ class _Tools:
         )
 
     async def call(
-        self, _context: ServerRequestContext[Any], params: types.CallToolRequestParams
+        self, _context: ServerRequestContext[dict[str, object]], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         """Return what a tool returns; an error is for the model that called it."""
         tool = TOOLS.get(params.name)

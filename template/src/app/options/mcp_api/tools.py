@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final  # noqa: TID251 - each tool has its own type of request
 
 from pydantic import Field, StringConstraints
 

@@ -6,7 +6,7 @@ import re
 import time
 from contextlib import aclosing
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -51,11 +51,15 @@ __all__ = ["complete", "list_models", "router"]
 _MARK: Final = re.compile(r"\[([0-9]{1,4})\]")
 _END: Final = format_sse_event(data_str="[DONE]")
 _STATUSES: Final = (400, 401, 403, 404, 408, 413, 421, 422, 429, 500, 502, 503, 504)
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": responses[status], "model": ErrorBody} for status in _STATUSES
-}
 
-router = APIRouter(prefix="/v1", tags=["openai"], route_class=OpenAIRoute, responses=_ERRORS)
+router = APIRouter(
+    prefix="/v1",
+    tags=["openai"],
+    route_class=OpenAIRoute,
+    responses={
+        status: {"description": responses[status], "model": ErrorBody} for status in _STATUSES
+    },
+)
 
 
 @router.get("/models")

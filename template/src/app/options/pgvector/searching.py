@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
@@ -13,7 +13,7 @@ from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import AsyncConnection
 
@@ -187,7 +187,7 @@ async def _hits(connection: AsyncConnection, scored: Sequence[tuple[int, float]]
     return hits
 
 
-def decode_places(stored: Sequence[Sequence[Any]]) -> tuple[Place, ...]:
+def decode_places(stored: Iterable[tuple[int, int, str, int]]) -> tuple[Place, ...]:
     """Return the places of a chunk from its row."""
     return tuple(Place(*values) for values in stored)
 
