@@ -40,8 +40,8 @@ _LEAST_GAIN: Final = 0.35
 
 _LEAST_COVERAGE: Final = 0.475
 _CONTEXT_WEIGHT: Final = 0.5
-_HEADING_WEIGHT: Final = 0.4
-_RANK_WEIGHT: Final = 0.2
+_HEADING_WEIGHT: Final = 0.6
+_RANK_WEIGHT: Final = 0.3
 _TRANSITION_FACTOR: Final = 0.6
 _LISTED: Final = {QuoteKind.ITEM, QuoteKind.ROW}
 
