@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING, Final
 
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS
 from gwkit.offline.passages import LIST_MARKER, QuoteKind, quotes
 from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words, near_words, vocabulary
+from gwkit.text.words import content_words, near_words, rarity, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,11 +88,12 @@ def extract(question: str, passages: Sequence[Passage]) -> list[Excerpt]:
     question = question[:SEARCHED_CHARACTERS]
     language = guess_language(question)
     sources = [_Source(passage, language) for passage in passages]
-    known = frozenset[str]().union(*(source.vocabulary for source in sources))
+    vocabularies = [source.vocabulary for source in sources]
+    known = frozenset[str]().union(*vocabularies)
 
     def weights_of(text: str) -> dict[str, float]:
         words = near_words(content_words(text, language), known)
-        return {word: _weight(word, sources) for word in words}
+        return {word: rarity(word, vocabularies) for word in words}
 
     first, *others = _SECOND_PART.split(question)[:_MOST_EXCERPTS]
     chosen: list[Excerpt] = []
@@ -208,12 +208,6 @@ def _best(
         if score and (not shown or gain > _LEAST_GAIN):
             return source.excerpt(place)
     return None
-
-
-def _weight(word: str, sources: Sequence[_Source]) -> float:
-    """Return what a word counts: 1, and more the fewer of the passages have it."""
-    having = sum(word in source.vocabulary for source in sources)
-    return 1 + log(1 + (len(sources) - having + 0.5) / (having + 0.5))
 
 
 def _share(weights: Mapping[str, float], words: frozenset[str]) -> float:
