@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Excerpt", "extract"]
 
-_AROUND: Final = 2
+_AROUND: Final = 4
 """Quotes on either side of the best one that are shown with it."""
 
 _LONGEST_LIST: Final = 10
@@ -40,7 +40,7 @@ _LEAST_GAIN: Final = 0.35
 _LEAST_COVERAGE: Final = 0.475
 _CONTEXT_WEIGHT: Final = 0.5
 _HEADING_WEIGHT: Final = 0.6
-_RANK_WEIGHT: Final = 0.3
+_RANK_WEIGHT: Final = 0.1
 _TRANSITION_FACTOR: Final = 0.6
 _LISTED: Final = {QuoteKind.ITEM, QuoteKind.ROW}
 
@@ -175,7 +175,7 @@ class _Source:
 
     def _bounds(self, place: int) -> tuple[int, int]:
         """Return the places of the first and last quote to show."""
-        first, last = max(0, place - _AROUND), min(len(self.quotes) - 1, place + _AROUND)
+        first, last = self._reach(place, -1), self._reach(place, 1)
         # What is announced comes with what announces it, and a short list as a whole.
         lead = place if self._announces(place) else self._leads[place]
         block = [at for at, other in enumerate(self._leads) if other == lead]
@@ -186,6 +186,14 @@ class _Source:
         while last > place and (self._announces(last) or self._says_nothing(last)):
             last -= 1
         return first, last
+
+    def _reach(self, place: int, step: int) -> int:
+        """Return the place of the last quote to show in a direction; titles do not count."""
+        left = _AROUND
+        while left and 0 <= place + step < len(self.quotes):
+            place += step
+            left -= self.quotes[place].kind is not QuoteKind.LEAD
+        return place
 
     def _announces(self, place: int) -> bool:
         """Say whether a quote is about what follows."""
