@@ -148,7 +148,11 @@ async def _reports(
 
 
 def _with_model(settings: Settings, *, judge: bool) -> Settings:
-    """Return the settings with the model that answers: offline, if none judges."""
+    """Return the settings with the model that answers: offline, if none judges.
+
+    Raises:
+        typer.BadParameter: there is no model to judge.
+    """
     if not judge:
         return settings.model_copy(update={"default_model": _OFFLINE})
     if settings.default_model == _OFFLINE:
