@@ -43,7 +43,7 @@ async def test_the_answer_comes_from_the_documents(live_client: httpx2.AsyncClie
     body = response.json()
     assert 200 == response.status_code
     parts = {"answer", "citations", "model", "usage", "request_id", "found", "prompt_hash"}
-    assert parts | {"finish_reason"} == set(body)
+    assert parts | {"finish_reason", "nearest"} == set(body)
     assert (True, "stop") == (body["found"], body["finish_reason"])
     assert "[1]" in body["answer"]
     assert {"document", "chunk", "score", "text"} <= set(body["citations"][0])

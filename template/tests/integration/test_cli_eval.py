@@ -68,7 +68,7 @@ def test_eval_needs_no_index(cli: CommandLine, golden: Path, tmp_path: Path) -> 
 
 
 def test_eval_measures_answers(cli: CommandLine, tmp_path: Path) -> None:
-    """By keys, citations and refusals, without a model; a gate on one of them asks for it."""
+    """By keys, citations and refusals, without a model; any of them may be a gate."""
     cases = [
         {"id": "a", "question": _QUESTION, "relevant": {"policies/leave.md": 1}, "answer": ["14"]},
         {"id": "b", "question": "Who won the cup?", "relevant": {}},
@@ -77,11 +77,9 @@ def test_eval_measures_answers(cli: CommandLine, tmp_path: Path) -> None:
     golden.write_text("\n".join(map(json.dumps, cases)), encoding="utf-8")
     arguments = ("eval", golden, "--documents", DOCUMENTS)
 
-    plain = cli(*arguments, "--json").document
-    report = cli(*arguments, "--json", "--answers").document
+    report = cli(*arguments, "--json").document
     gate = cli(*arguments, "--min", "refused=1", "--min", "cited=1")
 
-    assert {} == plain["answers"]["scores"]
     assert report["answers"]["scores"].keys() == {"answered", "cited", "refused"}
     assert "refused 1.000" in gate.out
     assert 0 == gate.code

@@ -162,6 +162,18 @@ def test_quotes_are_found_in_their_passages(tab: Tab) -> None:
     assert ["page 12"] == other.locator(".page").all_inner_texts()
 
 
+def test_what_is_bold_is_the_quote(tab: Tab) -> None:
+    """It stands out in the answer, and is what its passage is opened for; code keeps its stars."""
+    tab.reply(
+        done("The pier is long. **It is very old.** So `f(**a, **b)` [1].", "It is very old.")
+    )
+    turn = tab.ask("How?")
+
+    assert ["It is very old."] == turn.locator(".answer b").all_text_contents()
+    assert ["It is very old."] == turn.locator("mark").all_text_contents()
+    assert "So `f(**a, **b)`" in turn.locator(".answer").inner_text()
+
+
 @pytest.mark.parametrize(
     ("events", "status", "message"),
     [

@@ -63,9 +63,6 @@ _NoWorse = Annotated[
         "--hybrid-no-worse", help="Hybrid's nDCG must be at least that of its better leg."
     ),
 ]
-_Answers = Annotated[
-    bool, typer.Option("--answers", help="Measure the offline model's answers, too.")
-]
 _Judge = Annotated[
     bool,
     typer.Option("--judge", help="Ask the model of the settings, and let it judge; costs tokens."),
@@ -79,12 +76,11 @@ def evaluate(
     k: _K = 10,
     minimum: _Min = None,
     hybrid_no_worse: _NoWorse = False,
-    answers: _Answers = False,
     judge: _Judge = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
-    """Measure how well the search ranks, for each of its modes, and its answers.
+    """Measure how well the search ranks, for each mode, and the offline answers.
 
     A golden set has one JSON object to a line, with a grade for each document
     that is relevant (none, if the documents do not answer), and texts that the
@@ -93,15 +89,14 @@ def evaluate(
        "answer": ["14 weeks"]}
 
     The measures are means over the questions: recall@k, over all relevant
-    documents, MRR, and nDCG@k. With --answers also the shares of questions
-    whose answer has those texts (answered), cites a relevant document (cited)
-    and is refused where none is (refused). --min and --hybrid-no-worse make
-    them gates.
+    documents, MRR, and nDCG@k; and the shares of questions whose answer has
+    those texts (answered), cites a relevant document (cited), and is refused
+    where there is none (refused). --min and --hybrid-no-worse make them gates.
 
     Examples:
       python -m app eval evals/golden.jsonl
       python -m app eval evals/golden.jsonl --min ndcg=0.8 --min recall=0.9
-      python -m app eval evals/golden.jsonl --documents data/samples --answers
+      python -m app eval evals/golden.jsonl --documents data/samples
 
     Exit codes: 0 good enough, 1 a gate is missed, 2 settings or arguments.
     """
@@ -110,7 +105,6 @@ def evaluate(
 
     minima = dict(map(_minimum, minimum or []))
     settings = _with_model(load(verbose=verbose), judge=judge)
-    answers = answers or judge or not minima.keys().isdisjoint(_ANSWER_MEASURES)
     cases = load_golden(golden)
     with TemporaryDirectory() as folder:
         if documents is not None:
@@ -118,10 +112,8 @@ def evaluate(
 
         async def work(services: Services) -> tuple[_Reports, AnswerReport]:
             reports = await _reports(services, cases, documents, k)
-            asked = cases if answers else ()
-            return reports, await evaluate_answers(
-                asked, services.answerer, judge=services.model if judge else None
-            )
+            model = services.model if judge else None
+            return reports, await evaluate_answers(cases, services.answerer, judge=model)
 
         reports, answered = run(settings, work)
     missed = missed_gates(reports, minima, hybrid_no_worse=hybrid_no_worse)
@@ -156,7 +148,11 @@ async def _reports(
 
 
 def _with_model(settings: Settings, *, judge: bool) -> Settings:
-    """Return the settings with the model that answers: offline, if none judges."""
+    """Return the settings with the model that answers: offline, if none judges.
+
+    Raises:
+        typer.BadParameter: there is no model to judge.
+    """
     if not judge:
         return settings.model_copy(update={"default_model": _OFFLINE})
     if settings.default_model == _OFFLINE:
@@ -219,9 +215,8 @@ def _print_reports(
     console.print(table)
     for case in hybrid.worst():
         console.print(f"{case.scores.ndcg:.3f}  {visible(case.id)}: {visible(case.question)}")
-    if answered.scores:
-        scores = (f"{name} {score:.3f}" for name, score in answered.scores.items())
-        console.print(f"\nAnswers: {', '.join(scores)}")
+    scores = (f"{name} {score:.3f}" for name, score in answered.scores.items())
+    console.print(f"\nAnswers: {', '.join(scores)}")
     for line in answered.failed:
         console.print(visible(line))
     for line in missed:

@@ -124,9 +124,9 @@ class AnswerSettings(SettingsGroup):
     top_k: int = Field(default=6, ge=1, le=100)
     """Chunks that an answer may draw on."""
 
-    min_grounding: float = Field(default=0.5, ge=0, le=1)
-    """Share of a question's content words that its evidence must contain; below it the answer is
-    that the documents do not say."""
+    min_grounding: float = Field(default=0.45, ge=0, le=1)
+    """Share of a question's content words, by their rarity, that its evidence must contain; below
+    it the answer is that the documents do not say."""
 
     max_evidence_tokens: int = Field(default=8_000, ge=100, le=1_000_000)
     """Most tokens of retrieved text in a prompt (estimated); more is left out."""

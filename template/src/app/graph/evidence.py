@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import structlog
 from app.exceptions import TokenLimitError
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS, Passage
 from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words, count_tokens, near_words, vocabulary
+from gwkit.text.words import content_words, count_tokens, near_words, rarity, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "check_evidence", "fewer", "fitted", "passages"]
 
 _log = structlog.stdlib.get_logger(__name__)
-
-# A capital or a digit, but not in the first word, which has a capital anyway.
-_NAME = re.compile(r"(?<=\s)\w*[^\W_a-z]\w*")
-# What a word of the question counts. The figures were chosen on one half of a set of questions with
-# and without an answer, over two sets of documents, and confirmed on the other half.
-_MISSING_NAME_WEIGHT = 2.0
-_MISSING_WEIGHT = 1.25
-_COMMON_WEIGHT = 0.5
 
 _SAFETY = 0.9
 """How much of its limit is used once a model has refused a prompt: tokens here are estimates."""
@@ -53,10 +44,9 @@ def check_evidence(
     """Return the hits that are evidence for the question.
 
     If no hit by itself has `min_grounding` of the question's content words (compared by stem, a
-    misspelt one by its nearest) the documents do not say, and nothing is returned. What a word
-    counts depends on what it tells. A search prefers hits with the rarest words, so one that no hit
-    has counts a quarter more, and a name or number double: the question is about something else. A
-    word that every hit has counts half: it is what all documents are about.
+    misspelt one by its nearest) the documents do not say, and nothing is returned. Each counts by
+    its rarity among the hits: a search prefers hits with the rarest words, so one that no hit has
+    says that the question is about something else, and one that all have says little.
 
     Otherwise hits without any of the words are dropped, and what remains is cut to `max_tokens`
     (estimated) by dropping whole chunks from the end; the best one always stays. With a
@@ -72,12 +62,7 @@ def check_evidence(
     vocabularies = [vocabulary(text, language) for text in texts]
     known = frozenset[str]().union(*vocabularies)
     asked = frozenset(near_words(content_words(question, language), known))
-    everywhere = known.intersection(*vocabularies)
-    names = frozenset(content_words(" ".join(_NAME.findall(question)), language))
-    weights = dict.fromkeys(asked, 1.0)
-    weights |= dict.fromkeys(asked & everywhere, _COMMON_WEIGHT)
-    weights |= dict.fromkeys(asked - known, _MISSING_WEIGHT)
-    weights |= dict.fromkeys(asked & names - known, _MISSING_NAME_WEIGHT)
+    weights = {word: rarity(word, vocabularies) for word in asked}
     shares = [sum(weights[word] for word in asked & words) for words in vocabularies]
     coverage = max(shares, default=0.0) / (sum(weights.values()) or 1.0)
     if coverage < min_grounding:

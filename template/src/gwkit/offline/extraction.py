@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING, Final
 
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS
 from gwkit.offline.passages import LIST_MARKER, QuoteKind, quotes
 from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words, near_words, vocabulary
+from gwkit.text.words import content_words, near_words, rarity, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Excerpt", "extract"]
 
-_AROUND: Final = 2
+_AROUND: Final = 4
 """Quotes on either side of the best one that are shown with it."""
 
 _LONGEST_LIST: Final = 10
@@ -40,8 +39,8 @@ _LEAST_GAIN: Final = 0.35
 
 _LEAST_COVERAGE: Final = 0.475
 _CONTEXT_WEIGHT: Final = 0.5
-_HEADING_WEIGHT: Final = 0.4
-_RANK_WEIGHT: Final = 0.2
+_HEADING_WEIGHT: Final = 0.6
+_RANK_WEIGHT: Final = 0.1
 _TRANSITION_FACTOR: Final = 0.6
 _LISTED: Final = {QuoteKind.ITEM, QuoteKind.ROW}
 
@@ -89,11 +88,12 @@ def extract(question: str, passages: Sequence[Passage]) -> list[Excerpt]:
     question = question[:SEARCHED_CHARACTERS]
     language = guess_language(question)
     sources = [_Source(passage, language) for passage in passages]
-    known = frozenset[str]().union(*(source.vocabulary for source in sources))
+    vocabularies = [source.vocabulary for source in sources]
+    known = frozenset[str]().union(*vocabularies)
 
     def weights_of(text: str) -> dict[str, float]:
         words = near_words(content_words(text, language), known)
-        return {word: _weight(word, sources) for word in words}
+        return {word: rarity(word, vocabularies) for word in words}
 
     first, *others = _SECOND_PART.split(question)[:_MOST_EXCERPTS]
     chosen: list[Excerpt] = []
@@ -175,7 +175,7 @@ class _Source:
 
     def _bounds(self, place: int) -> tuple[int, int]:
         """Return the places of the first and last quote to show."""
-        first, last = max(0, place - _AROUND), min(len(self.quotes) - 1, place + _AROUND)
+        first, last = self._reach(place, -1), self._reach(place, 1)
         # What is announced comes with what announces it, and a short list as a whole.
         lead = place if self._announces(place) else self._leads[place]
         block = [at for at, other in enumerate(self._leads) if other == lead]
@@ -186,6 +186,14 @@ class _Source:
         while last > place and (self._announces(last) or self._says_nothing(last)):
             last -= 1
         return first, last
+
+    def _reach(self, place: int, step: int) -> int:
+        """Return the place of the last quote to show in a direction; titles do not count."""
+        left = _AROUND
+        while left and 0 <= place + step < len(self.quotes):
+            place += step
+            left -= self.quotes[place].kind is not QuoteKind.LEAD
+        return place
 
     def _announces(self, place: int) -> bool:
         """Say whether a quote is about what follows."""
@@ -208,12 +216,6 @@ def _best(
         if score and (not shown or gain > _LEAST_GAIN):
             return source.excerpt(place)
     return None
-
-
-def _weight(word: str, sources: Sequence[_Source]) -> float:
-    """Return what a word counts: 1, and more the fewer of the passages have it."""
-    having = sum(word in source.vocabulary for source in sources)
-    return 1 + log(1 + (len(sources) - having + 0.5) / (having + 0.5))
 
 
 def _share(weights: Mapping[str, float], words: frozenset[str]) -> float:

@@ -11,6 +11,7 @@ import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
+from math import log1p
 from typing import TYPE_CHECKING
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
@@ -27,6 +28,7 @@ __all__ = [
     "content_words",
     "count_tokens",
     "near_words",
+    "rarity",
     "search_pieces",
     "vocabulary",
     "word_parts",
@@ -167,6 +169,15 @@ def vocabulary(text: str, language: str = "en") -> frozenset[str]:
         for part in found
     ]
     return frozenset(content_words(text, language)).union(content_words(" ".join(parts), language))
+
+
+def rarity(word: str, vocabularies: Collection[Collection[str]]) -> float:
+    """Return what a word counts, from 1 if every text has it, to more the fewer do.
+
+    It is 1 and the inverse document frequency of BM25 (Robertson & Zaragoza 2009), natural.
+    """
+    having = sum(word in words for words in vocabularies)
+    return 1 + log1p((len(vocabularies) - having + 0.5) / (having + 0.5))
 
 
 def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
