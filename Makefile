@@ -100,6 +100,11 @@ fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/
 	@test -n "$(REPOS)" || { echo "Which? make fleet REPOS=../services" >&2; exit 2; }
 	@python -m scripts.judge fleet $(REPOS) $(JUDGED) --html build/fleet.html $(ARGS)
 
+.PHONY: docs
+docs: $(VENV)/ready ## Build the template's documentation site to build/site/site
+	@python scripts/pages.py
+	@cd build/site && zensical build --clean --strict
+
 .PHONY: bench
 bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"
 	@python -m benchmarks $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
