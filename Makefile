@@ -83,6 +83,8 @@ check: $(VENV)/ready ## Lint the template repository itself (template/ has its o
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.github-actions action.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	zizmor --offline --quiet --min-severity low .github action.yml
 
 .PHONY: judge
