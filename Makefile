@@ -83,6 +83,8 @@ check: $(VENV)/ready ## Lint the template repository itself (template/ has its o
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.github-actions action.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	zizmor --offline --quiet --min-severity low .github action.yml
 
 .PHONY: judge
@@ -99,6 +101,11 @@ drift: $(VENV)/ready ## List what differs in REPO= from its release; STRICT=1 fa
 fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/fleet.html
 	@test -n "$(REPOS)" || { echo "Which? make fleet REPOS=../services" >&2; exit 2; }
 	@python -m scripts.judge fleet $(REPOS) $(JUDGED) --html build/fleet.html $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/ready ## Build the template's documentation site to build/site/site
+	@python scripts/pages.py
+	@cd build/site && zensical build --clean --strict
 
 .PHONY: bench
 bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"

@@ -1,10 +1,11 @@
 """Chunking.
 
-The service's chunker beside the splitters of two libraries, on the same texts in one thread, with
-the same sizes: 256 tokens of four bytes, and 32 that neighbours share. First plain text: blocks
-that are parsed already, beside the text of those blocks as one string. Then Markdown as it comes:
-parsed, cleaned and cut, beside `MarkdownHeaderTextSplitter` with `RecursiveCharacterTextSplitter`
-behind it, and `MarkdownSplitter`. Ours and the former keep the headings above each chunk.
+The service's chunker, compared with the splitters of two libraries, on the same texts in one
+thread and with the same sizes: 256 tokens of four bytes, with an overlap of 32. The first
+comparison is plain text: parsed blocks for the service, and their text as one string for the
+libraries. The second is Markdown: the service parses, cleans and splits it; the others are
+`MarkdownHeaderTextSplitter`, followed by `RecursiveCharacterTextSplitter`, and
+`MarkdownSplitter`. The service and the first of them keep the headings above each chunk.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ _LIBRARIES: Final = {
     "semantic": "semantic-text-splitter",
 }
 _REMEDIES: Final = {
-    "plain": "embedding and writing take far longer; look there first.",
-    "markdown": "most of it is loading: markdown-it, in Python, and cleaning; documents are loaded "
-    "while earlier ones are written.",
+    "plain": "embedding and writing take far longer: start there.",
+    "markdown": "most of the time is loading, by markdown-it in Python, and cleaning. Documents "
+    "are loaded while earlier ones are written.",
 }
 
 

@@ -1,7 +1,7 @@
 """From nothing to green, and the inner loop.
 
-The defaults are rendered to a new folder, set up, checked and tested by the commands that a team
-types, with the package cache warm: `make check test`. Then `make test` again.
+The defaults are rendered to a new folder, set up, checked and tested with the commands that a
+team types, `make check test`, and a warm package cache. Then `make test` runs again.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Ingestion.
 
-`python -m app ingest` over a folder of pages into a new index, then the same again with nothing
-changed; the times are those that the command tells, without the start of the interpreter. A page is
-read, parsed, cleaned, cut, embedded by hashing and written with its vectors and its full-text
-index, in a transaction of its own. The peak is that of the largest process. Then 100,000 synthetic
-chunks, cut, embedded and written as the pipeline does it, with parsing left out, and the peak
-memory of that beside a tenth of the chunks, each in a new process.
+`python -m app ingest` over a folder of pages into a new index, and then again without any change.
+The times are those that the command reports, without the start of the interpreter. Each page is
+read, parsed, cleaned, split, embedded by hashing, and written with its vectors and its full-text
+index in one transaction. The peak is that of the largest process. Then 100,000 synthetic chunks
+are split, embedded and written in the same way, without parsing, and the peak memory is compared
+with that of a tenth of the chunks, each in a new process.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _pages(bench: Bench) -> tuple[list[Line], list[str]]:
             chunks / seconds,
             "chunks/s",
             remedy="most of the time is parsing and embedding. A model's embeddings take longer "
-            "than all the rest, and are kept, so that what is stored is not paid for again.",
+            "than everything else; they are stored, so no text is paid for twice.",
         ),
         Line(what, megabytes / seconds, "MB/s"),
         Line(f"{what}: peak", median(run.peak_megabytes for run in firsts), "MB"),
@@ -86,8 +86,8 @@ def _pages(bench: Bench) -> tuple[list[Line], list[str]]:
             scale=1_000,
             other="the first time",
             aim=Aim("<=", 1 / _FASTER_AGAIN),
-            remedy="every file is read and hashed, for a time of change can lie; name only the "
-            "folders that may have changed.",
+            remedy="every file is read and hashed, because modification times are not reliable: "
+            "name only the folders that may have changed.",
         ),
     ]
     return lines, remarks
@@ -157,8 +157,8 @@ def _synthetic(bench: Bench) -> tuple[list[Line], Plot]:
             large.chunks / large.seconds,
             "chunks/s",
             aim=Aim(">=", 5_000, of="ours"),
-            remedy="SQLite's full-text index takes most of it, then embedding by hashing; with a "
-            "model behind a provider, the provider is what is waited for.",
+            remedy="SQLite's full-text index takes most of the time, then embedding by hashing. "
+            "With a provider's embeddings, the provider does.",
         ),
         Line(
             f"{large.chunks:,} synthetic chunks: peak",
@@ -168,8 +168,8 @@ def _synthetic(bench: Bench) -> tuple[list[Line], Plot]:
             other=f"{small.chunks:,} chunks",
             ratio=large.peak_megabytes / small.peak_megabytes,
             aim=Aim("<=", 1.1),
-            remedy="a document is in memory as a whole, with its vectors, and four of them at a "
-            "time; split what is very long.",
+            remedy="four whole documents with their vectors are in memory at a time: split very "
+            "long ones.",
         ),
     ]
     plot = Plot(

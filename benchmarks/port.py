@@ -1,10 +1,11 @@
 """A model behind the port.
 
-What the whole port costs beside the vendor's bare SDK: adapter, timeouts, retries, circuit breaker,
-limit of calls, budget, prices, log events as JSON, metrics and idle spans. Both sides have the same
-SDK, and ask the same server over loopback, a process of its own that replies at once; a provider
-takes a thousand times as long. Ten calls, one after the other; a reply streamed in a thousand
-pieces; and fifty clients at a time, on one event loop.
+The cost of everything around a model, compared with the vendor's SDK alone: adapter, timeouts,
+retries, circuit breaker, limit of calls, budget, prices, log events as JSON, metrics and spans
+without an exporter. Both sides use the same SDK and call the same server over loopback, a
+separate process that replies at once; a real provider takes a thousand times as long. The
+subjects are ten calls, one after the other; a reply streamed in a thousand pieces; and fifty
+clients at a time on one event loop.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def measure(bench: Bench) -> Findings:
                 scale=1e3,
                 other=_OTHER,
                 aim=Aim("<", 1, of="added"),
-                remedy="`APP_LOG_LEVEL=WARNING` saves the event of each call.",
+                remedy="`APP_LOG_LEVEL=WARNING` saves the log event of each call.",
             ),
             compared(
                 "a streamed piece",
@@ -85,7 +86,8 @@ def measure(bench: Bench) -> Findings:
                 scale=1e6 / _PIECES,
                 other=_OTHER,
                 aim=Aim("<", 20, of="added"),
-                remedy="most of a piece is the SDK's: it builds a model of every event.",
+                remedy="most of the time of a piece is the SDK's, which builds a model of every "
+                "event.",
             ),
             compared(
                 "50 at a time",
@@ -93,7 +95,7 @@ def measure(bench: Bench) -> Findings:
                 "calls/s",
                 other=_OTHER,
                 aim=Aim(">=", 0.9),
-                remedy="serve from more processes: the SDK, too, keeps one core busy.",
+                remedy="serve from several processes: the SDK alone keeps one core busy.",
             ),
         ]
     )

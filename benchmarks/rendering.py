@@ -1,9 +1,10 @@
 """Rendering.
 
-`copier copy` of the defaults, beside that of a template of as many trivial files in the same
-folders. With the same suffix of templates, which is none, each trivial file is rendered, too, and
-what is left is what the questions, the conditions and the sizes of the files cost. Without it they
-are only copied. All are git repositories with a tag, as teams use them.
+`copier copy` of the defaults, compared with `copier copy` of a template with as many trivial
+files in the same folders. The first comparison uses the same suffix of templates, none, so each
+trivial file is rendered, too: the difference is the cost of the questions, the conditions and the
+sizes of the files. In the second the trivial files are only copied. All templates are git
+repositories with a tag, as teams use them.
 """
 
 from __future__ import annotations
@@ -29,10 +30,8 @@ __all__ = ["measure"]
 _TEMPLATE: Final = ("copier.yml", "includes", "template")
 _COPIED: Final = b"_subdirectory: template\n"
 _RENDERED: Final = b'_templates_suffix: ""\n'
-_REMEDY: Final = (
-    "what is left is Copier's: for each file it renders the path part by part, asks git for its "
-    "mode, and compiles the content as a template; so the way there is fewer and shorter files."
-)
+_REMEDY: Final = "the rest is Copier's work: for each file it renders the path part by part, "
+"asks git for the mode, and compiles the content as a template. Fewer and shorter files help."
 
 
 def measure(bench: Bench) -> Findings:

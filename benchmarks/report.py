@@ -28,15 +28,15 @@ HAND_WRITTEN: Final = "## Tried, and did not help"
 
 _INTRODUCTION: Final = """# Benchmarks
 
-How fast a rendered service is, and how fast it is to render one. `make bench` measures all of it
-and writes this page; `make bench ARGS="api events"` measures only those subjects anew, and `make
-bench CORPUS=folder` takes your documents.
+How fast a rendered service is, and how long rendering takes. `make bench` measures everything and
+writes this page. `make bench ARGS="api events"` measures only those subjects again, and `make
+bench CORPUS=folder` uses your documents.
 
-Every line compares both sides in one run, by turns, so that what disturbs one disturbs the other. A
-figure is a median over the rounds. A ratio is *ours to the other's*, again the median over the
-pairs, with its quartiles in brackets. So a ratio of times is better when it is smaller, and one of
-throughputs when it is larger. The figures are those of one machine; take the ratios for yours, or
-measure there.
+Each line compares two sides in one run, in alternating rounds, so that a disturbance affects
+both. A figure is the median over the rounds. A ratio is *ours divided by the other's*, the median
+over the pairs, with the quartiles in brackets: a smaller ratio of times is better, and a larger
+ratio of throughputs. The figures are those of one machine. For another one, rely on the ratios,
+or measure there.
 """
 
 
@@ -146,9 +146,11 @@ def table(lines: Iterable[Line]) -> str:
 def _section(name: str, subject: Taken) -> str:
     findings = findings_from(subject["findings"])
     title, method = methods(name)
-    where = f"Taken {subject['date']} with Python {subject['python']} on {subject['cores']} cores"
+    where = (
+        f"Measured {subject['date']} with Python {subject['python']} on {subject['cores']} cores"
+    )
     corpus = "CORPUS=folder " if subject["corpus"] else ""
-    quick = " A quick look, no measurement." if subject["quick"] else ""
+    quick = " A quick look, not a measurement." if subject["quick"] else ""
     parts = [
         f"## {title}",
         method,
@@ -172,7 +174,7 @@ def _verdicts(lines: Iterable[Line]) -> Iterator[str]:
         for (missed, remedy), names in told.items()
     ]
     if items:
-        yield "When it is not enough:\n\n" + "\n".join(items)
+        yield "To improve it:\n\n" + "\n".join(items)
 
 
 def _row(line: Line) -> tuple[str, ...]:

@@ -1,21 +1,23 @@
 """Search.
 
-Questions of a few words over synthetic chunks, eight hits each with their texts, one question after
-the other, beside LanceDB and Chroma, which have the same chunks with the same vectors in files on
-the same disk. The vectors of the questions are at hand, so no side embeds anything. The service and
-LanceDB search vectors exactly, rank words by BM25 and fuse both legs by reciprocal ranks; LanceDB
-leaves English stop words out and stems the others. Chroma searches vectors by a graph (HNSW, as it
-is set by default), approximately, and has no ranking by words on one machine. What the graph finds
-of the true best is told below; the vectors of short questions are far from all chunks, which is
-hard for a graph, and a larger `ef_search` finds more and takes longer.
+Questions of a few words over synthetic chunks, with eight hits each and their texts, one question
+after the other. LanceDB and Chroma have the same chunks with the same vectors, in files on the
+same disk. The vectors of the questions are computed before, so no side embeds anything. The
+service and LanceDB search vectors exactly, rank words by BM25 and fuse both rankings by
+reciprocal ranks; LanceDB leaves out English stop words and stems the others. Chroma searches
+vectors approximately, with a graph (HNSW with its default settings), and has no ranking by words
+on one machine. The share of the true best hits that the graph finds is below the table. Vectors
+of short questions are far from all chunks, which is hard for a graph; a larger `ef_search` finds
+more and takes longer.
 
-The service takes one shortcut: of the words of a question it searches for the rarest ones that
-match 30 % of the chunks together, and leaves the others out. What that costs in ranking quality is
-measured on the golden set over the samples, where it would not be taken: there it is forced.
+The service takes one shortcut: it searches for the rarest words of a question, up to those that
+match 30 % of the chunks together, and leaves out the others. Its cost in ranking quality is
+measured on the golden set over the samples, where it is forced: such a small index would not use
+it.
 
-Both legs of a search run one after the other in one thread. Comparing the vectors in a second
-thread met an aim of 20 ms for 100,000 chunks if a processor was free; that machinery is given up,
-and the aim is 30 ms.
+Both parts of a search run one after the other in one thread. Comparing the vectors in a second
+thread met an aim of 20 ms for 100,000 chunks if a processor was free. That code was removed, and
+the aim is now 30 ms.
 """
 
 from __future__ import annotations
@@ -47,11 +49,11 @@ _CASES: Final = (
 )
 _AIMS: Final = {50: Aim("<", 30, of="ours"), 95: Aim("<", 50, of="ours")}
 _REMEDIES: Final = {
-    "hybrid": "both legs grow with the chunks: give each audience an index of its own, or put a "
-    "store with an approximate index behind the port.",
-    "lexical": "FTS5 scores every chunk that has any of the words; one that skips most of them "
-    "(WAND) would go behind the port.",
-    "vector": "it reads every vector: fewer dimensions are as many times faster.",
+    "hybrid": "both parts grow with the number of chunks: give each audience its own index, or "
+    "use a store with an approximate index.",
+    "lexical": "FTS5 scores every chunk that contains any of the words. A store whose search "
+    "skips most of them (WAND) is faster.",
+    "vector": "the search reads every vector, so its time is proportional to the dimension.",
 }
 _SHORTCUT: Final = (
     "no word is left out below 10,000 matches. Above, `_SHARE` in "
@@ -92,8 +94,8 @@ def _compared_at(bench: Bench, chunks: int, *, largest: bool) -> tuple[list[Line
                 found |= {"ours": asked.found["ours"], store: asked.found["theirs"]}
     same = {store: _share(found["ours"], found[store]) for store in _STORES}
     return lines, (
-        f"Of the eight chunks that are nearest by vectors among {chunks:,}, as the service finds "
-        f"them, LanceDB finds {same['lancedb']:.1%} and Chroma {same['chroma']:.1%}."
+        f"Of the eight nearest chunks among {chunks:,}, LanceDB finds {same['lancedb']:.1%} and "
+        f"Chroma {same['chroma']:.1%}."
     )
 
 

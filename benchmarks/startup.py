@@ -1,8 +1,8 @@
 """Starting.
 
-From the command to the first yes of `/readyz`, with an index of the samples that is there already,
-beside a FastAPI application with nothing in it on uvicorn; what of it is imports; and the memory
-that each process has when it is ready. The bytecode is compiled, as the set-up leaves it.
+The time from the command to the first 200 of `/readyz`, with an existing index of the samples,
+compared with an empty FastAPI application on uvicorn; the part of it that imports take; and the
+memory of each process when it is ready. The bytecode is compiled, as the set-up leaves it.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def _times(starts: Pairs, imports: Pairs) -> list[Line]:
             "s",
             other=_OTHER,
             aim=Aim("<", 1.5, of="ours"),
-            remedy="most of it is imports: see what an extension imports, with `python -X "
-            "importtime -m app serve`.",
+            remedy="most of the time is imports: `python -X importtime -m app serve` shows those "
+            "of an extension.",
         ),
         compared("interpreter and imports", imports, "s", other=_OTHER),
     ]
@@ -89,6 +89,6 @@ def _memory(memory: Pairs) -> Line:
         "MB",
         other=_OTHER,
         aim=Aim("<", 80, of="ours"),
-        remedy="the libraries are most of it; each process of several has all of it again, so "
-        "give one process the work of two before there are two.",
+        remedy="most of the memory is libraries, and each process loads them again: use one "
+        "process as far as it goes.",
     )

@@ -13,6 +13,7 @@ lock() {
 
 mkdir -p build
 sed '/^pytest==/,/^[^ ]/ { /^pytest==/d; /^ /d }' template/requirements/dev.txt >build/constraints.txt
+cat template/requirements/docs.txt >>build/constraints.txt
 lock --constraint build/constraints.txt requirements/dev.in --output-file requirements/dev.txt
 lock requirements/bench.in --output-file requirements/bench.txt
 lock --constraint template/requirements/base.txt requirements/browser.in \

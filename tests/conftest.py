@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.answers import ANSWER_SETS
-from harness.rendering import TemplateRepository
+from harness.answers import ANSWER_SETS, ROOT
+from harness.commands import git
+from harness.rendering import TemplateRepository, commit_all
 
 Renderer = Callable[[str], Path]
 
@@ -57,3 +59,16 @@ def rendered(template: TemplateRepository, tmp_path_factory: pytest.TempPathFact
         return cache[name]
 
     return render
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of this repository, uncommitted work included, without an environment."""
+    root = tmp_path / "clone"
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    commit_all(root, "Everything")
+    return root

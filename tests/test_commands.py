@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +18,6 @@ if TYPE_CHECKING:
     import subprocess
 
 NEW = ROOT / "scripts/new.py"
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A clone of this repository, uncommitted work included, without an environment."""
-    root = tmp_path / "clone"
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
-    commit_all(root, "Everything")
-    return root
 
 
 @pytest.fixture

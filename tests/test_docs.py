@@ -88,3 +88,24 @@ def test_commands_and_files_are_those_of_the_render(name: str, rendered: Rendere
                 assert word in source.read_text("utf-8"), (path, module)
         for page in re.findall(r"\]\(([\w-]+\.md)", text):
             assert (service / path).with_name(page).exists(), (path, page)
+
+
+@every_choice
+def test_messages_are_those_of_the_render(name: str, rendered: Renderer) -> None:
+    """Each message that the page of troubleshooting explains is one that the code writes."""
+    service = rendered(name)
+    page = service / "docs/troubleshooting.md"
+    if not page.exists():
+        return
+    written = {
+        node.value
+        for file in (service / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    by_message = page.read_text("utf-8").partition("## By symptom")[0]
+    messages = re.findall(r"^\| (`+)(.+?) ?\1 \|", by_message, re.MULTILINE)
+    assert len(messages) > 20
+    for _, message in messages:
+        for part in re.split(r"…|'", message):
+            assert any(part in text for text in written), (message, part)

@@ -34,6 +34,7 @@ NOT_RUN: Final = {
     r"make (check|test|reference)\b": "run before the others",
     r"make (run|provider)\b|.*/uvicorn ": "serves until it is stopped",
     r"make template-(preview|source|update)\b": "the tests of updates run them",
+    r"systemctl ": "needs a machine with systemd",
     r"docker ": "the tests of the container run it",
     r"curl ": "needs a serving process; its path is looked up",
     r"export ": "changes the caller's shell",

@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _BLOCK = re.compile(
@@ -29,19 +29,25 @@ class Snippet(NamedTuple):
 def snippets(service: Path) -> Iterator[Snippet]:
     """Yield every block of code of the README and the documentation."""
     for path in (service / "README.md", *sorted((service / "docs").rglob("*.md"))):
-        for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
-            yield Snippet(
-                path.relative_to(service).as_posix(),
-                block["language"],
-                block["title"],
-                dedent(block["code"]),
-            )
+        page = path.relative_to(service).as_posix()
+        yield from (snippet._replace(page=page) for snippet in snippets_of(path))
+
+
+def snippets_of(path: Path) -> Iterator[Snippet]:
+    """Yield every block of code of a page."""
+    for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
+        yield Snippet(path.name, block["language"], block["title"], dedent(block["code"]))
 
 
 def write_files(service: Path) -> list[str]:
     """Write every block that names a file to that file, which must be new; return the paths."""
+    return write_snippets(snippets(service), service)
+
+
+def write_snippets(found: Iterable[Snippet], service: Path) -> list[str]:
+    """Write the blocks that name a file, which must be new; return the paths."""
     written = []
-    for snippet in snippets(service):
+    for snippet in found:
         if snippet.title is not None:
             path = service / snippet.title
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +62,16 @@ def commands(service: Path) -> Iterator[tuple[str, str]]:
 
     A line that ends with a backslash continues in the next one.
     """
-    for snippet in snippets(service):
+    yield from _commands(snippets(service))
+
+
+def commands_of(path: Path) -> list[str]:
+    """Return every command of the console blocks of a page."""
+    return [line for _, line in _commands(snippets_of(path))]
+
+
+def _commands(found: Iterable[Snippet]) -> Iterator[tuple[str, str]]:
+    for snippet in found:
         if snippet.language == "console":
             code = snippet.code.replace("\\\n", "")
             yield from ((snippet.page, line[2:]) for line in code.splitlines() if line[:2] == "$ ")
