@@ -1,7 +1,7 @@
 """Releases of the template, and what each renders for a service's answers.
 
-A render takes seconds. So it is cached by release and choices, and only the files that hold free
-texts, such as the service's name, are rendered for each service.
+A render by Copier takes seconds. So it is cached by release and choices, and only the files that
+hold free texts, such as the service's name, are rendered for each service, by the same engine.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import copier
 from copier.errors import CopierError
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
 from pathspec import GitIgnoreSpec
 
-from scripts.judge.checkout import Checkout, git
+from scripts.judge.checkout import ANSWERS, Checkout, git
 from scripts.judge.finding import JudgeError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = ["Release", "Template", "find_release"]
 _SOURCES: Final = ("copier.yml", "includes", "template")
 _COPY_ONLY: Final = re.compile(r"'(/\S+)' if _copier_operation == 'update'")
 _VALUE: Final = b"@{"
+_BINARY: Final = (".docx", ".ico", ".pdf", ".png")
 
 
 @dataclass(frozen=True)
@@ -110,32 +113,50 @@ class Release:
         given = {name: answers[name] for name in questions if name in answers}
         texts = {n for n, q in questions.items() if q["type"] == "str" and not q.get("choices")}
         choices = {name: value for name, value in given.items() if name not in texts}
-        shape = self._rendered("shape", choices, self._source)
-        return Checkout(shape, over=self._rendered("texts", given, self._with_values))
+        shape = self._rendered("shape", choices)
+        if given.keys() != questions.keys():
+            # Copier knows what an answer is that was not asked for.
+            return Checkout(self._rendered("whole", given))
+        return Checkout(shape, over=self._texts(given, shape))
 
     @cached_property
-    def _with_values(self) -> Path:
-        """The release without the files that hold no value of an answer."""
+    def _with_values(self) -> list[str]:
+        """The files that hold a value of an answer; Copier's own has more, and is not compared."""
+        top = self._source / "template"
+        files = (path for path in top.rglob("*") if path.is_file())
+        found = {path.relative_to(top).as_posix() for path in files if _VALUE in path.read_bytes()}
+        return sorted(name for name in found - {ANSWERS} if not name.endswith(_BINARY))
 
+    @cached_property
+    def _engine(self) -> SandboxedEnvironment:
+        """The engine as Copier sets it up."""
+        return SandboxedEnvironment(
+            loader=FileSystemLoader([self._source / "template", self._source]),
+            extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+            **{**self._config.get("_envops", {}), "undefined": StrictUndefined},
+        )
+
+    def _texts(self, answers: Mapping[str, Any], shape: Path) -> Path:
         def write(folder: Path) -> None:
-            shutil.copytree(self._source, folder, dirs_exist_ok=True)
-            for path in sorted((folder / "template").rglob("*"), reverse=True):
-                if path.is_file() and _VALUE not in path.read_bytes():
-                    path.unlink()
-                elif path.is_dir() and not any(path.iterdir()):
-                    path.rmdir()
+            for name in self._with_values:
+                if (shape / name).is_file():
+                    text = self._engine.get_template(name).render(answers)
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / name).write_text(text, encoding="utf-8", newline="")
 
-        return _cached(self.template.cache / self.commit / "values", write)
+        return _cached(self._place("texts", answers), write)
 
-    def _rendered(self, kind: str, answers: Mapping[str, Any], source: Path) -> Path:
+    def _place(self, kind: str, answers: Mapping[str, Any]) -> Path:
         text = json.dumps(answers, sort_keys=True, default=str)
         name = f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+        return self.template.cache / self.commit / name
 
+    def _rendered(self, kind: str, answers: Mapping[str, Any]) -> Path:
         def write(folder: Path) -> None:
             try:
                 # No release needs trust, so nothing of the template is run, either.
                 copier.run_copy(
-                    str(source),
+                    str(self._source),
                     folder,
                     data=dict(answers),
                     defaults=True,
@@ -146,7 +167,7 @@ class Release:
             except (CopierError, ValueError) as exc:
                 raise JudgeError(f"{self.name} refuses the answers: {exc}") from exc
 
-        return _cached(self.template.cache / self.commit / name, write)
+        return _cached(self._place(kind, answers), write)
 
 
 def _cached(folder: Path, write: Callable[[Path], None]) -> Path:

@@ -56,8 +56,8 @@ STANDARDS = """\
 <!-- Written by `make reference`; do not edit. -->
 
 `make check` and `make test` enforce these practices, and their messages have the codes. `bans` are
-names that ruff refuses, and `judge` is the template's `make judge`. `make explain CODE=LOG4` prints
-the reason of one, with examples. No tool can check what is marked *reviewed*.
+names that ruff refuses, and `judge` is the template's check from outside. `make explain CODE=LOG4`
+prints the reason of one, with examples. No tool can check what is marked *reviewed*.
 """
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "as_sarif", "findings", "tell_github"]
 
-_PLACE = re.compile(r"(?P<path>[^\s:]+):(?P<line>\d+):(?:\d+:)? *(?P<text>(?!note: ).+)")
+_PLACE = re.compile(r"(?P<path>[^\s:]+):(?P<line>\d+):(?:\d+:)? *(?!note: )(?P<text>\S.*)")
 _CODE = re.compile(r"\b[A-Z]{3}\d\b")
 _BREAKS = re.compile(r"[`|\s]+")
 

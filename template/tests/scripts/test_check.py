@@ -10,6 +10,7 @@ import pytest
 
 from scripts.check import ROOT, Step, run, run_all, steps
 from scripts.practices import annotate
+from scripts.reports import findings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +103,38 @@ def test_large_files_are_refused(tmp_path: Path) -> None:
     assert run(Step("hook", (*entry, str(small))), tmp_path).passed
     refused = run(Step("hook", (*entry, str(small), str(large))), tmp_path)
     assert (False, str(large)) == (refused.passed, refused.output)
+
+
+def test_hooks_refuse_what_belongs_into_no_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a checkout the step runs the hooks over all that git tracks, wherever it is."""
+    marker, key = "<<<<<<< HEAD\n", "-----BEGIN PRIVATE KEY-----\n"
+    refused = {
+        ".env": "A=1\n",
+        "deploy/.env.production": "A=1\n",
+        ".envrc": "A=1\n",
+        "a.rej": "x\n",
+        "id_rsa": "x\n",
+        "deploy/tls.key": "x\n",
+        "tests/a.py": key,
+        **dict.fromkeys(("README.md", "src/app/graph/prompts/answer.md", "Dockerfile"), marker),
+        "large.txt": "x" * 1_000_001,
+    }
+    accepted = {".env.example": "A=\n", "src/env.py": "x = 1\n", "docs/a.md": "Title\n=======\n"}
+    for path, text in {**refused, **accepted}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    (tmp_path / ".pre-commit-config.yaml").write_text(hooks, encoding="utf-8")
+    for command in (("init", "--quiet"), ("add", "--all", "--force")):
+        assert run(Step("git", ("git", *command)), tmp_path).passed
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKIP", "ruff-format,ruff-check")
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / ".git/hooks-cache"))
+
+    (step,) = (step for step in steps(tmp_path) if step.name == "hooks")
+    outcome = run(step, tmp_path)
+
+    assert not outcome.passed
+    assert set(refused) == {finding.path for finding in findings(outcome)}

@@ -177,7 +177,8 @@ async def test_what_is_not_cited_is_not_found(
     with capture_logs() as logs:
         answer = await bench.answerer.answer(QUESTION)
     assert (answer.answer, answer.found, answer.citations) == (NOT_FOUND, False, ())
-    assert warned == any(event["event"] == "answer_without_citation" for event in logs)
+    told = [e["log_level"] for e in logs if e["event"] == "answer_without_citation"]
+    assert (["warning"] if warned else []) == told
     assert bench.count("not_found")
 
 
@@ -263,7 +264,9 @@ async def test_too_long_a_prompt_is_shortened(make_settings: MakeSettings) -> No
     """ERR6: the model gets a second call with fewer passages, and the answer cites only those."""
     too_long = TokenLimitError(tokens_used=9, limit=5)
     bench = Bench(make_settings, FakeChatModel(too_long, "72 hours [1], or 3.50 [3]."))
-    answer = await bench.answerer.answer(QUESTION)
+    with capture_logs() as logs:
+        answer = await bench.answerer.answer(QUESTION)
+    assert ["warning"] == [e["log_level"] for e in logs if e["event"] == "prompt_shortened"]
     first, second = bench.model.requests
     assert len(first.passages) == 4
     assert second.passages == first.passages[: len(second.passages)]

@@ -13,11 +13,14 @@ from app.retrieval import ranking
 from app.retrieval.ranking import HybridRanking
 from gwkit.documents import Chunk, Document
 from gwkit.errors import RetrievalError
-from gwkit.index.sqlite import SqliteIndex, searching
+from gwkit.index.sqlite import SqliteIndex, connections, searching
 from gwkit.index.store import Filters, SearchMode, SearchQuery
 from kit.fixtures.sqlite_index import EMBEDDER, found, search, write
 
 if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
     from gwkit.index.store import Index
 
 
@@ -222,3 +225,21 @@ async def test_filters_apply_before_the_best_are_chosen(
     await write(index, "weak.md", ["needle in a lot of hay and straw"])
 
     assert {"weak.md"} == await found(index, "needle", mode, Filters("weak"))
+
+
+async def test_connections_are_used_again(
+    index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CCH1: calls in a row open one connection to read and one to write, at most."""
+    opened: list[Path] = []
+    connect = connections.connect
+
+    def counted(path: Path, *, frozen: bool = False) -> sqlite3.Connection:
+        opened.append(path)
+        return connect(path, frozen=frozen)
+
+    monkeypatch.setattr(connections, "connect", counted)
+    for number in range(5):
+        await write(index, f"{number}.md", ["parcel locker"])
+        await index.documents()
+    assert len(opened) <= 2

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from threading import get_ident
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gwkit.offline import hashing
 from gwkit.offline.hashing import DIMENSION, HashingEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gwkit.models.protocols import Vectors
 
 EMBEDDER = HashingEmbedder()
 
@@ -136,3 +144,18 @@ async def test_a_long_query_is_embedded_alike() -> None:
     assert np.array_equal(
         (await EMBEDDER.embed_documents([text]))[0], await EMBEDDER.embed_query(text)
     )
+
+
+async def test_documents_are_embedded_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ASY2: the event loop is left to others, however many texts there are."""
+    used: set[int] = set()
+    embed = hashing._embed
+
+    def recorded(texts: Sequence[str]) -> Vectors:
+        used.add(get_ident())
+        return embed(texts)
+
+    monkeypatch.setattr(hashing, "_embed", recorded)
+    assert (100, DIMENSION) == (await EMBEDDER.embed_documents(["a text"] * 100)).shape
+    assert used
+    assert get_ident() not in used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import get_ident
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gwkit.errors import TokenLimitError
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta, Message, Passage
+from gwkit.offline import extractive
 from gwkit.offline.extractive import ExtractiveChatModel
 from gwkit.text.words import count_tokens
 
@@ -97,3 +99,20 @@ async def test_nothing_is_invented(question: str, texts: list[str]) -> None:
     if reply.text != NOT_FOUND:
         said = re.findall(r"\w+", re.sub(r"\[\d\]", "", reply.text))
         assert set(said) <= set(re.findall(r"\w+", " ".join(texts)))
+
+
+async def test_it_works_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ASY2: the event loop is left to others, for a whole reply and for a stream."""
+    used: list[int] = []
+    reply_text = extractive._reply_text
+
+    def recorded(asked: ChatRequest) -> str:
+        used.append(get_ident())
+        return reply_text(asked)
+
+    monkeypatch.setattr(extractive, "_reply_text", recorded)
+    model, asked = ExtractiveChatModel(), request("How long does a parcel wait?")
+    await model.complete(asked)
+    assert [piece async for piece in model.stream(asked)]
+    assert len(used) == 2
+    assert get_ident() not in used

@@ -65,6 +65,15 @@ def test_the_summary_agrees_with_the_standard_library() -> None:
     assert percentiles[98] == pytest.approx(summary.p99)
 
 
+def test_the_summary_forgets_what_is_long_ago() -> None:
+    """The memory is bounded: count and extremes are of all, the median of the latest 1,024."""
+    metrics = Metrics()
+    for seconds in (*[5.0] * 2_000, *[1.0] * 1_024):
+        metrics.observe("ingest_document_seconds", seconds)
+    summary = metrics.summary()["ingest_document_seconds"]
+    assert (3_024, 5.0, 1.0, 1.0) == (summary.count, summary.max, summary.median, summary.p99)
+
+
 def test_one_observation_is_its_own_summary() -> None:
     """Every number of a single observation equals it."""
     metrics = Metrics()
