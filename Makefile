@@ -77,8 +77,8 @@ test-quick: check ## The inner loop: the renders' static checks, the template in
 
 .PHONY: check
 check: $(VENV)/ready ## Lint the template repository itself (template/ has its own make check)
-	ruff format --check benchmarks scripts tests
-	ruff check benchmarks scripts tests
+	ruff format --check benchmarks drill scripts tests
+	ruff check benchmarks drill scripts tests
 	mypy
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -99,6 +99,10 @@ drift: $(VENV)/ready ## List what differs in REPO= from its release; STRICT=1 fa
 fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/fleet.html
 	@test -n "$(REPOS)" || { echo "Which? make fleet REPOS=../services" >&2; exit 2; }
 	@python -m scripts.judge fleet $(REPOS) $(JUDGED) --html build/fleet.html $(ARGS)
+
+.PHONY: drill
+drill: $(VENV)/ready ## Update 250 services with the edits of teams; writes docs/updates.md
+	@PYTHONPATH=tests python -m drill $(or $(ARGS),--page docs/updates.md)
 
 .PHONY: bench
 bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"
