@@ -104,6 +104,10 @@ fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/
 drill: $(VENV)/ready ## Update 250 services with the edits of teams; writes docs/updates.md
 	@PYTHONPATH=tests python -m drill $(or $(ARGS),--page docs/updates.md)
 
+.PHONY: release
+release: $(VENV)/ready ## Drill and tag the version that the last commit sets; ARGS=--push
+	@python scripts/release.py $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"
 	@python -m benchmarks $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
