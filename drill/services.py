@@ -18,8 +18,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import yaml
 from scripts.updating import merging
-from scripts.updating.answers import answers_of
 from scripts.updating.applying import apply, refuse_unready
 from scripts.updating.merging import COPY_ONLY, SEEDS, Merge
 from scripts.updating.reporting import classify
@@ -66,6 +66,12 @@ class Renders:
         """Take the place of the updater's `fetch`."""
         given = answers_of((answers or root / ANSWERS).read_text("utf-8"))
         shutil.copytree(self.render(options[1], given), folder, dirs_exist_ok=True)
+
+
+def answers_of(text: str) -> dict[str, object]:
+    """Return the answers to the questions in the text of an answers file."""
+    answers = yaml.safe_load(text)
+    return {name: value for name, value in answers.items() if not name.startswith("_")}
 
 
 _fetch = template_update.fetch

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scripts.template_update import ANSWERS
-from scripts.updating.answers import answers_of, shown
+from scripts.updating.answers import answers_of
 from scripts.updating.surface import endpoints_of, metrics_of, pins_of, settings_of
 
 if TYPE_CHECKING:
@@ -95,11 +95,9 @@ def _beside_files(merged: Merge) -> Report:
     kits = [entries[_KIT] for entries in (base, merged.ours) if _KIT in entries]
     return {
         "other release": [_KIT] if kits[1:] and kits[0] != kits[1] else [],
-        "questions": [
-            f"{name}: {shown(value)}" for name, value in after.items() if name not in before
-        ],
+        "questions": [f"{name}: {value}" for name, value in after.items() if name not in before],
         "answers": [
-            f"{name}: {shown(before[name])} → {shown(value)}"
+            f"{name}: {before[name]} → {value}"
             for name, value in after.items()
             if name in before and before[name] != value
         ],
