@@ -15,6 +15,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any, Final
 
 from drill.page import page
@@ -78,6 +80,15 @@ def drill(folder: Path, *, quick: bool = False, lives: str = "*") -> Iterator[Ou
     TemplateRepository(template).render(updater, ref=NEXT, exclude=["!/scripts/updating"])
     path = os.pathsep.join([str(updater), str(ROOT)])
     parts = 1 if quick else os.cpu_count() or 1
+    lines: Queue[str | None] = Queue()
+
+    def read(worker: subprocess.Popen[str]) -> None:
+        """Pass on the lines of a worker, so that its pipe never fills."""
+        assert worker.stdout
+        for line in worker.stdout:
+            lines.put(line)
+        lines.put(None)
+
     workers = []
     for part in range(parts):
         file = folder / f"plan-{part}.json"
@@ -88,8 +99,10 @@ def drill(folder: Path, *, quick: bool = False, lives: str = "*") -> Iterator[Ou
             subprocess.Popen(command, cwd=updater, env=env, stdout=subprocess.PIPE, text=True)
         )
     for worker in workers:
-        assert worker.stdout
-        yield from map(json.loads, worker.stdout)
+        Thread(target=read, args=(worker,), daemon=True).start()
+    for _ in workers:
+        yield from map(json.loads, iter(lines.get, None))
+    for worker in workers:
         if worker.wait():
             raise subprocess.CalledProcessError(worker.returncode, worker.args)
 
