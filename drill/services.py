@@ -113,6 +113,7 @@ def _cases(plan: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Ca
         for release in plan["releases"]
         for variant in plan["variants"]
         for life in lives
+        if variant in life.get("variants", [variant])
     ]
     # Neighbours have the same renders, so each part takes a piece in one.
     size = -(-len(cases) // parts)

@@ -258,6 +258,36 @@ def test_moves_of_skipped_releases_are_followed(
     assert {"apart.txt", "two.txt"}.isdisjoint(merged.result)
 
 
+def test_a_file_that_only_one_side_renamed_stays_where_the_other_removed_it(
+    trial: Trial,
+) -> None:
+    """The team's is reported, and the release's is new."""
+    text = LINES.replace("line", "word")
+    trial.edit({"retired.txt": None, "mine.txt": "retired\nours\n", "apart.txt": None})
+    write(trial.release, {"apart.txt": None, "theirs.txt": f"{LINES}theirs\n", "other.txt": text})
+
+    merged = trial.merge()
+
+    assert ["retired.txt → mine.txt"] == classify(merged)["orphaned"]
+    assert "retired\nours\n" == merged.text(merged.result, "mine.txt")
+    assert "theirs.txt" in merged.result
+
+
+def test_a_move_to_a_place_that_no_service_has_is_a_removal(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An edited file is named by its own path."""
+    package = tmp_path / "package"
+    write(package, {"moves.toml": '["1.1.0".moved]\n"retired.txt" = "tests/kit/retired.txt"\n'})
+    monkeypatch.setattr(merging, "_PACKAGE", package)
+    trial.edit({"retired.txt": "retired, ours\n"})
+
+    report = classify(trial.merge())
+
+    assert ["retired.txt"] == report["retired"]
+    assert "moved" not in report
+
+
 def test_a_tag_that_moved_loses_nothing_and_is_named(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
