@@ -62,6 +62,11 @@ update: $(VENV)/ready ## Update the service in REPO= to this checkout's last com
 		--to "$(or $(TO),HEAD)" --answers "$$ANSWERS" --no-proof \
 		$(if $(PREVIEW),--preview) $(if $(ABORT),--abort)
 
+.PHONY: adopt
+adopt: $(VENV)/ready ## Bring the service in REPO= under the template, on a branch; ANSWERS=
+	@test -n "$(REPO)" || { echo "REPO is not set: make adopt REPO=../my-service" >&2; exit 2; }
+	@python -m scripts.adopt "$(REPO)" $(if $(ANSWERS),--answers "$(ANSWERS)")
+
 .PHONY: demo
 demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, ask QUESTION=
 	@scripts/demo.sh "$(QUESTION)"
