@@ -8,6 +8,7 @@ The checkout is not touched.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +29,12 @@ from scripts.new import AnswersError, address, has_drafts, load, record
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Adoption", "AdoptionError", "adopt", "main", "propose_answers"]
+__all__ = ["Adoption", "AdoptionError", "adopt", "lacking", "main", "propose_answers"]
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "adopt-groundwork"
 _PROVIDERS = ("anthropic", "openai")
+_RUFF = (sys.executable, "-m", "ruff")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -55,20 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--answers", type=Path, help="YAML file of answers, instead of guesses")
     options = parser.parse_args(argv)
     service = options.service.resolve()
+    if has_drafts():
+        print("adopt: commit the changes of this checkout, which no update finds", file=sys.stderr)
+        return 1
     try:
-        if has_drafts():
-            message = (
-                "this checkout has uncommitted changes, which no update could find: commit them"
-            )
-            raise AdoptionError(message)
         given = load(options.answers) if options.answers else {}
         adoption = adopt(service, {**propose_answers(service), **given})
-    # Copier reports an invalid answer as a ValueError.
     except (AdoptionError, AnswersError, CopierError, ValueError) as exc:
         print(f"adopt: {exc}", file=sys.stderr)
         return 1
-    print(_told(adoption))
-    judge(service)
+    print(_told(adoption, lacking(service)))
     return 0
 
 
@@ -144,21 +143,50 @@ def adopt(
     message = f"Adopt the template\n\nFiles of the template instead of the service's:\n\n{listed}"
     commit = _git(service, "commit-tree", tree, "-p", "HEAD", "-m", message).strip()
     _git(service, "update-ref", f"refs/heads/{BRANCH}", commit)
-    recorded = {name: made.answers.combined[name] for name in made.template.questions_data}
+    found = made.answers.combined.items()
+    recorded = {n: value for n, value in found if not (n.startswith("_") or callable(value))}
     return Adoption(recorded, replaced, requirements)
 
 
-def judge(service: Path) -> int:
-    """Print what the branch lacks, by the codes of the practices; return the number of lines."""
+def lacking(service: Path) -> list[str]:
+    """Return what the service's own modules lack, a line for each practice, by its code.
+
+    The settings of the branch's linter are applied to the modules of the service's last commit.
+    """
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder:
-        checkout = Path(folder) / service.name
+        checkout = Path(folder) / "checkout"
         _git(service, "clone", "--quiet", "--branch", BRANCH, str(service), str(checkout))
-        command = [sys.executable, "-m", "scripts.judge", "judge", str(checkout)]
-        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    found = (done.stdout + done.stderr).splitlines()
-    lines = [line.replace(f"{checkout}/", "") for line in found]
-    print("What the branch lacks, as `make judge` finds it:", "", *lines, sep="\n")
-    return len(lines)
+        tracked = _git(service, "ls-tree", "-rz", "--name-only", "HEAD").split("\0")
+        modules = [path for path in tracked if path.endswith(".py")]
+        command = [*_RUFF, "check", "--output-format", "json", "--no-cache", *modules]
+        done = subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True)
+        found = json.loads(done.stdout or "[]") if modules else []
+        table = tomllib.loads((checkout / "scripts/practices.toml").read_text(encoding="utf-8"))
+    practices = {
+        code: entry
+        for family in table.values()
+        for code, entry in family.items()
+        if isinstance(entry, dict)
+    }
+    counts = Counter(_practice(str(each["code"]), practices) for each in found)
+    return [
+        f"{code}  {counts[code]:4}  {entry['asks']}"
+        for code, entry in practices.items()
+        if counts[code]
+    ]
+
+
+def _practice(rule: str, practices: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the practice that a rule of the linter belongs to, with the longest prefix."""
+    prefixes = {
+        prefix: code
+        for code, entry in practices.items()
+        for tool in entry["by"]
+        if tool.startswith("ruff ")
+        for prefix in tool.split()[1:]
+    }
+    fitting = [prefix for prefix in prefixes if rule.startswith(prefix)]
+    return prefixes[max(fitting, key=len)] if fitting else ""
 
 
 def _entry(service: Path, file: Path) -> str:
@@ -209,7 +237,7 @@ def _package(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
 
 
-def _told(adoption: Adoption) -> str:
+def _told(adoption: Adoption, lacks: Sequence[str]) -> str:
     def listed(names: Sequence[str]) -> str:
         return "".join(f"  {name}\n" for name in names) or "  none\n"
 
@@ -220,6 +248,8 @@ def _told(adoption: Adoption) -> str:
         f"\nFiles of the template instead of the service's (`git show HEAD:PATH` has yours):\n"
         f"{listed(adoption.replaced)}"
         f"\nRequirements that are now in requirements/app.in:\n{listed(adoption.requirements)}"
+        f"\nPractices that the service's modules lack (`make explain CODE=…` on the branch):\n"
+        f"{listed(lacks)}"
         f"\nNext, as docs/adopt.md explains:\n  git switch {BRANCH}\n  make lock setup\n"
         "  move your routes and parts to src/app/ext, then: make check test\n"
     )
