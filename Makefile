@@ -62,6 +62,11 @@ update: $(VENV)/ready ## Update the service in REPO= to this checkout's last com
 		--to "$(or $(TO),HEAD)" --answers "$$ANSWERS" --no-proof \
 		$(if $(PREVIEW),--preview) $(if $(ABORT),--abort)
 
+.PHONY: adopt
+adopt: $(VENV)/ready ## Bring the service in REPO= under the template, on a branch; ANSWERS=
+	@test -n "$(REPO)" || { echo "REPO is not set: make adopt REPO=../my-service" >&2; exit 2; }
+	@python -m scripts.adopt "$(REPO)" $(if $(ANSWERS),--answers "$(ANSWERS)")
+
 .PHONY: demo
 demo: $(VENV)/ready ## Render the defaults to build/demo, ingest its samples, ask QUESTION=
 	@scripts/demo.sh "$(QUESTION)"
@@ -77,8 +82,8 @@ test-quick: check ## The inner loop: the renders' static checks, the template in
 
 .PHONY: check
 check: $(VENV)/ready ## Lint the template repository itself (template/ has its own make check)
-	ruff format --check benchmarks scripts tests
-	ruff check benchmarks scripts tests
+	ruff format --check benchmarks drill scripts tests
+	ruff check benchmarks drill scripts tests
 	mypy
 	python scripts/reference.py --check
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -106,6 +111,14 @@ fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/
 docs: $(VENV)/ready ## Build the template's documentation site to build/site/site
 	@python scripts/pages.py
 	@cd build/site && zensical build --clean --strict
+
+.PHONY: drill
+drill: $(VENV)/ready ## Update 250 services with the edits of teams; writes docs/updates.md
+	@PYTHONPATH=tests python -m drill $(or $(ARGS),--page docs/updates.md)
+
+.PHONY: release
+release: $(VENV)/ready ## Drill and tag the version that the last commit sets; ARGS=--push
+	@python scripts/release.py $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, ARGS="api --quick"

@@ -23,7 +23,7 @@ from copier.errors import CopierError, DirtyLocalWarning, ShallowCloneWarning
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["main"]
+__all__ = ["AnswersError", "address", "has_drafts", "load", "main", "record"]
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE_PATHS = ("copier.yml", "includes", "template")
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     if problem := _problem_with(arguments.destination):
         return _refuse(problem)
     try:
-        answers = _load(arguments.answers) if arguments.answers else {}
+        answers = load(arguments.answers) if arguments.answers else {}
         interactive = sys.stdin.isatty() and not (arguments.answers or arguments.defaults)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DirtyLocalWarning)
@@ -57,8 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     # Copier reports an invalid answer as a ValueError.
     except (AnswersError, CopierError, ValueError) as exc:
         return _refuse(str(exc))
-    if address := _address():
-        _record(arguments.destination, address)
+    if url := address():
+        record(arguments.destination, url)
     elif not arguments.quiet:
         sys.stderr.write(
             "Note: this checkout has no remote, so the service will look for updates in this\n"
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     if not arguments.quiet:
         sys.stdout.write(_told(made.answers.combined, arguments.destination))
-    if not arguments.quiet and _has_drafts():
+    if not arguments.quiet and has_drafts():
         sys.stderr.write(
             "Note: this checkout has uncommitted changes. They are in the new service, which\n"
             "cannot be updated until they are committed and it is created again.\n"
@@ -113,23 +113,23 @@ def _written(answer: object) -> str:
     return str(answer).lower() if isinstance(answer, bool) else str(answer)
 
 
-def _address() -> str:
-    """Return the address of this checkout's remote, if others can use it."""
+def address(template: Path = ROOT) -> str:
+    """Return the address of the remote of a template's checkout, if others can use it."""
     command = ["git", "remote", "get-url", "origin"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=template, capture_output=True, text=True, check=False)
     url = done.stdout.strip()
     return url if "://" in url or re.match(r"[\w.-]+@?[\w.-]+:", url) else ""
 
 
-def _record(service: Path, address: str) -> None:
+def record(service: Path, url: str) -> None:
     """Set an address for updates in a service's answers that works from anywhere."""
     script = ROOT / "template/scripts/template_update.py"
-    command = [sys.executable, str(script), "--service", str(service), "--set-source", address]
+    command = [sys.executable, str(script), "--service", str(service), "--set-source", url]
     subprocess.run(command, check=True)
 
 
 def _config() -> dict[str, object]:
-    config: dict[str, object] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    config: dict[str, object] = yaml.safeload((ROOT / "copier.yml").read_text(encoding="utf-8"))
     return config
 
 
@@ -142,14 +142,14 @@ def _problem_with(destination: Path) -> str | None:
     return None
 
 
-def _load(path: Path) -> dict[str, object]:
+def load(path: Path) -> dict[str, object]:
     """Read the answers; rejects names without a question, which Copier would ignore.
 
     Raises:
         AnswersError: The file is missing, not a YAML mapping, or answers an unknown question.
     """
     try:
-        answers = yaml.safe_load(path.read_text(encoding="utf-8"))
+        answers = yaml.safeload(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise AnswersError(f"cannot read the answers of {path}: {exc}") from exc
     if not isinstance(answers, dict):
@@ -163,7 +163,7 @@ def _load(path: Path) -> dict[str, object]:
     return {str(name): answer for name, answer in answers.items()}
 
 
-def _has_drafts() -> bool:
+def has_drafts() -> bool:
     """Return whether the checkout's template differs from its last commit."""
     status = subprocess.run(
         ["git", "status", "--porcelain", "--", *TEMPLATE_PATHS],

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import copier
 
 from harness.answers import ROOT, Answers, questions
 from harness.commands import git, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TEMPLATE_PATHS: Final = ("copier.yml", "includes", "template", "CHANGELOG.md", "moves.toml")
 BINARY_SUFFIXES: Final = frozenset({".pdf", ".docx", ".png", ".ico"})
@@ -42,7 +45,13 @@ class TemplateRepository:
         commit_all(self.root, tag)
         git(self.root, "tag", tag)
 
-    def render(self, destination: Path, answers: Answers | None = None, ref: str = "HEAD") -> Path:
+    def render(
+        self,
+        destination: Path,
+        answers: Answers | None = None,
+        ref: str = "HEAD",
+        exclude: Sequence[str] = (),
+    ) -> Path:
         """Render a service as an untrusted template would, without questions."""
         copier.run_copy(
             str(self.root),
@@ -51,6 +60,7 @@ class TemplateRepository:
             defaults=True,
             quiet=True,
             vcs_ref=ref,
+            exclude=exclude,
         )
         return destination
 

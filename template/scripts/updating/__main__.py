@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from scripts.template_update import UpdateError
 from scripts.updating.applying import abort, apply, refuse_unready, unfinished
+from scripts.updating.branches import propose
 from scripts.updating.merging import merge
 from scripts.updating.reporting import write_reports
 from scripts.updating.repository import GitError
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--preview", action="store_true", help="report, and test in a scratch copy")
     way.add_argument("--abort", action="store_true", help="restore the state before an update")
+    way.add_argument("--branch", default="", help="commit the result to this branch instead")
     parser.add_argument("--no-proof", action="store_true", help="skip checks and tests")
     parser.add_argument("service", type=Path)
     options = parser.parse_args(arguments)
@@ -42,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.abort:
             print(f"Restored the state before the update to {abort(options.service)}.")
             return 0
-        return update(options.service, preview=options.preview, proven=not options.no_proof)
+        proven = not options.no_proof
+        return update(
+            options.service, preview=options.preview, proven=proven, branch=options.branch
+        )
     except (UpdateError, GitError) as exc:
         print(f"template-update: {exc}", file=sys.stderr)
     except subprocess.CalledProcessError as exc:
@@ -56,8 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def update(service: Path, *, preview: bool, proven: bool = True) -> int:
+def update(service: Path, *, preview: bool, proven: bool = True, branch: str = "") -> int:
     """Merge, report, and test the result in a scratch copy or in the service.
+
+    On a branch it is neither tested nor, with conflicts, a failure: reviews are for that.
 
     Raises:
         UpdateError: The service is not ready, or other files block those of the release.
@@ -71,6 +78,9 @@ def update(service: Path, *, preview: bool, proven: bool = True) -> int:
             print(f"Nothing to do: the service is up to date with {merged.new}.")
             return 0
         print(write_reports(merged, RELEASE))
+        if branch:
+            print(propose(service, merged, branch, RELEASE.with_name("report.md")))
+            return 0
         if preview:
             return _preview(merged, proven=proven)
         apply(service, merged)

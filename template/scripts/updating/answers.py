@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import yaml  # type: ignore[import-untyped]  # Copier needs it, and its stubs would be one more pin
-
 from scripts.template_update import ANSWERS, UpdateError
 from scripts.updating.repository import GitError
 
@@ -15,8 +13,9 @@ if TYPE_CHECKING:
 
     from scripts.updating.repository import Entries, Repository
 
-__all__ = ["answers_of", "earlier_answers", "fits_better", "refuse_downgrade", "shown"]
+__all__ = ["answers_of", "earlier_answers", "fits_better", "refuse_downgrade"]
 
+_QUESTION = re.compile(r"(\w+): ?(.*)")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-(\d+)-g[0-9a-f]+)?")
 """A release, or the output of `git describe` for a commit after it."""
 
@@ -40,26 +39,28 @@ def _order(version: re.Match[str]) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in version.groups())
 
 
-def answers_of(text: str) -> dict[str, object]:
-    """Return the questions and answers of the text of an answers file.
+def answers_of(text: str) -> dict[str, str]:
+    """Return the answer of each question in the text of an answers file, as it is written.
+
+    Copier writes a question to a line, and the choices of a list to lines below, each after a
+    hyphen; such a list is returned in one line.
 
     Raises:
-        UpdateError: The text is not a YAML mapping.
+        UpdateError: A line has another form, such as a conflict marker.
     """
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
-        reason = str(exc).splitlines()[-1].strip()
-        raise UpdateError(f"{ANSWERS} is not valid YAML: {reason}") from exc
-    if not isinstance(found, dict):
-        raise UpdateError(f"{ANSWERS} has no `question: answer` lines")
-    return {str(name): value for name, value in found.items() if not str(name).startswith("_")}
-
-
-def shown(answer: object) -> str:
-    """Return an answer as the answers file has it."""
-    text: str = yaml.safe_dump(answer, default_flow_style=True, allow_unicode=True, width=1000)
-    return text.removesuffix("...\n").strip()
+    found: dict[str, str] = {}
+    name = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := _QUESTION.fullmatch(line):
+            name, found[match[1]] = match.groups()
+        elif name and line.startswith((" ", "- ")):
+            before = found[name].removesuffix("]")
+            found[name] = f"{before}, " if before else "["
+            found[name] += f"{line.strip().removeprefix('- ')}]"
+        elif line.strip() and not line.startswith(("#", "---")):
+            message = f"line {number} of {ANSWERS} has no `question: answer`: {line[:40]}"
+            raise UpdateError(message)
+    return {name: value for name, value in found.items() if not name.startswith("_")}
 
 
 def earlier_answers(checkout: Repository) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from scripts.updating.merging import Merge
 
-__all__ = ["State", "abort", "apply", "refuse_unready", "unfinished"]
+__all__ = ["State", "abort", "apply", "refuse_unready", "take_over", "unfinished"]
 
 
 class State(TypedDict):
@@ -72,11 +72,8 @@ def apply(service: Path, merged: Merge) -> None:
     """
     checkout = Repository(service)
     _refuse_blocked(service, merged)
-    commit = merged.scratch.commit(merged.tree, merged.new)
-    merged.scratch.git("update-ref", "refs/heads/result", commit)
-    checkout.git("fetch", "--quiet", "--no-tags", str(merged.scratch.folder), "refs/heads/result")
+    target = take_over(checkout, merged)
     prefix = checkout.git("rev-parse", "--show-prefix").strip()
-    target = _whole_tree(checkout, prefix, merged.tree)
     state = State(
         release=merged.new,
         head=checkout.git("rev-parse", "HEAD").strip(),
@@ -97,6 +94,19 @@ def apply(service: Path, merged: Merge) -> None:
         abort(service)
         raise
     _save(service, State(**{**state, "complete": True}))
+
+
+def take_over(checkout: Repository, merged: Merge) -> str:
+    """Copy the objects of a merge to the service's repository; return the whole new tree.
+
+    Raises:
+        GitError: Git failed.
+    """
+    commit = merged.scratch.commit(merged.tree, merged.new)
+    merged.scratch.git("update-ref", "refs/heads/result", commit)
+    checkout.git("fetch", "--quiet", "--no-tags", str(merged.scratch.folder), "refs/heads/result")
+    prefix = checkout.git("rev-parse", "--show-prefix").strip()
+    return _whole_tree(checkout, prefix, merged.tree)
 
 
 def abort(service: Path) -> str:

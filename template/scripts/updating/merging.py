@@ -104,7 +104,7 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
 
     base = _follow_answers(service, base, scratch, ours)
     seeds = list(_settle_seeds(base, theirs, ours))
-    moved = _follow_moves(base, scratch, ours)
+    moved = _follow_moves(base, theirs, scratch, ours)
     scratch.git("checkout-index", "--all", "--force")
     _follow_format(base, theirs, scratch.folder)
     _follow_line_endings(base, theirs, scratch)
@@ -179,23 +179,28 @@ def _files(folder: Path) -> Iterator[str]:
     )
 
 
-def _follow_moves(base: Path, scratch: Repository, ours: Entries) -> dict[str, str]:
-    """Move files in `base` and `ours` as the template's releases did; return the moves."""
-    moved: dict[str, str] = {}
+def _follow_moves(base: Path, theirs: Path, scratch: Repository, ours: Entries) -> dict[str, str]:
+    """Move files in `base` and `ours` as the template's releases did; return the moves.
+
+    A file whose last place the service does not have is left where it is, as one that is removed.
+    """
+    places: dict[str, str] = {}
     for release in tomllib.loads((_PACKAGE / "moves.toml").read_text("utf-8")).values():
         for old, new in release.get("moved", {}).items():
-            if not (base / old).exists() or (base / new).exists():
-                continue
-            (base / new).parent.mkdir(parents=True, exist_ok=True)
-            (base / old).rename(base / new)
-            if old in ours and new not in ours:
-                mode, name = ours.pop(old)
-                ours[new] = mode, name
-                scratch.git("update-index", "--force-remove", old)
-                scratch.git("update-index", "--add", "--cacheinfo", f"{mode},{name},{new}")
-                # A file that an earlier release moved keeps its first name in the report.
-                first = next((name for name, place in moved.items() if place == old), old)
-                moved[first] = new
+            places |= {first: new for first, place in places.items() if place == old}
+            places[old] = new
+    moved: dict[str, str] = {}
+    for old, new in places.items():
+        if (base / new).exists() or not ((base / old).exists() and (theirs / new).exists()):
+            continue
+        (base / new).parent.mkdir(parents=True, exist_ok=True)
+        (base / old).rename(base / new)
+        if old in ours and new not in ours:
+            mode, name = ours.pop(old)
+            ours[new] = mode, name
+            scratch.git("update-index", "--force-remove", old)
+            scratch.git("update-index", "--add", "--cacheinfo", f"{mode},{name},{new}")
+            moved[old] = new
     return moved
 
 
@@ -236,7 +241,10 @@ def _settle_conflicts(merged: Merge) -> None:
         about, path = line.split("\t", 1)
         stages.setdefault(path, set()).add(about.split()[2])
     for path, present in stages.items():
-        if present in ({"1", "2"}, {"1", "3"}):
+        if present in ({"1", "2"}, {"1", "3"}) and path not in merged.base:
+            # Renamed on one side, deleted on the other: the side that renamed it still wants it.
+            scratch.git("add", "--force", "--", path)
+        elif present in ({"1", "2"}, {"1", "3"}):
             scratch.git("rm", "--quiet", "--force", "--ignore-unmatch", "--", path)
         elif path in GENERATED and "3" in present:
             scratch.git("checkout", "--quiet", "--theirs", "--", path)

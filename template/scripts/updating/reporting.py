@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scripts.template_update import ANSWERS
-from scripts.updating.answers import answers_of, shown
+from scripts.updating.answers import answers_of
 from scripts.updating.surface import endpoints_of, metrics_of, pins_of, settings_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ TITLES = {
     "conflict": "Conflict: you and the release changed the same lines",
     "deleted": "You deleted it, the release changed it: it stays deleted",
     "retired": "The release removed it, you had edited it: it is removed, and in your last commit",
+    "orphaned": "You renamed it, the release removed it: it stays",
     "kept": "Yours, and the release has another version: it is unchanged",
     "renamed": "You renamed it: the release's changes follow",
     "moved": "The release moved it: your edits follow",
@@ -56,9 +57,7 @@ def classify(merged: Merge) -> Report:
     for path in sorted({*merged.base, *merged.theirs}):
         if (kind := _kind(merged, path)) is not None:
             new = merged.renamed.get(path)
-            found["renamed" if kind == "deleted" and new else kind].append(
-                f"{path} → {new}" if kind == "deleted" and new else path
-            )
+            found[kind].append(f"{path} → {new}" if new else path)
     found["conflict"] = [_conflict(path, renamed.get(path)) for path in merged.conflicts]
     found["kept"] = sorted({*found["kept"], *merged.seeds})
     found["moved"] = [
@@ -76,6 +75,8 @@ def _kind(merged: Merge, path: str) -> str | None:
     ours, result = merged.ours.get(path), merged.result.get(path)
     if base == theirs or path in merged.conflicts:
         return None
+    if ours is None and path in merged.renamed:
+        return "renamed" if theirs else "orphaned"
     if theirs is None:
         return {None: None, base: "removed"}.get(ours, "retired")
     if ours is None:
@@ -95,11 +96,9 @@ def _beside_files(merged: Merge) -> Report:
     kits = [entries[_KIT] for entries in (base, merged.ours) if _KIT in entries]
     return {
         "other release": [_KIT] if kits[1:] and kits[0] != kits[1] else [],
-        "questions": [
-            f"{name}: {shown(value)}" for name, value in after.items() if name not in before
-        ],
+        "questions": [f"{name}: {value}" for name, value in after.items() if name not in before],
         "answers": [
-            f"{name}: {shown(before[name])} → {shown(value)}"
+            f"{name}: {before[name]} → {value}"
             for name, value in after.items()
             if name in before and before[name] != value
         ],

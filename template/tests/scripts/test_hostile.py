@@ -157,25 +157,28 @@ def test_submodules_links_and_modes_stay(trial: Trial, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<<<<<<< HEAD\ndocs: true\n=======\n", "is not valid YAML"),
-        ("- docs\n", "has no `question: answer` lines"),
+        (f"{BASE[ANSWERS]}<<<<<<< HEAD\ndocs: true\n", "line 4 .* has no `question: answer`: <<<"),
         ("docs: true\n", "has no _commit"),
+        ("", "has no _commit"),
     ],
 )
 def test_damaged_answers_are_refused(text: str, message: str, trial: Trial) -> None:
     """The file is named, and nothing is changed."""
-    trial.edit({ANSWERS: text if "_commit" in message else f"{BASE[ANSWERS]}{text}"})
-    if text.startswith("-"):
-        trial.edit({ANSWERS: text})
-        with pytest.raises(UpdateError, match=message):
-            answers_of(text)
-        return
+    trial.edit({ANSWERS: text})
     before = trial.files()
 
     with pytest.raises(UpdateError, match=message):
         trial.merge()
 
     assert before == trial.files()
+
+
+def test_answers_are_read_as_copier_writes_them() -> None:
+    """A list has a line for each choice; text may have a colon and quotes."""
+    text = "# by Copier\n_commit: v1\nempty: []\nlist:\n- a\n- b\nname: 'A: b'\nother: true\n"
+
+    expected = {"empty": "[]", "list": "[a, b]", "name": "'A: b'", "other": "true"}
+    assert expected == answers_of(text)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +256,36 @@ def test_moves_of_skipped_releases_are_followed(
     assert ["apart.txt → three.txt"] == classify(merged)["moved"]
     assert BOTH == merged.text(merged.result, "three.txt")
     assert {"apart.txt", "two.txt"}.isdisjoint(merged.result)
+
+
+def test_a_file_that_only_one_side_renamed_stays_where_the_other_removed_it(
+    trial: Trial,
+) -> None:
+    """The team's is reported, and the release's is new."""
+    text = LINES.replace("line", "word")
+    trial.edit({"retired.txt": None, "mine.txt": "retired\nours\n", "apart.txt": None})
+    write(trial.release, {"apart.txt": None, "theirs.txt": f"{LINES}theirs\n", "other.txt": text})
+
+    merged = trial.merge()
+
+    assert ["retired.txt → mine.txt"] == classify(merged)["orphaned"]
+    assert "retired\nours\n" == merged.text(merged.result, "mine.txt")
+    assert "theirs.txt" in merged.result
+
+
+def test_a_move_to_a_place_that_no_service_has_is_a_removal(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An edited file is named by its own path."""
+    package = tmp_path / "package"
+    write(package, {"moves.toml": '["1.1.0".moved]\n"retired.txt" = "tests/kit/retired.txt"\n'})
+    monkeypatch.setattr(merging, "_PACKAGE", package)
+    trial.edit({"retired.txt": "retired, ours\n"})
+
+    report = classify(trial.merge())
+
+    assert ["retired.txt"] == report["retired"]
+    assert "moved" not in report
 
 
 def test_a_tag_that_moved_loses_nothing_and_is_named(

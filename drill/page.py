@@ -1,0 +1,74 @@
+"""The page of a drill: what was updated, how long it took, and where there were conflicts."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["page"]
+
+
+_HEAD: Final = """\
+# Updates, drilled
+
+<!-- Written by `make drill`; do not edit. -->
+
+`make drill` updated {services} services with {edits} edited files to the template of this commit:
+every release, several variants, and what teams do to a service between two updates
+(`drill/catalogue.toml`). For each, the preview was compared with the outcome, every edit was looked
+for, and every other file was compared with the release. `v998.0.0` is the template itself in an
+older state, with other lines in most of its files.
+
+**Edits lost: {lost}.** Conflicts are counted by file. The seconds are those of the merge and of
+writing the result, without the two renders, with two services at a time on two cores.
+"""
+
+
+def page(outcomes: list[Mapping[str, Any]], reasons: list[dict[str, str]]) -> str:
+    """Return the Markdown of a drill's outcome."""
+    edits = sum(outcome["edits"] for outcome in outcomes)
+    lost = sum("lost" in fault for outcome in outcomes for fault in outcome["faults"])
+    lines = [
+        _HEAD.format(services=f"{len(outcomes):,}", edits=f"{edits:,}", lost=lost),
+        "## By release",
+        "",
+        *_table("release", outcomes),
+        "",
+        "## By what the team did",
+        "",
+        *_table("life", outcomes),
+        "",
+        "## Why there are conflicts",
+        "",
+        "| from | what the team did | conflicts | why |",
+        "|---|---|--:|---|",
+    ]
+    for reason in reasons:
+        having = [
+            outcome
+            for outcome in outcomes
+            if fnmatchcase(outcome["release"], reason["releases"])
+            and fnmatchcase(outcome["life"], reason["lives"])
+        ]
+        count = sum(len(outcome["conflicts"]) for outcome in having)
+        lines.append(
+            f"| `{reason['releases']}` | {reason['lives']} | {count} | {reason['reason']} |"
+        )
+    lines += ["", "A conflict anywhere else fails the drill.", ""]
+    return "\n".join(lines)
+
+
+def _table(name: str, outcomes: list[Mapping[str, Any]]) -> Iterable[str]:
+    yield f"| {name} | services | edited files | conflicts | per 1,000 edits | median seconds |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    for value in dict.fromkeys(outcome[name] for outcome in outcomes):
+        having = [outcome for outcome in outcomes if outcome[name] == value]
+        edits = sum(outcome["edits"] for outcome in having)
+        conflicts = sum(len(outcome["conflicts"]) for outcome in having)
+        rate = f"{1_000 * conflicts / edits:.1f}" if edits else ""
+        seconds = median(outcome["seconds"] for outcome in having)
+        yield f"| {value} | {len(having)} | {edits:,} | {conflicts} | {rate} | {seconds:.1f} |"
