@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from app.graph.state import Answer
+    from app.graph.state import Answer, Located
     from app.services import Services
     from gwkit.index.store import Hit
 
@@ -109,7 +109,7 @@ def search(
         return hits, bool(hits) or bool(await services.index.documents(prefix))
 
     hits, documents = run(settings, work)
-    found = [FoundChunk.model_validate(hit).model_dump() for hit in hits]
+    found = [FoundChunk.of(hit).model_dump() for hit in hits]
     document = {"query": query, "mode": mode.value, "hits": found}
     output.result(document, lambda console: _print_hits(console, hits))
     if not documents:
@@ -125,7 +125,23 @@ def _print_answer(console: Console, answer: Answer) -> None:
     if answer.citations:
         console.print("\nSources", style="bold")
     for number, citation in enumerate(answer.citations, start=1):
-        _print_passage(console, f"[{number}] ", citation.chunk, citation.heading, citation.text)
+        place = f"{' > '.join(citation.headings) or citation.title}{_location(citation)}"
+        quoted = " … ".join(quote.text for quote in citation.quotes) or citation.text
+        _print_passage(console, f"[{number}] ", citation.chunk, place, quoted)
+    for each in answer.unsupported:
+        cited = "".join(f"[{number}]" for number in each.citations)
+        remark = f"Check this: {cited} does not have the {each.kind} {each.missing}"
+        console.print(visible(remark), style="yellow")
+
+
+def _location(found: Located) -> str:
+    """Return where something stands in its file, as far as that is known."""
+    parts = [
+        f"page {found.page}" if found.page else "",
+        f"sheet {found.sheet}" if found.sheet else "",
+        f"row {found.row}" if found.row else "",
+    ]
+    return "".join(f", {part}" for part in parts if part)
 
 
 def _emphasized(console: Console, text: str) -> Text:
@@ -138,10 +154,13 @@ def _emphasized(console: Console, text: str) -> Text:
 
 
 def _print_hits(console: Console, hits: Sequence[Hit]) -> None:
+    from app.api.schemas import FoundChunk
+
     if not hits:
         console.print("Nothing was found.")
     for rank, hit in enumerate(hits, start=1):
-        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}"
+        found = FoundChunk.of(hit)
+        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}{_location(found)}"
         _print_passage(console, f"{rank:>2}. ", hit.chunk, place, hit.text)
 
 
