@@ -91,7 +91,7 @@ async def test_the_gate_can_be_off(make_settings: MakeSettings) -> None:
         ("", []),
     ],
 )
-def test_sentences_and_what_they_cite(answer: str, expected: list[object]) -> None:
+def test_sentences_and_their_citations(answer: str, expected: list[object]) -> None:
     """A citation belongs to the sentence before or around it; code and quotations stay whole."""
     found = statements(answer)
 
@@ -101,7 +101,7 @@ def test_sentences_and_what_they_cite(answer: str, expected: list[object]) -> No
 
 PASSAGE = (
     "Leave requests go to Anna Novak at ACME, who answers within five working days. The World"
-    " Health Organization (WHO) advises 1,500 steps on 3 May 2026. Use `pip install x` in the shell."
+    " Health Organization (WHO) advises 1,500 steps on 3 May 2026. Use `pip install x` there."
 )
 
 

@@ -1,4 +1,4 @@
-"""Question → retrieve → check the evidence → ask → compose → check the citations."""
+"""Question → rewrite → retrieve → check the evidence → ask → compose → check the citations."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelEr
 from app.graph.cache import AnswerCache, answer_key
 from app.graph.composition import NO_USAGE, WITHHELD, ReplyText, compose, not_found
 from app.graph.evidence import check_evidence, fewer, fitted, passages
+from app.graph.followups import standalone_question
 from app.graph.refusals import explain
 from app.graph.state import Answer
 from app.graph.support import find_unsupported
 from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import ChatReply, ChatRequest, Delta
+from gwkit.telemetry.traces import Attribute, annotate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
     from app.config.settings import Settings
     from app.graph.cache import AnswerKey
     from app.graph.prompting import PromptFile
-    from app.graph.state import Question
+    from app.graph.state import Question, Turn
     from app.retrieval.retriever import Retriever
     from app.utils.once import AsyncOnce
     from gwkit.index.store import Hit, Index
@@ -63,6 +65,8 @@ class Answerer:
         prompt: what the model is asked with, read at first use.
         window_tokens: most tokens of prompt and answer together, unless a setting says it; `None`
             if not known.
+        rewriter: makes a question of its own out of a follow-up and what was said before; by
+            default the rules of `app.graph.followups` do.
     """
 
     retriever: Retriever
@@ -72,6 +76,7 @@ class Answerer:
     settings: Settings
     prompt: AsyncOnce[PromptFile]
     window_tokens: int | None = None
+    rewriter: Callable[[str, Sequence[Turn]], Awaitable[str]] | None = None
 
     def __post_init__(self) -> None:
         self._cache = AnswerCache(self.settings.answer_cache_size)
@@ -105,6 +110,7 @@ class Answerer:
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
         with self._recording(question) as record:
+            question = await self._standalone(question)
             key = await self._cache_key(question)
             if key and (cached := self._cache.get(key)):
                 yield Delta(text=cached.answer)
@@ -135,6 +141,19 @@ class Answerer:
                     else:
                         # What may be withheld is not shown before it is checked.
                         yield Delta(text="") if self.settings.citations == "refuse" else piece
+
+    async def _standalone(self, question: Question) -> Question:
+        """Return a follow-up as a question of its own, which needs no conversation."""
+        if not question.messages:
+            return question
+        if self.rewriter:
+            text = await self.rewriter(question.question, question.messages)
+        else:
+            text = standalone_question(question.question, question.messages)
+        content = {"question": text} if self.settings.log_content else {}
+        _log.info("question_rewritten", changed=text != question.question, **content)
+        annotate(Attribute.QUESTION, text if self.settings.log_content else None)
+        return question.model_copy(update={"question": text, "messages": ()})
 
     async def _check_evidence(
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
