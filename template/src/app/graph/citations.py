@@ -31,6 +31,7 @@ _QUOTED = re.compile(
     r'|(?<![\w"])"[^"\n]{1,2000}"(?!\w)'
 )
 _CLOSING = frozenset("\"'\u201c\u201d\u2019\u00ab\u00bb")
+_MARKED = re.compile(r"\*\*([^*]{20,})\*\*")
 _LEAST_SHARE = 0.3
 """Share of a statement's words that the sentence of a passage must have to be its source."""
 
@@ -163,7 +164,11 @@ def _citation(hit: Hit, said: Sequence[str]) -> Citation:
 
 
 def _quotes(hit: Hit, said: Sequence[str]) -> tuple[Quote, ...]:
-    """Return the sentences of a passage that say what is said, in order and joined."""
+    """Return the sentences of a passage that say what is said, in order and joined.
+
+    Where an answer marks a sentence as bold, the others beside it are only its context.
+    """
+    said = [match[1] for text in said for match in _MARKED.finditer(text)] or said
     offered = [
         (start, end, set(content_words(hit.text[start:end])))
         for first, last in _paragraphs(hit.text)
