@@ -38,8 +38,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_NEXT_PROMPTS = "answer."
-"""Prefix of the names of the template's own prompts, those of later releases as well."""
+_NEXT_PROMPTS = ("answer.", "rewrite.")
+"""Prefixes of the names of the template's own prompts, those of later releases as well."""
 
 
 def build_registry(*packages: ModuleType) -> Registry:
@@ -64,7 +64,9 @@ def build_registry(*packages: ModuleType) -> Registry:
             registry.prompts.add(file.stem, file)
     for name, origin in registry.prompts.origins.items():
         if name.startswith(_NEXT_PROMPTS) and origin.startswith("app.ext"):
-            raise ConfigError(f"{origin}: the template keeps the names of prompts {_NEXT_PROMPTS}*")
+            raise ConfigError(
+                f"{origin}: the template keeps the names of prompts {name.partition('.')[0]}.*"
+            )
     return registry
 
 
@@ -107,6 +109,8 @@ def check_parts(registry: Registry, settings: Settings) -> None:
     ]
     if settings.reranker is not None:
         chosen.append((registry.rerankers, "RERANKER", settings.reranker))
+    if settings.rewrite_prompt is not None:
+        chosen.append((registry.prompts, "REWRITE_PROMPT", settings.rewrite_prompt))
     fallbacks = _guards(registry).fallbacks(settings)
     chosen += [(registry.chat_models, "FALLBACK_MODELS", name) for name in fallbacks]
     problems: list[str] = []
@@ -135,6 +139,7 @@ async def open_services(
     """
     from app.graph.answering import Answerer
     from app.graph.prompting import load_prompt
+    from app.graph.rewriting import ModelRewriter
     from app.ingestion.chunking import CHUNKER_NAME
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
@@ -168,6 +173,11 @@ async def open_services(
         reranker = None
         if settings.reranker:
             reranker = await opened(registry.rerankers, settings.reranker)
+        rewriter = None
+        if settings.rewrite_prompt:
+            path = registry.prompts.find(settings.rewrite_prompt, "")
+            needed = frozenset({"conversation", "question"})
+            rewriter = ModelRewriter(model, await asyncio.to_thread(load_prompt, path, needed))
         authenticate = await opened(registry.authentication, settings.authentication)
         prompt_path = registry.prompts.find(settings.answer_prompt, "")
         retriever = Retriever(index=index, embedder=embedder, metrics=metrics, reranker=reranker)
@@ -183,6 +193,7 @@ async def open_services(
                 settings=settings,
                 prompt=AsyncOnce(partial(asyncio.to_thread, load_prompt, prompt_path)),
                 window_tokens=window_tokens,
+                rewriter=rewriter,
             ),
             pipeline=Pipeline(
                 index=index,

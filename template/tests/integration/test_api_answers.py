@@ -43,10 +43,15 @@ async def test_the_answer_comes_from_the_documents(live_client: httpx2.AsyncClie
     body = response.json()
     assert 200 == response.status_code
     parts = {"answer", "citations", "model", "usage", "request_id", "found", "prompt_hash"}
-    assert parts | {"finish_reason", "nearest"} == set(body)
+    parts |= {"finish_reason", "nearest", "question", "unsupported"}
+    assert parts == set(body)
     assert (True, "stop") == (body["found"], body["finish_reason"])
     assert "[1]" in body["answer"]
-    assert {"document", "chunk", "score", "text"} <= set(body["citations"][0])
+    citation = body["citations"][0]
+    assert {"document", "title", "headings", "chunk", "score", "text", "quotes"} <= set(citation)
+    (quote,) = citation["quotes"]
+    assert "parental leave" in quote["text"]
+    assert citation["text"][quote["start"] : quote["end"]] == quote["text"]
     assert "offline:extractive" == body["model"]
     assert body["usage"]["prompt_tokens"] > 0
     assert response.headers["x-request-id"] == body["request_id"]

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fixtures.asgi import open_client
+from fixtures.files import make_pdf
 from fixtures.services import Fakes
 from gwkit.errors import IngestError, LLMError, UnsupportedTypeError
 
@@ -299,3 +300,32 @@ async def upload(client: httpx2.AsyncClient, name: str, data: bytes) -> tuple[st
     response = await client.post("/v1/documents", files=[part(name, data)])
     (done,) = response.json()["documents"]
     return done["document"], done["outcome"]
+
+
+async def test_a_document_can_be_read(live_client: httpx2.AsyncClient) -> None:
+    """On the real index: all that is known of it, and its passages page by page."""
+    pages = ["The first page.\n\n" + "Words. " * 300, "The second page says something."]
+    await live_client.post("/v1/documents", files=[part("a/b.pdf", make_pdf(pages, title="B"))])
+
+    whole = (await live_client.get("/v1/documents/a/b.pdf")).json()
+    some = (await live_client.get("/v1/documents/a/b.pdf?first=1&limit=1")).json()
+    last = whole["chunks"] - 1
+    url = f"/v1/documents/a/b.pdf/passages/{last}"
+    passage = (await live_client.get(url)).json()
+
+    assert ("a/b.pdf", "B", "") == (whole["document"], whole["title"], whole["incomplete"])
+    assert {"type": "pdf", "pages": "2", "title": "B"} == whole["metadata"]
+    assert list(range(whole["chunks"])) == [each["number"] for each in whole["passages"]]
+    assert whole["passages"][1:2] == some["passages"]
+    assert (None, 2) == (whole["next"], some["next"])
+    assert (1, f"a/b.pdf#{last}") == (whole["passages"][0]["page"], passage["passage"]["chunk"])
+    assert "The second page" in passage["passage"]["text"]
+    assert ([last - 1], []) == ([each["number"] for each in passage["before"]], passage["after"])
+
+
+@pytest.mark.parametrize("path", ["missing.md", "missing.md/passages/0", "a.md/passages/1"])
+async def test_what_is_not_there_cannot_be_read(path: str, live_client: httpx2.AsyncClient) -> None:
+    """On the real index: neither another document nor a passage beyond the last."""
+    await live_client.post("/v1/documents", files=[part("a.md")])
+
+    assert 404 == code_of(await live_client.get(f"/v1/documents/{path}"))[0]

@@ -188,6 +188,8 @@ async def test_the_description_is_whole(fakes: Fakes) -> None:
         ("post", "/v1/search"),
         ("post", "/v1/documents"),
         ("get", "/v1/documents"),
+        ("get", "/v1/documents/{document_id}"),
+        ("get", "/v1/documents/{document_id}/passages/{number}"),
         ("delete", "/v1/documents/{document_id}"),
         ("get", "/healthz"),
         ("get", "/readyz"),

@@ -142,23 +142,23 @@ def test_a_refusal_shows_what_comes_nearest(tab: Tab) -> None:
     assert [] == tab.grave()
 
 
-def test_quotes_are_found_in_their_passages(tab: Tab) -> None:
-    """By the words, whatever stands between them; where the service knows it, with the page."""
-    first, second = "One. The pier is  long,\nand old. Two.", "Nothing of the kind."
+def test_quotes_are_marked_in_their_passages(tab: Tab) -> None:
+    """By their offsets, which count code points; where the service knows it, with the page."""
+    first, second = "🦘 The pier is  long,\nand old. Two.", "Nothing of the kind."
+    quotes = [{"start": 2, "end": 29, "text": "The pier is  long,\nand old."}]
     tab.reply(
-        done("It says: the pier is long, and OLD [1]. So the dog barks [1, 2] [7].", first, second)
+        done("It says: the pier is long [1]. So the dog barks [1, 2] [7].", first, second),
     )
     turn = tab.ask("How?")
-    tab.reply(done("Old [1].", first, quote="and old. Two", page=12))
+    tab.reply(done("Old [1].", first, quotes=quotes, page=12))
     other = tab.ask("How?")
     tab.page.evaluate(
         "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
     )
 
-    assert ["The pier is  long,\nand old."] == turn.locator("mark").all_text_contents()
     assert "[7]" in turn.locator(".answer").inner_text()
     assert ["1", "1", "2"] == turn.locator(".cite").all_inner_texts()
-    assert ["and old. Two."] == other.locator("mark").all_text_contents()
+    assert ["The pier is  long,\nand old."] == other.locator("mark").all_text_contents()
     assert ["page 12"] == other.locator(".page").all_inner_texts()
 
 
@@ -172,6 +172,32 @@ def test_what_is_bold_is_the_quote(tab: Tab) -> None:
     assert ["It is very old."] == turn.locator(".answer b").all_text_contents()
     assert ["It is very old."] == turn.locator("mark").all_text_contents()
     assert "So `f(**a, **b)`" in turn.locator(".answer").inner_text()
+
+
+def test_a_follow_up_is_understood(tab: Tab, tmp_path: Path) -> None:
+    """Its question is sent with what was said before; a new conversation begins without."""
+    add(tab, tmp_path / "ferries.md", _TEXT)
+    tab.ask("When does the ferry to the island leave?")
+    shown = tab.ask("Where does it leave from?").inner_text()
+    grave = tab.grave()
+    tab.page.get_by_role("button", name="New conversation").click()
+    tab.ask("Where does it leave from?")
+    asked = [each.post_data_json for each in tab.requests if each.url.endswith("/v1/answer")]
+
+    assert "Understood as: Where does the ferry" in shown
+    assert [0, 2, 0] == [len(one["messages"]) for one in asked]
+    assert 1 == tab.page.locator("article").count()
+    assert [] == grave
+
+
+def test_what_is_not_supported_is_named(tab: Tab) -> None:
+    """Below the answer stands what the cited passage does not have."""
+    name, data = done("It costs 4 [1].", "It costs 3.")
+    fault = {"start": 0, "end": 15, "sentence": "It costs 4 [1].", "citations": [1]}
+    assert isinstance(data, dict)
+    tab.reply((name, data | {"unsupported": [fault | {"kind": "number", "missing": "4"}]}))
+
+    assert "Check this: [1] does not have the number 4" in tab.ask("How much?").inner_text()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.graph.cache import AnswerCache, answer_key
-from app.graph.state import Answer, Question
+from app.graph.state import Answer, Question, Turn
 from gwkit.index.store import Filters
 from gwkit.models.messages import Usage
 
@@ -17,6 +17,7 @@ OTHERS = {
     "temperature": 0.5,
     "max_tokens": 9,
     "model": "fake:two",
+    "messages": (Turn(role="user", content="before"),),
 }
 
 

@@ -112,7 +112,7 @@ def test_a_search_request_has_defaults() -> None:
 def test_an_answer_response_is_the_answer_with_the_request_id() -> None:
     """The response has all of the answer, and the id of the request."""
     with bound_contextvars(request_id="abc"):
-        response = AnswerResponse.of(ANSWER)
+        response = AnswerResponse.model_construct(**dict(ANSWER))
 
     assert ANSWER.model_dump() | {"request_id": "abc"} == response.model_dump()
 
@@ -127,4 +127,4 @@ def test_a_found_chunk_has_what_a_hit_has() -> None:
         headings=("Uploads", "One file"),
         text="Send the file as a form.",
         metadata={"type": "markdown"},
-    ) == FoundChunk.model_validate(HIT)
+    ) == FoundChunk.of(HIT)

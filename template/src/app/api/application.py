@@ -134,10 +134,11 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """Return the methods that the path has; the router names those of one route only."""
-    routes = (
+    """Return the methods of the first path that fits; the router names one route's only."""
+    routes = [
         route
         for route in request.app.router.routes
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-    )
-    return {method for route in routes for method in route.methods or ()}
+    ]
+    same = (route for route in routes if route.path == routes[0].path)
+    return {method for route in same for method in route.methods or ()}

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, StrictBool
 
-from app.graph.state import Answer, Citation, Question
+from app.graph.citations import location
+from app.graph.state import Answer, Citation, Located, Question
 from gwkit.index.store import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.traces import request_id
+
+if TYPE_CHECKING:
+    from gwkit.documents import Chunk
+    from gwkit.index.store import Hit
 
 __all__ = [
     "AnswerRequest",
     "AnswerResponse",
     "Citations",
+    "DocumentDetails",
     "DocumentEntry",
     "DocumentPage",
     "FoundChunk",
     "Health",
     "IngestedDocument",
     "IngestedDocuments",
+    "PassageDetails",
     "SearchRequest",
     "SearchResponse",
+    "StoredPassage",
     "Traced",
 ]
 
@@ -45,11 +53,6 @@ class AnswerRequest(Question):
 class AnswerResponse(Answer, Traced):
     """An answer whose every `[n]` is the n-th of its citations."""
 
-    @staticmethod
-    def of(answer: Answer) -> AnswerResponse:
-        """Return the answer with its request's id; it has been validated already."""
-        return AnswerResponse.model_construct(**dict(answer))
-
 
 class Citations(Strict):
     """The data of the event `citations`."""
@@ -71,10 +74,11 @@ class SearchRequest(Strict, use_attribute_docstrings=True):
     """Which legs of the search take part."""
 
 
-class FoundChunk(Strict):
-    """A chunk that was found; its score orders the chunks of one search only."""
+class FoundChunk(Located):
+    """A chunk that was found; its score orders the chunks of one search only.
 
-    model_config = ConfigDict(from_attributes=True)
+    Page, sheet and row are those of its beginning.
+    """
 
     document: str
     chunk: str
@@ -83,6 +87,20 @@ class FoundChunk(Strict):
     headings: tuple[str, ...]
     text: str
     metadata: dict[str, str]
+
+    @staticmethod
+    def of(hit: Hit) -> FoundChunk:
+        """Return a hit as the API gives it."""
+        return FoundChunk(
+            document=hit.document,
+            chunk=hit.chunk,
+            score=hit.score,
+            title=hit.title,
+            headings=hit.headings,
+            text=hit.text,
+            metadata=dict(hit.metadata),
+            **location(hit.places, 0),
+        )
 
 
 class SearchResponse(Traced):
@@ -120,6 +138,54 @@ class DocumentPage(Traced):
 
     documents: tuple[DocumentEntry, ...]
     next: str | None
+
+
+class StoredPassage(Located):
+    """A passage of a document: the part that is found and cited as one.
+
+    Page, sheet and row are those of its beginning.
+    """
+
+    number: int
+    """Its place in the document, from 0."""
+
+    chunk: str
+    headings: tuple[str, ...]
+    text: str
+
+    @staticmethod
+    def of(document: str, chunk: Chunk) -> StoredPassage:
+        """Return a chunk of a document as the API gives it."""
+        return StoredPassage(
+            number=chunk.position,
+            chunk=f"{document}#{chunk.position}",
+            headings=chunk.headings,
+            text=chunk.text,
+            **location(chunk.places, 0),
+        )
+
+
+class DocumentDetails(DocumentEntry, Traced):
+    """A document with some of its passages; `next` is the `first` of the next ones, if any.
+
+    `incomplete` says what could not be read of it; it is empty where all was.
+    """
+
+    title: str
+    metadata: dict[str, str]
+    incomplete: str
+    passages: tuple[StoredPassage, ...]
+    next: int | None
+
+
+class PassageDetails(Traced):
+    """A passage of a document, with those before and after it."""
+
+    document: str
+    title: str
+    before: tuple[StoredPassage, ...]
+    passage: StoredPassage
+    after: tuple[StoredPassage, ...]
 
 
 class Health(Strict):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import sys
 from itertools import cycle
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from app.graph.state import Answer
+    from app.graph.state import Answer, Located
     from app.services import Services
     from gwkit.index.store import Hit
 
@@ -39,9 +41,18 @@ _Mode = Annotated[SearchMode, typer.Option("--mode", help="Which legs of the sea
 _Prefix = Annotated[str, typer.Option("--prefix", help="Only documents whose id starts so.")]
 
 
+_MOST_MESSAGES = 20
+_LONGEST_TURN = 4_000
+
+
 def ask(
-    text: _Text,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")
+    ] = None,
     *,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Go on with follow-ups, a line each, to an empty one.")
+    ] = False,
     k: _K = None,
     prefix: _Prefix = "",
     as_json: AsJson = False,
@@ -56,24 +67,59 @@ def ask(
       python -m app ask "How long are logs kept?"
       python -m app ask "How long are logs kept?" --prefix policies/ --json
       python -m app ask - < question.txt
+      python -m app ask --chat
 
     Exit codes: 0 done, 1 the answer failed, 2 settings or arguments.
     """
-    from app.graph.state import Question
+    from app.graph.state import Question, Turn
 
     output = Output(as_json=as_json)
-    question = Question(question=text_argument(text), top_k=k, filters=Filters(prefix=prefix))
+    if text is None and not chat:
+        raise typer.BadParameter("a question is missing; --chat asks for it", param_hint="TEXT")
 
-    async def work(services: Services) -> tuple[Answer, bool]:
-        answer = await services.answerer.answer(question)
-        return answer, answer.found or bool(await services.index.documents(prefix))
+    async def work(services: Services) -> None:
+        messages: list[Turn] = []
+        line = _next_line() if text is None else text_argument(text)
+        while line:
+            question = Question(
+                question=line,
+                top_k=k,
+                filters=Filters(prefix=prefix),
+                messages=tuple(messages[-_MOST_MESSAGES:]),
+            )
+            answer = await services.answerer.answer(question)
+            _write_answer(output, line, answer)
+            if not answer.found and not await services.index.documents(prefix):
+                output.remark(_NOTHING_THERE)
+            messages.append(Turn(role="user", content=line))
+            messages.append(Turn(role="assistant", content=answer.answer[:_LONGEST_TURN]))
+            line = _next_line() if chat else ""
 
-    answer, documents = run(load(verbose=verbose), work)
+    run(load(verbose=verbose), work)
+
+
+def _next_line() -> str:
+    """Return the next line of a conversation, empty at its end.
+
+    Ctrl-C ends the command at once: the event loop, which waits meanwhile, would see it only later.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if sys.stdin.isatty():
+            sys.stderr.write("\n> ")
+            sys.stderr.flush()
+        line = sys.stdin.readline().strip()
+        return text_argument(line) if line and line != "-" else ""
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write_answer(output: Output, question: str, answer: Answer) -> None:
     output.result(answer.model_dump(mode="json"), lambda console: _print_answer(console, answer))
+    if answer.question != question:
+        output.remark(f"Understood as: {answer.question}")
     if answer.finish_reason == "length":
         output.remark(_CUT_OFF)
-    if not documents:
-        output.remark(_NOTHING_THERE)
 
 
 def search(
@@ -109,7 +155,7 @@ def search(
         return hits, bool(hits) or bool(await services.index.documents(prefix))
 
     hits, documents = run(settings, work)
-    found = [FoundChunk.model_validate(hit).model_dump() for hit in hits]
+    found = [FoundChunk.of(hit).model_dump() for hit in hits]
     document = {"query": query, "mode": mode.value, "hits": found}
     output.result(document, lambda console: _print_hits(console, hits))
     if not documents:
@@ -125,7 +171,23 @@ def _print_answer(console: Console, answer: Answer) -> None:
     if answer.citations:
         console.print("\nSources", style="bold")
     for number, citation in enumerate(answer.citations, start=1):
-        _print_passage(console, f"[{number}] ", citation.chunk, citation.heading, citation.text)
+        place = f"{' > '.join(citation.headings) or citation.title}{_location(citation)}"
+        quoted = " … ".join(quote.text for quote in citation.quotes) or citation.text
+        _print_passage(console, f"[{number}] ", citation.chunk, place, quoted)
+    for each in answer.unsupported:
+        cited = "".join(f"[{number}]" for number in each.citations)
+        remark = f"Check this: {cited} does not have the {each.kind} {each.missing}"
+        console.print(visible(remark), style="yellow")
+
+
+def _location(found: Located) -> str:
+    """Return where something stands in its file, as far as that is known."""
+    parts = [
+        f"page {found.page}" if found.page else "",
+        f"sheet {found.sheet}" if found.sheet else "",
+        f"row {found.row}" if found.row else "",
+    ]
+    return "".join(f", {part}" for part in parts if part)
 
 
 def _emphasized(console: Console, text: str) -> Text:
@@ -138,10 +200,13 @@ def _emphasized(console: Console, text: str) -> Text:
 
 
 def _print_hits(console: Console, hits: Sequence[Hit]) -> None:
+    from app.api.schemas import FoundChunk
+
     if not hits:
         console.print("Nothing was found.")
     for rank, hit in enumerate(hits, start=1):
-        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}"
+        found = FoundChunk.of(hit)
+        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}{_location(found)}"
         _print_passage(console, f"{rank:>2}. ", hit.chunk, place, hit.text)
 
 

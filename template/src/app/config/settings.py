@@ -144,6 +144,16 @@ class AnswerSettings(SettingsGroup):
     answer_prompt: str = Field(default="answer.v1", min_length=1, max_length=60)
     """Prompt that chat models get; `python -m app config` lists all."""
 
+    rewrite_prompt: str | None = Field(
+        default=None, min_length=1, max_length=60, examples=["rewrite.v1"]
+    )
+    """Prompt with which the chat model makes a question of its own out of a follow-up, in one more
+    call; by default written rules do."""
+
+    citations: Literal["mark", "refuse", "off"] = "mark"
+    """What to do with an answer that has quotes, numbers, dates or names which the passages that it
+    cites do not have: `mark` the sentences, `refuse` the answer, or `off`, which does not look."""
+
     reranker: str | None = Field(
         default=None, min_length=1, max_length=200, examples=["team-reranker"]
     )

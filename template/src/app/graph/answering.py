@@ -1,4 +1,4 @@
-"""Question → retrieve → check the evidence → ask → compose an answer with citations."""
+"""Question → rewrite → retrieve → check the evidence → ask → compose → check the citations."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ import structlog
 
 from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelError
 from app.graph.cache import AnswerCache, answer_key
-from app.graph.composition import NO_USAGE, ReplyText, compose, not_found
+from app.graph.composition import NO_USAGE, WITHHELD, ReplyText, compose, not_found
 from app.graph.evidence import check_evidence, fewer, fitted, passages
+from app.graph.followups import standalone_question
 from app.graph.refusals import explain
 from app.graph.state import Answer
+from app.graph.support import find_unsupported
 from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import ChatReply, ChatRequest, Delta
+from gwkit.telemetry.traces import Attribute, annotate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
     from app.config.settings import Settings
     from app.graph.cache import AnswerKey
     from app.graph.prompting import PromptFile
-    from app.graph.state import Question
+    from app.graph.state import Question, Turn
     from app.retrieval.retriever import Retriever
     from app.utils.once import AsyncOnce
     from gwkit.index.store import Hit, Index
@@ -47,6 +50,8 @@ class Answerer:
 
     - Where the hits are no evidence, the model is not asked, and the answer is that nothing was
       found; so it is where the model's reply cites nothing that was sent.
+    - A cited sentence that its passages do not bear out is marked, or the answer is withheld
+      (`APP_CITATIONS`).
     - Passages that do not fit the window are left out, the lowest-ranked first and each as a whole.
       If the model still takes no prompt of that length, a shorter one is tried, once (ERR6).
     - With `APP_ENABLE_CACHING`, an answer is kept until something that it depends on changes.
@@ -60,6 +65,8 @@ class Answerer:
         prompt: what the model is asked with, read at first use.
         window_tokens: most tokens of prompt and answer together, unless a setting says it; `None`
             if not known.
+        rewriter: makes a question of its own out of a follow-up and what was said before; by
+            default the rules of `app.graph.followups` do.
     """
 
     retriever: Retriever
@@ -69,6 +76,7 @@ class Answerer:
     settings: Settings
     prompt: AsyncOnce[PromptFile]
     window_tokens: int | None = None
+    rewriter: Callable[[str, Sequence[Turn]], Awaitable[str]] | None = None
 
     def __post_init__(self) -> None:
         self._cache = AnswerCache(self.settings.answer_cache_size)
@@ -102,6 +110,7 @@ class Answerer:
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
         with self._recording(question) as record:
+            question = await self._standalone(question)
             key = await self._cache_key(question)
             if key and (cached := self._cache.get(key)):
                 yield Delta(text=cached.answer)
@@ -113,7 +122,9 @@ class Answerer:
             found = await self.retriever.search(question.question, k=k, filters=question.filters)
             hits = await self._check_evidence(question, found, request_with)
             if not hits:
-                nothing = not_found(self.model.name, prompt_hash=prompt.digest)
+                nothing = not_found(
+                    self.model.name, question=question.question, prompt_hash=prompt.digest
+                )
                 answer = explain(nothing, question.question, found)
                 yield Delta(text=answer.answer)
                 yield record(answer)
@@ -122,10 +133,27 @@ class Answerer:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
                         answer = explain(piece, question.question, found)
+                        answer = await self._check_citations(answer, hits)
+                        if self.settings.citations == "refuse":
+                            yield Delta(text=answer.answer)
                         self._keep(key, answer)
                         yield record(answer)
                     else:
-                        yield piece
+                        # What may be withheld is not shown before it is checked.
+                        yield Delta(text="") if self.settings.citations == "refuse" else piece
+
+    async def _standalone(self, question: Question) -> Question:
+        """Return a follow-up as a question of its own, which needs no conversation."""
+        if not question.messages:
+            return question
+        if self.rewriter:
+            text = await self.rewriter(question.question, question.messages)
+        else:
+            text = standalone_question(question.question, question.messages)
+        content = {"question": text} if self.settings.log_content else {}
+        _log.info("question_rewritten", changed=text != question.question, **content)
+        annotate(Attribute.QUESTION, text if self.settings.log_content else None)
+        return question.model_copy(update={"question": text, "messages": ()})
 
     async def _check_evidence(
         self, question: Question, hits: Sequence[Hit], request_with: _RequestWith
@@ -146,6 +174,29 @@ class Answerer:
             coverage=round(evidence.coverage, 2),
         )
         return fitted(evidence.hits, request_with, settings.context_tokens or self.window_tokens)
+
+    async def _check_citations(self, answer: Answer, hits: Sequence[Hit]) -> Answer:
+        """Return the answer with its unsupported sentences marked, or one that withholds them."""
+        if self.settings.citations == "off" or not answer.citations:
+            return answer
+        sent = {hit.chunk: hit for hit in hits}
+        cited = [sent[citation.chunk] for citation in answer.citations]
+        unsupported = await self._executor.run(find_unsupported, answer.answer, cited)
+        if not unsupported:
+            return answer
+        for each in unsupported:
+            self.metrics.count("unsupported_statements_total", kind=each.kind)
+        _log.warning(
+            "answer_unsupported",
+            model=answer.model,
+            sentences=len({each.start for each in unsupported}),
+            kinds=sorted({each.kind for each in unsupported}),
+            policy=self.settings.citations,
+        )
+        if self.settings.citations == "refuse":
+            update = {"answer": WITHHELD, "citations": (), "found": False}
+            return answer.model_copy(update=update)
+        return answer.model_copy(update={"unsupported": unsupported})
 
     async def _complete(self, request: ChatRequest) -> AsyncGenerator[ChatReply]:
         yield await self.model.complete(request)
@@ -168,7 +219,13 @@ class Answerer:
                         if isinstance(piece, ChatReply):
                             if rest := text.finish():
                                 yield Delta(text=rest)
-                            yield compose(piece, hits, prompt_hash=request.prompt_hash)
+                            yield await self._executor.run(
+                                compose,
+                                piece,
+                                hits,
+                                question=request.question,
+                                prompt_hash=request.prompt_hash,
+                            )
                             return
                         if certain := text.feed(piece.text):
                             shown = True
@@ -204,13 +261,15 @@ class Answerer:
         started = perf_counter()
 
         def record(answer: Answer, outcome: str = "") -> Answer:
-            outcome = outcome or ("answered" if answer.found else "not_found")
+            withheld = "withheld" if answer.answer == WITHHELD else "not_found"
+            outcome = outcome or ("answered" if answer.found else withheld)
             self.metrics.count("answers_total", outcome=outcome)
             _log.info(
                 "question_answered",
                 found=answer.found,
                 cached=outcome == "cached",
                 citations=len(answer.citations),
+                unsupported=len(answer.unsupported),
                 finish_reason=answer.finish_reason,
                 model=answer.model,
                 prompt_hash=answer.prompt_hash,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.exceptions import InvalidResponseError
+from app.graph.citations import cite
 from app.graph.links import InertLinks
-from app.graph.state import Answer, Citation
-from gwkit.models.messages import HEADING_SEPARATOR, NOT_FOUND, Usage
+from app.graph.state import Answer
+from gwkit.models.messages import NOT_FOUND, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from gwkit.index.store import Hit
     from gwkit.models.messages import ChatReply
 
-__all__ = ["NO_USAGE", "ReplyText", "compose", "not_found"]
+__all__ = ["NO_USAGE", "WITHHELD", "ReplyText", "compose", "not_found"]
+
+WITHHELD = "The answer is withheld: it states what the cited documents do not say."
+"""The answer where `APP_CITATIONS` is `refuse` and a check failed."""
 
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 """The usage of an answer for which no model was asked."""
@@ -36,7 +40,9 @@ _OPEN_WITHIN = 200
 _UNFINISHED = re.compile(r"(?:(?<!`)`+|(?<![ \t\n])[ \t\n]+| ?\[[\d, ]{0,600})\Z")
 
 
-def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answer:
+def compose(
+    reply: ChatReply, hits: Sequence[Hit], *, question: str = "", prompt_hash: str
+) -> Answer:
     """Return the answer that a reply makes, given the hits that were sent, in that order.
 
     A statement that cites nothing cannot be checked, so a reply without a citation of a hit
@@ -50,7 +56,7 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
     shown = ReplyText(range(1, len(hits) + 1))
     text = (shown.feed(reply.text) + shown.finish()).strip()
     if text.startswith(NOT_FOUND):
-        return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
+        return not_found(reply.model, reply.usage, question=question, prompt_hash=prompt_hash)
     cut_off = reply.finish_reason == "length"
     if not text or (cut_off and not shown.cited):
         raise InvalidResponseError(response=text, expected="a text that goes up to a citation")
@@ -58,19 +64,11 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
         _log.warning("answer_cut_off", model=reply.model, setting="APP_MAX_TOKENS")
     if not shown.cited:
         _log.warning("answer_without_citation", model=reply.model)
-        return not_found(reply.model, reply.usage, prompt_hash=prompt_hash)
+        return not_found(reply.model, reply.usage, question=question, prompt_hash=prompt_hash)
     return Answer(
         answer=text,
-        citations=tuple(
-            Citation(
-                document=hit.document,
-                chunk=hit.chunk,
-                score=hit.score,
-                text=hit.text,
-                heading=HEADING_SEPARATOR.join(hit.headings or (hit.title,)),
-            )
-            for hit in (hits[number - 1] for number in shown.cited)
-        ),
+        citations=cite(text, [hits[number - 1] for number in shown.cited]),
+        question=question,
         model=reply.model,
         usage=reply.usage,
         found=True,
@@ -79,11 +77,14 @@ def compose(reply: ChatReply, hits: Sequence[Hit], *, prompt_hash: str) -> Answe
     )
 
 
-def not_found(model: str, usage: Usage = NO_USAGE, *, prompt_hash: str) -> Answer:
+def not_found(
+    model: str, usage: Usage = NO_USAGE, *, question: str = "", prompt_hash: str
+) -> Answer:
     """Return the answer that the documents do not say."""
     return Answer(
         answer=NOT_FOUND,
         citations=(),
+        question=question,
         model=model,
         usage=usage,
         found=False,

@@ -15,7 +15,7 @@ from gwkit.models.messages import Message
 from gwkit.text.escaping import escape_controls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gwkit.models.messages import Passage
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PromptFile", "load_prompt"]
 
 _SEPARATOR = "\n=====\n"
-_PLACEHOLDERS = {"mark", "passages", "question"}
+_PLACEHOLDERS = frozenset({"passages", "question"})
 
 # What chat templates of open models begin a turn with. Some servers read these also where a message
 # has them in its text, so a space takes them apart.
@@ -63,9 +63,17 @@ class PromptFile:
             Message(role="user", content=user),
         )
 
+    def filled(self, values: Mapping[str, str]) -> str:
+        """Return the user message with these values, in which nothing begins a turn."""
+        return self.user.substitute({name: _within_a_turn(text) for name, text in values.items()})
 
-def load_prompt(path: Path) -> PromptFile:
+
+def load_prompt(path: Path, placeholders: frozenset[str] = _PLACEHOLDERS) -> PromptFile:
     """Read a prompt file; this blocks, so call it off the event loop and keep the result.
+
+    Args:
+        path: the file.
+        placeholders: what its second part must have, beside `$mark`, which it may have.
 
     Raises:
         ConfigError: the file cannot be read, or is no prompt.
@@ -77,10 +85,11 @@ def load_prompt(path: Path) -> PromptFile:
     system, separator, user = text.partition(_SEPARATOR)
     template = Template(user.strip())
     names = set(template.get_identifiers())
-    if not separator or not template.is_valid() or names | {"mark"} != _PLACEHOLDERS:
+    if not separator or not template.is_valid() or names - {"mark"} != placeholders:
+        needed = ", ".join(f"${name}" for name in sorted(placeholders))
         raise ConfigError(
             f"the prompt {path} must have two parts with a line ===== between them, and in the "
-            "second one $passages, $question and no other placeholder but $mark"
+            f"second one {needed} and no other placeholder but $mark"
         )
     return PromptFile(
         digest=hashlib.sha256(text.encode()).hexdigest(),

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from gwkit.documents import BlockKind
-from gwkit.text.sentences import is_inner_stop
+from gwkit.text.sentences import SENTENCE_END, is_inner_stop, sentence_spans
 from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
@@ -19,17 +19,6 @@ __all__ = ["Span", "first_words", "sentences", "split", "table_header"]
 
 _BLANK_LINES = re.compile(r"\n\n+")
 _LINES = re.compile(r"\n")
-_SENTENCES = re.compile(
-    # A set first, which is looked for far faster than alternatives are tried at each place.
-    r"[.!?…\u3002\uff01\uff1f\n](?:"
-    # A quotation mark or bracket may close the sentence.
-    r"(?<=[.!?…])[\"')\]”\u2019»]*\s+"
-    # The full stops of Chinese and Japanese, which no space follows.
-    r"|(?<=[\u3002\uff01\uff1f])"
-    # Before an item of a list or a row of a table.
-    r"|(?<=\n)(?=[ \t]*(?:[-•|*+]|\d+[.)])\s)"
-    r")"
-)
 _BAR = re.compile(r"\S[ ]\||\|[ ]\S")
 _VALUE = re.compile(r"(?<![^\W_])(?!(?:19|20)\d\d(?!\d))\d")
 """A number, but for a year, and for what stands in a name such as `Q1`."""
@@ -55,10 +44,10 @@ def split(block: Block, *, limit: int, grain: int) -> Iterator[Span]:
     Where a single sentence or line exceeds the limit, it is cut into pieces of `grain` tokens:
     between words, or within a word that is longer than that.
     """
-    boundaries = [_BLANK_LINES, _SENTENCES, _LINES]
+    boundaries = [_BLANK_LINES, SENTENCE_END, _LINES]
     # A row is no prose, whatever its cells hold.
     if block.kind is BlockKind.CODE or table_header(block):
-        boundaries.remove(_SENTENCES)
+        boundaries.remove(SENTENCE_END)
     yield from _split(block.text, _whole(block.text), boundaries, limit, grain)
 
 
@@ -80,7 +69,7 @@ def table_header(block: Block) -> str:
 
 def sentences(text: str) -> Sequence[Span]:
     """Return the sentences of a text, with the space after each."""
-    return list(_between(text, _whole(text), _SENTENCES))
+    return [Span(start, end, count_tokens(text[start:end])) for start, end in sentence_spans(text)]
 
 
 def first_words(text: str, limit: int) -> str:

@@ -153,7 +153,7 @@ class CallRecorder:
             model=self.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
-            total_tokens=usage.total_tokens,
+            total_tokens=usage.prompt_tokens + usage.completion_tokens,
             latency_ms=round(seconds * 1000, 1),
             first_token_ms=None if first_seconds is None else round(first_seconds * 1000, 1),
             attempts=attempts,

@@ -62,6 +62,7 @@ METRICS: Final = (
     MetricSpec("ingest_step_seconds", "Time of one step of ingesting a document.", ("step",)),
     MetricSpec("search_seconds", "Time to search the index.", ("mode",)),
     MetricSpec("answers_total", "Answers given.", ("outcome",)),
+    MetricSpec("unsupported_statements_total", "What cited passages do not bear out.", ("kind",)),
 )
 
 

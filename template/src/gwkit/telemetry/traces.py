@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Attribute", "Operation", "current", "end_span", "request_id", "start_span"]
+__all__ = ["Attribute", "Operation", "annotate", "current", "end_span", "request_id", "start_span"]
 
 _SCOPE = "app.llm"
 
@@ -63,6 +63,7 @@ class Attribute(StrEnum):
     COST_USD = "app.llm.cost_usd"
     PROMPT_HASH = "app.llm.prompt_hash"
     REQUEST_ID = "app.request_id"
+    QUESTION = "app.question"
 
 
 def start_span(operation: Operation, model: str) -> Span:
@@ -92,6 +93,12 @@ def end_span(
     if error is not None:
         span.set_status(_api().StatusCode.ERROR)
     span.end()
+
+
+def annotate(attribute: Attribute, value: AttributeValue | None) -> None:
+    """Set an attribute of the current span, such as the request's; `None` sets nothing."""
+    if value is not None:
+        _api().get_current_span().set_attribute(str(attribute), value)
 
 
 def current(span: Span) -> AbstractContextManager[Span]:

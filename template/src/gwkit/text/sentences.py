@@ -1,10 +1,27 @@
-"""Full stops that end no sentence: after abbreviations, initials and ordinal numbers."""
+"""Where sentences end, and full stops that end none: after abbreviations and ordinal numbers."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-__all__ = ["is_inner_stop"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SENTENCE_END", "is_inner_stop", "sentence_spans"]
+
+SENTENCE_END = re.compile(
+    # A set first, which is looked for far faster than alternatives are tried at each place.
+    r"[.!?…\u3002\uff01\uff1f\n](?:"
+    # A quotation mark or bracket may close the sentence.
+    r"(?<=[.!?…])[\"')\]”\u2019»]*\s+"
+    # The full stops of Chinese and Japanese, which no space follows.
+    r"|(?<=[\u3002\uff01\uff1f])"
+    # Before an item of a list or a row of a table.
+    r"|(?<=\n)(?=[ \t]*(?:[-•|*+]|\d+[.)])\s)"
+    r")"
+)
+"""What ends a sentence, unless the full stop is an inner one; the space after it belongs to it."""
 
 _WITHIN = 20
 """Characters that are looked at on either side of a full stop, so that the time is linear."""
@@ -37,6 +54,19 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\s+\d")
+
+
+def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the sentences of a text without a gap, each with the space after it."""
+    start = 0
+    for match in SENTENCE_END.finditer(text):
+        at, stop = match.span()
+        is_inner = text[at] == "." and stop < len(text) and is_inner_stop(text, at + 1)
+        if not is_inner:
+            yield start, stop
+            start = stop
+    if start < len(text):
+        yield start, len(text)
 
 
 def is_inner_stop(text: str, end: int) -> bool:

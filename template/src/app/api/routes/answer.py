@@ -31,6 +31,8 @@ _DESCRIPTION: Final = (
     "there are pieces; then `citations`, and `done` with the whole answer; or `error` with a "
     "problem."
 )
+# An answer has been validated already; the request's id is added.
+_response: Final = AnswerResponse.model_construct
 _EVENTS: Final[Mapping[str, type[BaseModel]]] = {
     "token": Delta,
     "citations": Citations,
@@ -60,7 +62,7 @@ async def answer_question(
     """
     if not body.stream:
         work = services.answerer.answer(body)
-        return AnswerResponse.of(await unless_disconnected(request, work))
+        return _response(**dict(await unless_disconnected(request, work)))
     if not services.settings.enable_streaming:
         raise HTTPException(422, "streaming is switched off here (APP_ENABLE_STREAMING)")
     return EventStream(_events(services.answerer.stream(body)))
@@ -72,4 +74,4 @@ async def _events(parts: AsyncIterator[Delta | Answer]) -> AsyncGenerator[bytes]
             yield event("token", part)
         else:
             yield event("citations", Citations(citations=part.citations))
-            yield event("done", AnswerResponse.of(part))
+            yield event("done", _response(**dict(part)))

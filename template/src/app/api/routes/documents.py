@@ -1,21 +1,44 @@
-"""`/v1/documents`: add, list and remove what the index holds."""
+"""`/v1/documents`: add, list, read and remove what the index holds."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Form, Query
 from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.api.dependencies import OpenServices
 from app.api.documentation import problems
-from app.api.schemas import DocumentEntry, DocumentPage, IngestedDocument, IngestedDocuments
+from app.api.schemas import (
+    DocumentDetails,
+    DocumentEntry,
+    DocumentPage,
+    IngestedDocument,
+    IngestedDocuments,
+    PassageDetails,
+    StoredPassage,
+)
 from app.api.uploads import UploadForm
+from app.exceptions import DocumentNotFoundError
+from app.ingestion.names import document_name
 
-__all__ = ["PATH", "add_documents", "list_documents", "remove_document", "router"]
+if TYPE_CHECKING:
+    from app.services import Services
+    from gwkit.index.store import StoredDocument
+
+__all__ = [
+    "PATH",
+    "add_documents",
+    "list_documents",
+    "read_document",
+    "read_passage",
+    "remove_document",
+    "router",
+]
 
 PATH: Final = "/v1/documents"
 
@@ -71,6 +94,71 @@ async def list_documents(
         documents=tuple(DocumentEntry.model_validate(entry) for entry in page),
         next=page[-1].document if start + limit < len(entries) else None,
     )
+
+
+@router.get("/{document_id:any_text}/passages/{number:int}", responses=problems(404, 422))
+async def read_passage(
+    document_id: str,
+    number: int,
+    services: OpenServices,
+    neighbours: Annotated[
+        int, Query(ge=0, le=10, description="Passages to return before it, and after it.")
+    ] = 1,
+) -> PassageDetails:
+    """Return a passage of a document with its neighbours; passages are numbered from 0.
+
+    Raises:
+        HTTPException: 404, the document has no such passage.
+    """
+    first = max(0, number - neighbours)
+    found = await _read(services, document_id, first, number + neighbours + 1 - first)
+    if number >= found.entry.chunks:
+        detail = f"{found.entry.document!r} has {found.entry.chunks} passages, numbered from 0"
+        raise HTTPException(404, detail)
+    passages = tuple(StoredPassage.of(found.entry.document, chunk) for chunk in found.chunks)
+    return PassageDetails(
+        document=found.entry.document,
+        title=found.title,
+        before=passages[: number - first],
+        passage=passages[number - first],
+        after=passages[number - first + 1 :],
+    )
+
+
+@router.get("/{document_id:any_text}", responses=problems(404, 422))
+async def read_document(
+    document_id: str,
+    services: OpenServices,
+    first: Annotated[int, Query(ge=0, le=10_000_000, description="First passage to return.")] = 0,
+    limit: Annotated[int, Query(ge=0, le=1_000, description="Most passages to return.")] = 100,
+) -> DocumentDetails:
+    """Return what is known of a document, and its passages in their order."""
+    found = await _read(services, document_id, first, limit)
+    entry, end = found.entry, first + len(found.chunks)
+    return DocumentDetails(
+        document=entry.document,
+        content_hash=entry.content_hash,
+        chunks=entry.chunks,
+        indexed_at=entry.indexed_at,
+        title=found.title,
+        metadata=dict(found.metadata),
+        incomplete=entry.incomplete,
+        passages=tuple(StoredPassage.of(entry.document, chunk) for chunk in found.chunks),
+        next=end if limit and end < entry.chunks else None,
+    )
+
+
+async def _read(services: Services, document_id: str, first: int, count: int) -> StoredDocument:
+    """Return a document with some of its chunks.
+
+    Raises:
+        DocumentNotFoundError: there is no such document.
+    """
+    name = document_name(document_id)
+    found = await services.index.read_document(name, first=first, count=count)
+    if found is None:
+        raise DocumentNotFoundError(document_id)
+    return found
 
 
 @router.delete(

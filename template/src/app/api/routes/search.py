@@ -19,4 +19,4 @@ async def search_chunks(body: SearchRequest, services: OpenServices) -> SearchRe
     hits = await services.retriever.search(
         body.query, k=body.k, filters=body.filters, mode=body.mode
     )
-    return SearchResponse(hits=tuple(FoundChunk.model_validate(hit) for hit in hits))
+    return SearchResponse(hits=tuple(FoundChunk.of(hit) for hit in hits))

@@ -27,7 +27,6 @@ __all__ = [
     "CHANGED",
     "adopt",
     "chunks",
-    "decode_places",
     "entries",
     "entry",
     "fail",
@@ -118,14 +117,15 @@ def chunks(
         (document, first, count),
     )
     return [
-        Chunk(position, text, tuple(json.loads(headings)), 0, decode_places(places))
+        Chunk(
+            position,
+            text,
+            tuple(json.loads(headings)),
+            tokens=0,
+            places=tuple(Place(*values) for values in json.loads(places)),
+        )
         for position, text, headings, places in rows
     ]
-
-
-def decode_places(stored: str) -> tuple[Place, ...]:
-    """Return the places of a chunk from its row."""
-    return tuple(Place(*values) for values in json.loads(stored))
 
 
 def replace(

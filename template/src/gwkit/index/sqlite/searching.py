@@ -12,9 +12,10 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from gwkit.documents import Place
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
-from gwkit.index.sqlite.records import CHANGED, decode_places
+from gwkit.index.sqlite.records import CHANGED
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -275,5 +276,6 @@ def _hits(connection: sqlite3.Connection, scored: Sequence[tuple[int, float]]) -
     for id_, score in scored:
         path, position, title, headings, text, places, metadata = found[id_]
         place = (f"{path}#{position}", path, position, title, tuple(json.loads(headings)))
-        hits.append(Hit(*place, text, score, json.loads(metadata), decode_places(places)))
+        stands = tuple(Place(*values) for values in json.loads(places))
+        hits.append(Hit(*place, text, score, json.loads(metadata), stands))
     return hits

@@ -142,32 +142,6 @@ async function* events(response) {
 
 // ---- Passages
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
-
-function words(text) {
-  const found = [...segmenter.segment(text)].filter((segment) => segment.isWordLike);
-  return found.map(({ segment, index }) => ({
-    word: segment.toLowerCase(), start: index, end: index + segment.length,
-  }));
-}
-
-/** Returns where a passage says what a statement says: their longest run of the same words. */
-function quoteIn(passage, statement) {
-  const here = words(passage);
-  const said = words(statement).map(({ word }) => word);
-  let best = 0;
-  let last = 0;
-  let lengths = [];
-  here.forEach(({ word }, position) => {
-    lengths = said.map((other, i) => (other === word ? (i ? lengths[i - 1] ?? 0 : 0) + 1 : 0));
-    const longest = Math.max(0, ...lengths);
-    if (longest > best) [best, last] = [longest, position];
-  });
-  if (best < Math.min(SHORTEST_QUOTE, said.length) || !best) return null;
-  const end = here[last].end;
-  return [here[last - best + 1].start, end + passage.slice(end).match(/^[.!?…"”')\]]*/)[0].length];
-}
-
 /** Returns the parts of an answer: texts, and lists of the numbers that are cited after them. */
 function parts(answer, citations) {
   return answer.split(/ ?\[(\d{1,4}(?:, ?\d{1,4})*)\]/).map((part, i) => {
@@ -177,43 +151,32 @@ function parts(answer, citations) {
   });
 }
 
-/** Returns for each citation the ranges of its passage that the answer quotes. */
-function quotes(answer, citations) {
-  const found = citations.map(({ text, quote }) => (quote ? [quoteIn(text, quote)] : []));
-  let statement = "";
-  let cited = false;
-  for (const part of parts(answer, citations)) {
-    if (typeof part === "string") {
-      if (part.trim()) [statement, cited] = [cited ? part : statement + part, false];
-    } else {
-      cited = true;
-      for (const number of part) {
-        if (!citations[number - 1].quote) {
-          const [, marked = statement] = statement.match(BOLD) ?? [];
-          found[number - 1].push(quoteIn(citations[number - 1].text, marked));
-        }
-      }
-    }
-  }
-  return found.map((ranges) => ranges.filter(Boolean).sort(([a], [b]) => a - b));
+/** Returns what an answer quotes of a passage as [start, end]; the API counts code points. */
+function ranges({ text, quotes = [] }) {
+  const points = [...text];
+  const at = (offset) => points.slice(0, offset).join("").length;
+  return quotes.map(({ start, end }) => [at(start), at(end)]);
 }
 
-function passage({ document: name, text, page }, number, ranges = []) {
+function passage(found, number) {
+  const { document: name, text } = found;
+  const quoted = ranges(found);
+  const place = texts.place(found);
   const body = make("blockquote");
   let from = 0;
-  for (const [start, end] of ranges) {
+  for (const [start, end] of quoted) {
     if (end <= from) continue;
     body.append(text.slice(from, Math.max(from, start)));
     body.append(make("mark", {}, text.slice(Math.max(from, start), end)));
     from = end;
   }
   body.append(text.slice(from));
-  const [start] = ranges[0] ?? [0];
+  const [start] = quoted[0] ?? [0];
   return make("li", {}, make("details", { class: "source" },
     make("summary", {},
       make("span", { class: "number", "aria-hidden": "true" }, number),
       make("span", { class: "what" },
-        make("b", {}, name), page ? make("span", { class: "page" }, texts.page(page)) : "",
+        make("b", {}, name), place ? make("span", { class: "page" }, place) : "",
         make("span", { class: "start" }, text.slice(start, start + 200))),
       icon("open")),
     body));
@@ -221,8 +184,31 @@ function passage({ document: name, text, page }, number, ranges = []) {
 
 // ---- Questions and answers
 
+const MOST_MESSAGES = 20;
+const LONGEST_MESSAGE = 4000;
+
 let turns = 0;
 let running = null;
+let conversation = [];
+
+/** Keeps what was said, for the next question to refer to; the service keeps nothing. */
+function remember(question, answer) {
+  const said = [["user", question], ["assistant", answer]];
+  conversation.push(...said.map(([role, content]) => ({ role, content: content.slice(0, LONGEST_MESSAGE) })));
+  conversation = conversation.slice(-MOST_MESSAGES);
+  $("fresh").hidden = false;
+  $("question").placeholder = texts.followUp;
+}
+
+function startAnew() {
+  running?.abort();
+  conversation = [];
+  $("turns").replaceChildren();
+  $("fresh").hidden = true;
+  $("question").placeholder = texts.placeholder;
+  document.body.classList.remove("asked");
+  $("question").focus();
+}
 
 function addTurn(question) {
   const id = `turn-${++turns}`;
@@ -237,8 +223,7 @@ function addTurn(question) {
 
 function showAnswer({ article, answer }, question, reply) {
   const { answer: text, citations, finish_reason: reason } = reply;
-  const ranges = quotes(text, citations);
-  const sources = citations.map((citation, i) => passage(citation, i + 1, ranges[i]));
+  const sources = citations.map((citation, i) => passage(citation, i + 1));
   const open = (number) => {
     const details = sources[number - 1].firstChild;
     details.open = true;
@@ -258,6 +243,9 @@ function showAnswer({ article, answer }, question, reply) {
       answer.append(make("span", { class: "together" }, word));
     }
   }
+  const notes = (reply.unsupported ?? []).map(texts.unsupported);
+  if (reply.question && reply.question !== question) notes.unshift(texts.understood(reply.question));
+  article.append(...notes.map((note) => make("p", { class: "note" }, note)));
   if (reason === "length") article.append(make("p", { class: "note" }, texts.cutShort));
   if (sources.length) article.append(section(texts.sources, sources));
   const near = (reply.nearest ?? []).map((each, i) => passage(each, i + 1));
@@ -315,7 +303,7 @@ function showFailure({ article, answer }, question, error) {
 
 async function receive(question, turn, signal) {
   const streaming = document.documentElement.dataset.streaming === "true";
-  const response = await post("v1/answer", { question, stream: streaming }, { signal });
+  const response = await post("v1/answer", { question, messages: conversation, stream: streaming }, { signal });
   if (!streaming) return response.json();
   let text = "";
   for await (const [name, data] of events(response)) {
@@ -337,6 +325,7 @@ async function ask(question) {
   try {
     const answer = await receive(question, turn, signal);
     showAnswer(turn, question, answer);
+    remember(question, answer.answer);
     announce(texts.ready(answer.answer, answer.citations.length));
   } catch (error) {
     const known = error instanceof Problem || error.name === "AbortError";
@@ -365,6 +354,7 @@ $("question").addEventListener("keydown", (event) => {
   event.preventDefault();
   if ($("stop").hidden) $("ask").requestSubmit();
 });
+$("fresh").addEventListener("click", startAnew);
 $("stop").addEventListener("click", () => {
   running.abort();
   $("question").focus();

@@ -5,6 +5,8 @@ export const texts = {
   subtitle: "Each answer shows the passages that it rests on. Open one to read it yourself.",
   question: "Your question",
   placeholder: "Ask a question",
+  followUp: "Ask a follow-up",
+  fresh: "New conversation",
   send: "Ask",
   stop: "Stop",
   caution: "Answers can be wrong. Check the passages.",
@@ -14,7 +16,11 @@ export const texts = {
   sources: "Sources",
   nearest: "Nearest passages",
   source: (number, document) => `Source ${number}: ${document}`,
-  page: (page) => `page ${page}`,
+  place: ({ page, sheet, row }) =>
+    [page && `page ${page}`, sheet, row && `row ${row}`].filter(Boolean).join(", "),
+  understood: (question) => `Understood as: ${question}`,
+  unsupported: ({ kind, missing, citations }) =>
+    `Check this: ${citations.map((number) => `[${number}]`).join("")} does not have the ${kind} ${missing}`,
   helpful: "This answer helps",
   unhelpful: "This answer does not help",
   comment: "What was right, or wrong?",
