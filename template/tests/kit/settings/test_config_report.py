@@ -161,7 +161,7 @@ def test_a_name_like_no_other_is_refused_too(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vendors' keys may be in the file; only `APP_` names are ours."""
-    write(f"OTHER_API_KEY={CANARY}", "DATABASE_URL=x", "APPLE=1", "PORT=1")
+    write(f"OTHER_API_KEY={CANARY}", "REDIS_URL=x", "APPLE=1", "PORT=1")
     monkeypatch.setenv("APPDATA", "x")
     assert WholeSettings() == load_settings(WholeSettings)
 
