@@ -210,7 +210,8 @@ def _faults(life: Life, merged: Merge, report: Mapping[str, list[str]]) -> Itera
             yield f"lost: {path}, a file of the team"
     for path in sorted(life.gone & merged.result.keys()):
         yield f"came back: {path}"
-    moved = {*merged.moved, *merged.moved.values()}
+    # A file that the template moved and the team renamed is where the team has it.
+    moved = {*merged.moved, *merged.moved.values(), *merged.renamed}
     for path in sorted({*merged.theirs, *merged.base} - life.touched - moved):
         if not path.startswith((*SEEDS, *COPY_ONLY)) and merged.result.get(
             path

@@ -77,9 +77,8 @@ def fetch(
 def set_source(root: Path, url: str) -> None:
     """Record another address of the template in a service's answers."""
     file = root / ANSWERS
-    line = f"_src_path: {url}"
-    text = re.sub(r"^_src_path: .*$", lambda _: line, file.read_text("utf-8"), flags=re.MULTILINE)
-    file.write_text(text, encoding="utf-8")
+    old = file.read_text("utf-8")
+    file.write_text(re.sub(r"(?m)^_src_path: .*$", lambda _: f"_src_path: {url}", old), "utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ __all__ = ["TEAMS_OWN", "assert_no_conflict", "differing", "update_with_api", "u
 TEAMS_OWN: Final = GitIgnoreSpec.from_lines(
     [
         *("/src/app/ext/", "/requirements/app.*", "/gwkit-edits.toml", "/exceptions.toml"),
-        *("/data/samples/", "/evals/golden.jsonl"),
+        *("/scripts/standards/own/", "/data/samples/", "/evals/golden.jsonl"),
     ]
 )
 """What an update leaves as it is: the seeds, and what only a copy writes."""

@@ -37,6 +37,7 @@ SEEDS = (
     "requirements/app.txt",
     "gwkit-edits.toml",
     "exceptions.toml",
+    "scripts/standards/own/",
 )
 """Written if they are missing, then owned by the team."""
 
