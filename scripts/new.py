@@ -129,7 +129,7 @@ def record(service: Path, url: str) -> None:
 
 
 def _config() -> dict[str, object]:
-    config: dict[str, object] = yaml.safeload((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    config: dict[str, object] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     return config
 
 
@@ -149,7 +149,7 @@ def load(path: Path) -> dict[str, object]:
         AnswersError: The file is missing, not a YAML mapping, or answers an unknown question.
     """
     try:
-        answers = yaml.safeload(path.read_text(encoding="utf-8"))
+        answers = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise AnswersError(f"cannot read the answers of {path}: {exc}") from exc
     if not isinstance(answers, dict):
