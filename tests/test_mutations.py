@@ -46,7 +46,9 @@ def failed(
         before = {each.path: (place / each.path).read_text("utf-8") for each in made}
         for each in made:
             text = (place / each.path).read_text("utf-8")
-            assert text.count(each.old) == 1, f"{each}: {each.old} stands {text.count(each.old)} times"
+            assert text.count(each.old) == 1, (
+                f"{each}: {each.old} stands {text.count(each.old)} times"
+            )
             (place / each.path).write_text(text.replace(each.old, each.new), encoding="utf-8")
         command = (".venv/bin/python", "-B", "-m", "pytest", "-q", "--tb=no", *TESTS)
         done = run(*command, cwd=place, env=env, expected=1)

@@ -74,13 +74,14 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
     symbols = symtable(module.text, module.path, "exec").get_symbols()
     assigned = {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
     # Python 3.12 and later count variables of comprehensions as the module's.
+    named = {getattr(node, "name", "") for node in module.tree.body}
     inner = {
         name.id
         for each in module.walk(ast.comprehension)
         for name in ast.walk(each.target)
         if isinstance(name, ast.Name)
     }
-    defined = {name for name in assigned - inner if not name.startswith("_")} - others
+    defined = {name for name in assigned - (inner - named) if not name.startswith("_")} - others
     for name in sorted(defined - listed):
         yield line, f"`{name}` is public and not in `__all__`"
     for name in sorted(listed - defined - offered):

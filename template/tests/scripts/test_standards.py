@@ -102,6 +102,7 @@ GOOD = [
     ),
     (modules.public_names, '__all__: list[str] = []\nItem = TypeVar("Item")\n'),
     (modules.public_names, '__all__ = ("A",)\nA = 1\n'),
+    (modules.public_names, '__all__ = ["a"]\n\ndef a(): ...\n_b = [a for a in ()]\n'),
     (modules.listed_names, '"""Docs."""\n__all__ = ["A"]\n'),
     (modules.module_length, "\n" * 300),
     (modules.mocks_in_unit_tests, "from fixtures.models import FakeModel\n"),

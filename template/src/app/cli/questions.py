@@ -70,6 +70,9 @@ def ask(
       python -m app ask --chat
 
     Exit codes: 0 done, 1 the answer failed, 2 settings or arguments.
+
+    Raises:
+        typer.BadParameter: there is no question.
     """
     from app.graph.state import Question, Turn
 
@@ -106,8 +109,8 @@ def _next_line() -> str:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if sys.stdin.isatty():
-            sys.stderr.write("\n> ")
-            sys.stderr.flush()
+            sys.stderr.write("\n> ")  # noqa: TID251 - a prompt is no result
+            sys.stderr.flush()  # noqa: TID251 - it has no line end
         line = sys.stdin.readline().strip()
         return text_argument(line) if line and line != "-" else ""
     finally:

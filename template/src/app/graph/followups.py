@@ -20,7 +20,7 @@ import tomllib
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - of a TOML file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
