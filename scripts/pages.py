@@ -97,7 +97,8 @@ def _inline(entry: Mapping[str, object]) -> str:
 
 def _service_page(name: str) -> str:
     """Return a page of the service with every option."""
-    return _BLOCK.sub("", (ROOT / "template" / name).read_text(encoding="utf-8"))
+    text = _BLOCK.sub("", (ROOT / "template" / name).read_text(encoding="utf-8"))
+    return text.replace("@{project_slug}@", "name-of-the-service")
 
 
 def _questions(copier: Mapping[str, object]) -> str:

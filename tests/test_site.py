@@ -121,7 +121,8 @@ def test_the_tutorial_works(clone: Path, tmp_path: Path) -> None:
         git(service, "ls-files", "--others").splitlines()
     )
 
-    script = "trap 'kill $(jobs -p)' EXIT\n" + "\n".join(lines[first:])
+    # Each job has a process group, so that the end of the script ends all of the fake provider.
+    script = "set -m\ntrap 'kill -- -$! || true' EXIT\n" + "\n".join(lines[first:])
     shown = run("bash", "-ec", script, cwd=service, env=env).stdout
 
     assert "1 added" in shown

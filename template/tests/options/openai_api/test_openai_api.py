@@ -119,7 +119,7 @@ async def test_a_stream_makes_up_the_same_answer(live_app: FastAPI) -> None:
 
 
 async def test_the_last_message_is_the_question(served: Fakes) -> None:
-    """Prompts of the client are left out, parts of text joined, and options passed on."""
+    """Prompts are left out, what was said before and options passed on, parts of text joined."""
     async with opened(served.app()) as client:
         await client.chat.completions.create(
             model="offline:extractive",
@@ -143,6 +143,8 @@ async def test_the_last_message_is_the_question(served: Fakes) -> None:
 
     (question,) = served.answerer.questions
     assert "How do I\nupload?" == question.question
+    said = [(turn.role, turn.content) for turn in question.messages]
+    assert [("user", "Who are you?"), ("assistant", "The service. [1]")] == said
     assert (0.5, 9) == (question.temperature, question.max_tokens)
 
 

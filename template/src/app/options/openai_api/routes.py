@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["complete", "list_models", "router"]
 
 _MARK: Final = re.compile(r"\[([0-9]{1,4})\]")
+# Clients send the whole conversation, however long it has become; the last turns say what is meant.
+_MOST_TURNS: Final = 20
 _END: Final = format_sse_event(data_str="[DONE]")
 _STATUSES: Final = (400, 401, 403, 404, 408, 413, 421, 422, 429, 500, 502, 503, 504)
 
@@ -102,16 +104,24 @@ async def complete(
 
 
 def _question(body: CompletionRequest) -> Question:
-    """Return the question that a conversation ends with.
+    """Return the question that a conversation ends with, and what was said before it.
 
     Raises:
-        RequestValidationError: it is empty, or too long.
+        RequestValidationError: the question is empty, or the conversation too long.
     """
+    said = [
+        {"role": turn.role, "content": turn.text}
+        for turn in body.messages[:-1]
+        if turn.role in {"user", "assistant"} and turn.text.strip()
+    ]
     try:
-        return Question(
-            question=body.messages[-1].text,
-            temperature=body.temperature,
-            max_tokens=body.max_completion_tokens or body.max_tokens,
+        return Question.model_validate(
+            {
+                "question": body.messages[-1].text,
+                "messages": said[-_MOST_TURNS:],
+                "temperature": body.temperature,
+                "max_tokens": body.max_completion_tokens or body.max_tokens,
+            }
         )
     except ValidationError as exc:
         errors = [{**error, "loc": ("body", *error["loc"])} for error in exc.errors()]
