@@ -105,11 +105,10 @@ def _next_line() -> str:
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        if sys.stdin.isatty():
-            sys.stderr.write("\n> ")
-            sys.stderr.flush()
-        line = sys.stdin.readline().strip()
+        line = (input("\n> ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
         return text_argument(line) if line and line != "-" else ""
+    except EOFError:
+        return ""
     finally:
         signal.signal(signal.SIGINT, before)
 

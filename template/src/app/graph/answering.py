@@ -132,8 +132,11 @@ class Answerer:
             async with aclosing(self._ask(hits, request_with, ask)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
-                        answer = explain(piece, question.question, found)
-                        answer = await self._check_citations(answer, hits)
+                        answer = piece
+                        if answer.found:
+                            answer = await self._check_citations(answer, hits)
+                        else:
+                            answer = explain(answer, question.question, found)
                         if self.settings.citations == "refuse":
                             yield Delta(text=answer.answer)
                         self._keep(key, answer)
@@ -177,7 +180,7 @@ class Answerer:
 
     async def _check_citations(self, answer: Answer, hits: Sequence[Hit]) -> Answer:
         """Return the answer with its unsupported sentences marked, or one that withholds them."""
-        if self.settings.citations == "off" or not answer.citations:
+        if self.settings.citations == "off":
             return answer
         sent = {hit.chunk: hit for hit in hits}
         cited = [sent[citation.chunk] for citation in answer.citations]

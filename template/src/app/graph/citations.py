@@ -98,6 +98,8 @@ def cite(answer: str, hits: Sequence[Hit]) -> tuple[Citation, ...]:
 
 def location(places: Sequence[Place], offset: int) -> Location:
     """Return where the character at an offset stands; what is not known is `None`."""
+    if not places:
+        return {"page": None, "sheet": None, "row": None}
     place = place_at(places, offset)
     return {"page": place.page or None, "sheet": place.sheet or None, "row": place.row or None}
 
