@@ -74,12 +74,11 @@ def ask(
     from app.graph.state import Question, Turn
 
     output = Output(as_json=as_json)
-    if text is None and not chat:
-        raise typer.BadParameter("a question is missing; --chat asks for it", param_hint="TEXT")
+    settings, given = load(verbose=verbose), _given(text, chat=chat)
 
     async def work(services: Services) -> None:
         messages: list[Turn] = []
-        line = _next_line() if text is None else text_argument(text)
+        line = given or _next_line()
         while line:
             question = Question(
                 question=line,
@@ -95,7 +94,20 @@ def ask(
             messages.append(Turn(role="assistant", content=answer.answer[:_LONGEST_TURN]))
             line = _next_line() if chat else ""
 
-    run(load(verbose=verbose), work)
+    run(settings, work)
+
+
+def _given(text: str | None, *, chat: bool) -> str:
+    """Return the question that was given; in a conversation it may be empty.
+
+    Raises:
+        typer.BadParameter: there is none, or it is too long.
+    """
+    if text is not None:
+        return text_argument(text)
+    if not chat:
+        raise typer.BadParameter("a question is missing; --chat asks for it", param_hint="TEXT")
+    return ""
 
 
 def _next_line() -> str:

@@ -53,7 +53,7 @@ _MONTHS = (
     "november nov novembre noviembre",
     "december dec dezember dez décembre déc diciembre dic",
 )
-_MONTH_OF = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
+_MONTH_OF = {name: month for month, words in enumerate(_MONTHS, 1) for name in words.split()}
 _SHORTEST_MONTH = 4
 """Letters of a month that is one without a day or a year."""
 
