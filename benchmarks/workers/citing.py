@@ -33,8 +33,9 @@ class _Answers:
         self.hits = sorted(hits, key=lambda hit: -len(hit.text))[:_CITED]
         said = []
         for number, hit in enumerate(self.hits, 1):
-            start, end = max(sentence_spans(hit.text), key=lambda span: span[1] - span[0])
-            said.append(f"{hit.text[start:end].strip().rstrip('.')} [{number}].")
+            sentences = [hit.text[start:end].strip() for start, end in sentence_spans(hit.text)]
+            longest = max((each.split("\n")[0] for each in sentences), key=len)
+            said.append(f"{longest.rstrip('.')} [{number}].")
         usage = Usage(prompt_tokens=1, completion_tokens=1)
         self.reply = ChatReply(text=" ".join(said), model="a:b", usage=usage)
 
