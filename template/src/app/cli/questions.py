@@ -70,19 +70,15 @@ def ask(
       python -m app ask --chat
 
     Exit codes: 0 done, 1 the answer failed, 2 settings or arguments.
-
-    Raises:
-        typer.BadParameter: there is no question.
     """
     from app.graph.state import Question, Turn
 
     output = Output(as_json=as_json)
-    if text is None and not chat:
-        raise typer.BadParameter("a question is missing; --chat asks for it", param_hint="TEXT")
+    settings, given = load(verbose=verbose), _given(text, chat=chat)
 
     async def work(services: Services) -> None:
         messages: list[Turn] = []
-        line = _next_line() if text is None else text_argument(text)
+        line = given or _next_line()
         while line:
             question = Question(
                 question=line,
@@ -98,7 +94,20 @@ def ask(
             messages.append(Turn(role="assistant", content=answer.answer[:_LONGEST_TURN]))
             line = _next_line() if chat else ""
 
-    run(load(verbose=verbose), work)
+    run(settings, work)
+
+
+def _given(text: str | None, *, chat: bool) -> str:
+    """Return the question that was given; in a conversation it may be empty.
+
+    Raises:
+        typer.BadParameter: there is none, or it is too long.
+    """
+    if text is not None:
+        return text_argument(text)
+    if not chat:
+        raise typer.BadParameter("a question is missing; --chat asks for it", param_hint="TEXT")
+    return ""
 
 
 def _next_line() -> str:
@@ -108,11 +117,10 @@ def _next_line() -> str:
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        if sys.stdin.isatty():
-            sys.stderr.write("\n> ")  # noqa: TID251 - a prompt is no result
-            sys.stderr.flush()  # noqa: TID251 - it has no line end
-        line = sys.stdin.readline().strip()
+        line = (input("\n> ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
         return text_argument(line) if line and line != "-" else ""
+    except EOFError:
+        return ""
     finally:
         signal.signal(signal.SIGINT, before)
 

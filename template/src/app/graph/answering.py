@@ -133,7 +133,8 @@ class Answerer:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
                         answer = explain(piece, question.question, found)
-                        answer = await self._check_citations(answer, hits)
+                        if answer.found:
+                            answer = await self._check_citations(answer, hits)
                         if self.settings.citations == "refuse":
                             yield Delta(text=answer.answer)
                         self._keep(key, answer)
@@ -177,9 +178,9 @@ class Answerer:
 
     async def _check_citations(self, answer: Answer, hits: Sequence[Hit]) -> Answer:
         """Return the answer with its unsupported sentences marked, or one that withholds them."""
-        if self.settings.citations == "off" or not answer.citations:
+        policy, sent = self.settings.citations, {hit.chunk: hit for hit in hits}
+        if policy == "off":
             return answer
-        sent = {hit.chunk: hit for hit in hits}
         cited = [sent[citation.chunk] for citation in answer.citations]
         unsupported = await self._executor.run(find_unsupported, answer.answer, cited)
         if not unsupported:
@@ -191,12 +192,11 @@ class Answerer:
             model=answer.model,
             sentences=len({each.start for each in unsupported}),
             kinds=sorted({each.kind for each in unsupported}),
-            policy=self.settings.citations,
+            policy=policy,
         )
-        if self.settings.citations == "refuse":
-            update = {"answer": WITHHELD, "citations": (), "found": False}
-            return answer.model_copy(update=update)
-        return answer.model_copy(update={"unsupported": unsupported})
+        withheld = {"answer": WITHHELD, "citations": (), "found": False}
+        marked = {"unsupported": unsupported}
+        return answer.model_copy(update=withheld if policy == "refuse" else marked)
 
     async def _complete(self, request: ChatRequest) -> AsyncGenerator[ChatReply]:
         yield await self.model.complete(request)

@@ -12,7 +12,7 @@ from gwkit.text.sentences import sentence_spans
 from gwkit.text.words import content_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gwkit.documents import Place
     from gwkit.index.store import Hit
@@ -86,18 +86,40 @@ def statements(answer: str) -> list[Statement]:
 def cite(answer: str, hits: Sequence[Hit]) -> tuple[Citation, ...]:
     """Return the citations of an answer, whose `[n]` is the n-th of these hits.
 
-    Each has the sentences of its passage that share the most words with what cites it.
+    Each has the sentences of its passage that share the most words with what cites it, or with what
+    is in bold there.
     """
-    said: list[list[str]] = [[] for _ in hits]
-    for statement in statements(answer):
-        for number in statement.cited:
-            if 0 < number <= len(hits):
-                said[number - 1].append(statement.text)
-    return tuple(_citation(hit, texts) for hit, texts in zip(hits, said, strict=True))
+    said = _collected(len(hits), ((each.cited, each.text) for each in statements(answer)))
+    marked = _collected(len(hits), _marked(answer))
+    return tuple(
+        _citation(hit, emphasized or texts)
+        for hit, texts, emphasized in zip(hits, said, marked, strict=True)
+    )
+
+
+def _collected(size: int, cited: Iterable[tuple[tuple[int, ...], str]]) -> list[list[str]]:
+    """Return for each of so many citations the texts that cite it."""
+    texts: list[list[str]] = [[] for _ in range(size)]
+    for numbers, text in cited:
+        for number in numbers:
+            if 0 < number <= size:
+                texts[number - 1].append(text)
+    return texts
+
+
+def _marked(answer: str) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Yield the sentences in bold with what is cited after them: what is beside is context."""
+    start = 0
+    for group in _CITATIONS_FIRST.finditer(_masked(answer)):
+        for match in _MARKED.finditer(answer, start, group.start()):
+            yield _cited(group[0]), match[1]
+        start = group.end()
 
 
 def location(places: Sequence[Place], offset: int) -> Location:
     """Return where the character at an offset stands; what is not known is `None`."""
+    if not places:
+        return {"page": None, "sheet": None, "row": None}
     place = place_at(places, offset)
     return {"page": place.page or None, "sheet": place.sheet or None, "row": place.row or None}
 
@@ -164,11 +186,7 @@ def _citation(hit: Hit, said: Sequence[str]) -> Citation:
 
 
 def _quotes(hit: Hit, said: Sequence[str]) -> tuple[Quote, ...]:
-    """Return the sentences of a passage that say what is said, in order and joined.
-
-    Where an answer marks a sentence as bold, the others beside it are only its context.
-    """
-    said = [match[1] for text in said for match in _MARKED.finditer(text)] or said
+    """Return the sentences of a passage that say what is said, in order and joined."""
     offered = [
         (start, end, set(content_words(hit.text[start:end])))
         for first, last in _paragraphs(hit.text)

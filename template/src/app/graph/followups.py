@@ -17,13 +17,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - of a TOML file
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import BeforeValidator, Field
+
+from gwkit.models.messages import Strict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from app.graph.state import Turn
 
@@ -58,27 +62,29 @@ _BEFORE_THE_VERB = {
 }
 
 
-@dataclass(frozen=True)
-class _Language:
+_Words = Annotated[frozenset[str], BeforeValidator(str.split)]
+
+
+class _Language(Strict):
     """The words of a language, as in the file."""
 
     name: str
-    openings: Sequence[str]
-    questions: frozenset[str]
-    selecting: frozenset[str]
-    auxiliaries: frozenset[str]
-    prepositions: frozenset[str]
-    determiners: frozenset[str]
-    subjects: frozenset[str]
-    pronouns: frozenset[str]
-    demonstratives: frozenset[str]
-    possessives: frozenset[str]
-    persons: frozenset[str]
-    personal_possessives: frozenset[str]
-    common: frozenset[str]
-    adverbs: Mapping[str, str] = field(default_factory=dict)
+    openings: tuple[str, ...]
+    questions: _Words
+    selecting: _Words
+    auxiliaries: _Words
+    prepositions: _Words
+    determiners: _Words
+    subjects: _Words
+    pronouns: _Words
+    demonstratives: _Words
+    possessives: _Words
+    persons: _Words
+    personal_possessives: _Words
+    common: _Words
+    adverbs: dict[str, str] = Field(default_factory=dict)
 
-    @property
+    @cached_property
     def function_words(self) -> frozenset[str]:
         """Words that name no subject."""
         return self.common.union(
@@ -88,19 +94,10 @@ class _Language:
         )
 
 
-def _languages() -> list[_Language]:
-    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    return [
-        _Language(name, **{key: _words(words) for key, words in table.items()})
-        for name, table in tables.items()
-    ]
-
-
-def _words(value: Any) -> Any:  # noqa: ANN401 - a list or a table stays as the file has it
-    return frozenset(value.split()) if isinstance(value, str) else value
-
-
-_LANGUAGES: Final = _languages()
+_TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_LANGUAGES: Final = [
+    _Language.model_validate({"name": name, **table}) for name, table in _TABLES.items()
+]
 
 
 def standalone_question(question: str, messages: Sequence[Turn]) -> str:

@@ -53,7 +53,7 @@ _MONTHS = (
     "november nov novembre noviembre",
     "december dec dezember dez décembre déc diciembre dic",
 )
-_MONTH_OF = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
+_MONTH_OF = {name: month for month, words in enumerate(_MONTHS, 1) for name in words.split()}
 _SHORTEST_MONTH = 4
 """Letters of a month that is one without a day or a year."""
 
@@ -186,7 +186,8 @@ def counted(text: str, fact: Fact) -> tuple[str, ...]:
 def dates(text: str) -> Iterator[tuple[Fact, frozenset[Date]]]:
     """Yield the dates, each with all that it can mean: `3/4/2026` has two meanings."""
     taken: list[tuple[int, int]] = []
-    has_month = not _MONTH_OF.keys().isdisjoint(_WORD.findall(text.casefold()))
+    words = {word.casefold() for word in set(_WORD.findall(text)) - _OTHER_WORDS}
+    has_month = not _MONTH_OF.keys().isdisjoint(words)
     for pattern in _DATES if has_month else _DATES[:_IN_DIGITS]:
         for match in pattern.finditer(text):
             start, end = match.span()

@@ -4,7 +4,6 @@ import { texts } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const MOST_PER_PAGE = 200;
-const SHORTEST_QUOTE = 4; // words
 const BOLD = /\*\*(?=\S)((?:(?!\n\n).)+?)(?<=\S)\*\*/s;
 
 /** Makes an element; a property that starts with "on" is a listener, the others are attributes. */
