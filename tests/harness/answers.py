@@ -57,7 +57,7 @@ CHOICES: Final[Mapping[str, Answers]] = {
         "llm_providers": ["anthropic", "openai", "own"],
         "embeddings": "openai",
         "interfaces": ["openai", "mcp"],
-        "vector_stores": ["pgvector"],
+        "vector_stores": ["pgvector", "qdrant"],
     },
 }
 
