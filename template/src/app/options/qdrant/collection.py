@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from app.options.qdrant.session import Session
     from gwkit.index.store import Manifest
 
-    Offset = PointId | None
-
 __all__ = ["STATE", "Collection"]
 
 STATE: Final = point_id("state")
@@ -53,7 +51,11 @@ class Collection:
         self._last = 0
 
     async def make(self) -> None:
-        """Make the collection, where there is none; several processes may do so at once."""
+        """Make the collection, where there is none; several processes may do so at once.
+
+        Raises:
+            RetrievalError: the server could not do it.
+        """
         call = self.session.call
         if not await call(lambda client: client.collection_exists(self.name)):
             size = self.manifest.dimension
@@ -167,8 +169,8 @@ class Collection:
         )
 
     async def _page(
-        self, selected: models.Filter, offset: Offset, *, vectors: bool
-    ) -> tuple[list[models.Record], Offset]:
+        self, selected: models.Filter, offset: PointId | None, *, vectors: bool
+    ) -> tuple[list[models.Record], PointId | None]:
         return await self.session.call(
             lambda client: client.scroll(
                 self.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import astuple
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - JSON of several shapes
 from uuid import UUID, uuid5
 from zlib import crc32
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 from qdrant_client import AsyncQdrantClient
@@ -66,7 +66,9 @@ class Session:
         elif client is not None:
             await client.close()
 
-    async def call(self, request: Callable[[AsyncQdrantClient], Coroutine[Any, Any, _T]]) -> _T:
+    async def call(
+        self, request: Callable[[AsyncQdrantClient], Coroutine[object, object, _T]]
+    ) -> _T:
         """Return the result of a request, which must not matter if it is done twice.
 
         Raises:
