@@ -48,7 +48,7 @@ CHOICES: Final[Mapping[str, Answers]] = {
         "embeddings": "openai",
         "vector_stores": ["pgvector"],
     },
-    "openai's embeddings": {"embeddings": "openai"},
+    "openai's embeddings": {"embeddings": "openai", "vector_stores": ["qdrant"]},
     "both providers": {"llm_providers": ["anthropic", "openai"]},
     "own provider": {"llm_providers": ["own"]},
     "openai's interface": {"interfaces": ["openai"]},
@@ -57,7 +57,7 @@ CHOICES: Final[Mapping[str, Answers]] = {
         "llm_providers": ["anthropic", "openai", "own"],
         "embeddings": "openai",
         "interfaces": ["openai", "mcp"],
-        "vector_stores": ["pgvector"],
+        "vector_stores": ["pgvector", "qdrant"],
     },
 }
 

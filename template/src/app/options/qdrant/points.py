@@ -1,0 +1,193 @@
+"""Documents, chunks and failures as points of a collection, and filters that select them.
+
+A document's point names the write that is current, and only chunks of that write count: so a
+document changes at once, although Qdrant has no transactions over several points.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - JSON of several shapes
+from uuid import UUID, uuid5
+from zlib import crc32
+
+from qdrant_client import models
+
+from gwkit.documents import Chunk, Place
+from gwkit.index.store import Failure, FailureKind, LedgerEntry
+from gwkit.text.words import content_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gwkit.documents import Document
+    from gwkit.models.protocols import Vector
+
+__all__ = [
+    "DENSE",
+    "WORDS",
+    "Payload",
+    "chunk_id",
+    "chunk_of",
+    "chunk_point",
+    "document_point",
+    "entry_of",
+    "equals",
+    "failure_of",
+    "failure_payload",
+    "labels",
+    "older",
+    "point_id",
+    "sparse_query",
+]
+
+Payload = dict[str, Any]
+
+DENSE: Final = "dense"
+WORDS: Final = "words"
+
+_NAMESPACE: Final = UUID("6b0f2a53-5c0e-4a8e-9c57-6d1f3c0b9e11")
+
+_SATURATION: Final = 1.2
+_LENGTH_SHARE: Final = 0.75
+_AVERAGE_WORDS: Final = 100
+"""The parameters k1 and b of BM25, as usual, and the words of an average chunk. The last is fixed,
+as a vector must not depend on other documents; the server adds the rarity of each word."""
+
+
+def point_id(kind: str, name: str = "") -> str:
+    """Return the id of a point that is one of its kind by its name."""
+    return str(uuid5(_NAMESPACE, f"{kind}:{name}"))
+
+
+def chunk_id(document: str, write: int, position: int) -> str:
+    """Return the id of a chunk."""
+    return point_id("chunk", f"{write}:{position}:{document}")
+
+
+def equals(**values: str | int) -> list[models.Condition]:
+    """Return conditions that a payload has these values."""
+    return [
+        models.FieldCondition(key=key, match=models.MatchValue(value=value))
+        for key, value in values.items()
+    ]
+
+
+def older(write: int, key: str = "write") -> models.FieldCondition:
+    """Return the condition that a payload is of an earlier write."""
+    return models.FieldCondition(key=key, range=models.Range(lt=write))
+
+
+def labels(metadata: Mapping[str, str]) -> list[str]:
+    """Return each name with its value as one text."""
+    return [json.dumps(pair, ensure_ascii=False) for pair in metadata.items()]
+
+
+def document_point(document: Document, write: int, chunks: int, now: str) -> models.PointStruct:
+    """Return the point of a document; its id is found by any of its prefixes."""
+    payload: Payload = {
+        "kind": "document",
+        "document": document.id,
+        "write": write,
+        "title": document.title,
+        "metadata": dict(document.metadata),
+        "content_hash": document.content_hash,
+        "chunks": chunks,
+        "indexed_at": now,
+        "source": document.source,
+        "prefixes": [document.id[:end] for end in range(1, len(document.id) + 1)],
+    }
+    return models.PointStruct(id=point_id("document", document.id), vector={}, payload=payload)
+
+
+def chunk_point(document: Document, chunk: Chunk, vector: Vector, write: int) -> models.PointStruct:
+    """Return the point of a chunk, with its vectors."""
+    payload: Payload = {
+        "kind": "chunk",
+        "document": document.id,
+        "write": write,
+        "position": chunk.position,
+        "headings": list(chunk.headings),
+        "places": list(map(astuple, chunk.places)),
+        "text": chunk.text,
+        "labels": labels(document.metadata),
+    }
+    weighted = [(document.title, 3), (" ".join(chunk.headings), 2), (chunk.text, 1)]
+    return models.PointStruct(
+        id=chunk_id(document.id, write, chunk.position),
+        vector={DENSE: vector.tolist(), WORDS: _sparse(weighted)},
+        payload=payload,
+    )
+
+
+def chunk_of(payload: Payload) -> Chunk:
+    """Return the chunk of a point."""
+    places = tuple(Place(*values) for values in payload["places"])
+    headings = tuple(payload["headings"])
+    return Chunk(payload["position"], payload["text"], headings, 0, places)
+
+
+def entry_of(payload: Payload) -> LedgerEntry:
+    """Return the ledger entry of a document's point."""
+    return LedgerEntry(
+        document=payload["document"],
+        content_hash=payload["content_hash"],
+        chunks=payload["chunks"],
+        indexed_at=payload["indexed_at"],
+        source=payload["source"],
+        incomplete=payload["metadata"].get("incomplete", ""),
+    )
+
+
+def failure_payload(failure: Failure, before: Payload | None, now: str) -> Payload:
+    """Return the payload of a failure, after the one before."""
+    return {
+        "kind": "failure",
+        "document": failure.document,
+        "reason": failure.reason,
+        "attempts": before["attempts"] + 1 if before else 1,
+        "failed_at": now,
+        "source": failure.source,
+        "failure_kind": failure.kind.value,
+        "first_failed_at": before["first_failed_at"] if before else now,
+        "content_hash": failure.content_hash,
+    }
+
+
+def failure_of(payload: Payload) -> Failure:
+    """Return the failure of a point."""
+    return Failure(
+        document=payload["document"],
+        reason=payload["reason"],
+        attempts=payload["attempts"],
+        failed_at=payload["failed_at"],
+        source=payload["source"],
+        kind=FailureKind(payload["failure_kind"]),
+        first_failed_at=payload["first_failed_at"],
+        content_hash=payload["content_hash"],
+    )
+
+
+def sparse_query(terms: Iterable[str]) -> models.SparseVector:
+    """Return the vector of a query: each stem of its terms once."""
+    indices = sorted({_index(word) for word in content_words(" ".join(terms))})
+    return models.SparseVector(indices=indices, values=[1.0] * len(indices))
+
+
+def _sparse(weighted: Sequence[tuple[str, int]]) -> models.SparseVector:
+    """Return how often each stem occurs, saturated as in BM25."""
+    counts: Counter[int] = Counter()
+    for text, weight in weighted:
+        for word in content_words(text):
+            counts[_index(word)] += weight
+    length = len(content_words(weighted[-1][0])) / _AVERAGE_WORDS
+    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
+    indices = sorted(counts)
+    values = [counts[each] * (_SATURATION + 1) / (counts[each] + norm) for each in indices]
+    return models.SparseVector(indices=indices, values=values)
+
+
+def _index(word: str) -> int:
+    return crc32(word.encode(errors="replace"))
