@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from gwkit.text.terms import TermRules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -41,13 +43,15 @@ UPLOAD = "upload"
 class Manifest:
     """Everything that decides whether stored vectors and chunks fit the running service.
 
-    `embedder` has the form `provider:model`; `dimension` is the length of its vectors; `chunker`
-    names the chunker with its sizes, such as `blocks-v1/256/32`.
+    `embedder` has the form `provider:model`; `dimension` is the length of its vectors, 0 where
+    there are none; `chunker` names the chunker with its sizes, such as `blocks-v1/256/32`; `terms`
+    names the rules of the full text, `gwkit.text.terms.TermRules.named(manifest.terms)`.
     """
 
     embedder: str
     dimension: int
     chunker: str
+    terms: str = TermRules().name
 
     def differences(self, asked: Manifest) -> dict[str, tuple[str, str]]:
         """Return, by part that differs, what this index has and what is asked for."""
@@ -127,7 +131,18 @@ class Ranking(Protocol):
     """Decisions of the service about a search; a store does the work."""
 
     def terms(self, text: str) -> Sequence[str]:
-        """Return the terms to look for in the full text, as many as it may have."""
+        """Return the terms to look for in the full text, as many as it may have.
+
+        They are terms as `TermRules.of_text` makes them, which a store compares as they are. One
+        that is said twice stands there twice, and counts twice.
+        """
+
+    def spellings(self, term: str) -> Sequence[str]:
+        """Return other spellings of a term that no chunk has.
+
+        A store that can look up many terms at once searches for the most frequent of these
+        instead; another may ignore them.
+        """
 
     def affordable(
         self, terms: Sequence[str], chunks: int, count: Callable[[str, int], int]
@@ -145,12 +160,13 @@ class Ranking(Protocol):
         """Return how many chunks each leg of a search for `k` hits ranks."""
 
     def fuse(
-        self, rankings: Sequence[Sequence[int]], weights: Sequence[float]
+        self, rankings: Sequence[Sequence[tuple[int, float]]], weights: Sequence[float]
     ) -> Sequence[tuple[int, float]]:
         """Return all ranked chunks with scores in (0, 1], best first.
 
         Args:
-            rankings: ids of chunks by each leg, best first and without repetitions.
+            rankings: ids of chunks by each leg with the leg's own scores, which are positive; best
+                first and without repetitions.
             weights: what a rank of each leg counts.
         """
 
@@ -176,9 +192,10 @@ class SearchQuery:
 class Hit:
     """A chunk that was found.
 
-    `chunk` is its id: the document's, `#`, and the position. `score` lies in (0, 1]: reciprocal
-    rank fusion scaled so that a chunk which both legs rank first has 1. It orders the hits of one
-    search and says nothing across searches. `places` are those of the chunk.
+    `chunk` is its id: the document's, `#`, and the position. `score` lies in (0, 1]: of one leg
+    its own score as a share of the best one, of both reciprocal rank fusion, scaled so that a chunk
+    which both rank first has 1. It orders the hits of one search and says nothing across searches.
+    `places` are those of the chunk.
     """
 
     chunk: str
@@ -255,7 +272,17 @@ class IndexWriter(Protocol):
 
 
 class Index(IndexWriter, Protocol):
-    """A store that answers searches, each from one consistent state of the index."""
+    """A store that answers searches, each from one consistent state of the index.
+
+    Words are found by terms. A store makes those of a document's title, and of the headings and
+    the text of its chunks, by the rules that its manifest names, and compares them with
+    `query.ranking.terms(query.text)`, so it needs no tokenizer, stemmer or language of its own:
+
+        rules = TermRules.named(manifest.terms)
+        indexed = " ".join(rules.of_text(chunk.text))
+
+    A term has no space and no quotation mark, but it may have other punctuation (`c++`, `.net`).
+    """
 
     async def search(self, query: SearchQuery) -> Sequence[Hit]:
         """Return at most `query.k` hits, best first.
