@@ -11,7 +11,7 @@ import structlog
 
 from app.retrieval.retriever import Retriever
 from fixtures.embedder import FakeEmbedder
-from gwkit.errors import LLMError, RetrievalError
+from gwkit.errors import LLMError, NoVectorsError
 from gwkit.index.store import Filters, Hit, Index, SearchMode, SearchQuery
 from gwkit.offline.no_embedder import NoEmbedder
 from gwkit.telemetry.metrics import Metrics
@@ -73,7 +73,7 @@ async def test_without_an_embedder_words_are_searched() -> None:
 
     assert [HIT] == list(await retriever.search("words", k=1))
     assert [SearchMode.LEXICAL] == [query.mode for query in index.queries] == retriever.modes()
-    with pytest.raises(RetrievalError, match="APP_EMBEDDING_MODEL"):
+    with pytest.raises(NoVectorsError, match="no embedder"):
         await retriever.search("words", k=1, mode=SearchMode.VECTOR)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 import structlog
 
-from app.exceptions import RetrievalError
+from app.exceptions import NoVectorsError
 from app.retrieval.ranking import HybridRanking
 from app.retrieval.second_look import look_again
 from gwkit.index.store import Filters, SearchMode, SearchQuery
@@ -81,7 +81,8 @@ class Retriever:
 
         Raises:
             LLMError: the embedder could not answer.
-            RetrievalError: the index could not answer, or there are no vectors to search by.
+            NoVectorsError: the mode needs vectors, and there is no embedder.
+            RetrievalError: the index could not answer.
         """
         mode = self._possible(mode)
         started = time.perf_counter()
@@ -126,9 +127,7 @@ class Retriever:
         if self.embedder.dimension or mode is SearchMode.LEXICAL:
             return mode
         if mode is SearchMode.VECTOR:
-            raise RetrievalError(
-                "there are no vectors to search by: no embedding model is set (APP_EMBEDDING_MODEL)"
-            )
+            raise NoVectorsError
         return SearchMode.LEXICAL
 
     def _second_look(self, text: str, hits: Sequence[Hit], mode: SearchMode, k: int) -> list[Hit]:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -281,10 +282,10 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
 def _words(rules: TermRules, title: str, chunk: Chunk) -> str:
     """Return the terms of a chunk as the text of a `tsvector`, weighted by where they stand."""
     places: defaultdict[str, list[str]] = defaultdict(list)
-    at = 0
+    place = count(1)
     for weight, text in (("A", title), ("B", "\n".join(chunk.headings)), ("D", chunk.text)):
-        for at, term in enumerate(rules.of_text(text), start=at + 1):
-            places[term].append(f"{min(at, _LAST_PLACE)}{weight}")
+        for term in rules.of_text(text):
+            places[term].append(f"{min(next(place), _LAST_PLACE)}{weight}")
     return " ".join(f"'{term}':{','.join(found)}" for term, found in places.items())
 
 

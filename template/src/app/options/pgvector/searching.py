@@ -46,7 +46,7 @@ _LEXICAL = SQL("""
     SELECT chunks.id,
         sum(rarity * ts_rank('{{0.33, 0.33, 0.67, 1.0}}', words, query, 1)) AS score
     FROM unnest(%(quoted)s::text[], %(rarities)s::float8[]) AS asked (quoted, rarity)
-    CROSS JOIN LATERAL quoted::tsquery AS query
+    CROSS JOIN LATERAL (SELECT quoted::tsquery AS query) AS made
     JOIN chunks ON chunks.words @@ query
     {narrowed}
     GROUP BY chunks.id
