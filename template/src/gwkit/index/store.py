@@ -43,9 +43,8 @@ UPLOAD = "upload"
 class Manifest:
     """Everything that decides whether stored vectors and chunks fit the running service.
 
-    `embedder` has the form `provider:model`; `dimension` is the length of its vectors, 0 where
-    there are none; `chunker` names the chunker with its sizes, such as `blocks-v1/256/32`; `terms`
-    names the rules of the full text, `gwkit.text.terms.TermRules.named(manifest.terms)`.
+    `embedder` has the form `provider:model`; `dimension` is the length of its vectors, maybe 0;
+    `chunker` names the chunker with its sizes, such as `blocks-v1/256/32`; `terms` the `TermRules`.
     """
 
     embedder: str
@@ -131,18 +130,10 @@ class Ranking(Protocol):
     """Decisions of the service about a search; a store does the work."""
 
     def terms(self, text: str) -> Sequence[str]:
-        """Return the terms to look for in the full text, as many as it may have.
-
-        They are terms as `TermRules.of_text` makes them, which a store compares as they are. One
-        that is said twice stands there twice, and counts twice.
-        """
+        """Return the terms to look for; one that is said twice is there twice, and counts so."""
 
     def spellings(self, term: str) -> Sequence[str]:
-        """Return other spellings of a term that no chunk has.
-
-        A store that can look up many terms at once searches for the most frequent of these
-        instead; another may ignore them.
-        """
+        """Return spellings, of which the most frequent one may replace a term that no chunk has."""
 
     def affordable(
         self, terms: Sequence[str], chunks: int, count: Callable[[str, int], int]
@@ -165,8 +156,7 @@ class Ranking(Protocol):
         """Return all ranked chunks with scores in (0, 1], best first.
 
         Args:
-            rankings: ids of chunks by each leg with the leg's own scores, which are positive; best
-                first and without repetitions.
+            rankings: ids of chunks by each leg with its positive scores, best first, none twice.
             weights: what a rank of each leg counts.
         """
 
@@ -274,14 +264,8 @@ class IndexWriter(Protocol):
 class Index(IndexWriter, Protocol):
     """A store that answers searches, each from one consistent state of the index.
 
-    Words are found by terms. A store makes those of a document's title, and of the headings and
-    the text of its chunks, by the rules that its manifest names, and compares them with
-    `query.ranking.terms(query.text)`, so it needs no tokenizer, stemmer or language of its own:
-
-        rules = TermRules.named(manifest.terms)
-        indexed = " ".join(rules.of_text(chunk.text))
-
-    A term has no space and no quotation mark, but it may have other punctuation (`c++`, `.net`).
+    A store makes the terms of titles, headings and texts by the rules of its manifest, and compares
+    them with `query.ranking.terms(query.text)`. No term has a space or a quotation mark.
     """
 
     async def search(self, query: SearchQuery) -> Sequence[Hit]:

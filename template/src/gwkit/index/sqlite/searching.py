@@ -16,6 +16,7 @@ from gwkit.documents import Place
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
 from gwkit.index.sqlite.records import CHANGED
+from gwkit.index.sqlite.spelling import spelt
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -40,9 +41,6 @@ _Scored = tuple[int, float]
 _NONE: _State = (-1, -1)
 """The state of no index."""
 
-_MOST_SPELLINGS = 4
-"""Terms of a query, at most, that are replaced where no chunk has them."""
-
 _MOST_COUNTS = 10_000
 """Terms whose frequency is remembered."""
 
@@ -58,9 +56,6 @@ _LEXICAL = """
     ORDER BY badness, rowid LIMIT :count
 """
 _CHUNKS = "SELECT coalesce(sum(chunks), 0) FROM documents"
-_MOST_FREQUENT = """
-    SELECT term FROM terms WHERE term IN (SELECT value FROM json_each(?)) ORDER BY doc DESC, term
-"""
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM fts WHERE fts MATCH ? LIMIT ?)"
 _OF_CHANGED = f" FROM vectors WHERE document IN ({CHANGED})"
 _SIZE_OF_CHANGED = "SELECT coalesce(sum(length(vectors)), 0)" + _OF_CHANGED
@@ -240,28 +235,7 @@ class Searcher:
                 (counts[term],) = connection.execute(_COUNT, values).fetchone()
             return counts[term]
 
-        terms = self._spelt(connection, query)
-        return query.ranking.affordable(terms, chunks, count)
-
-    def _spelt(self, connection: sqlite3.Connection, query: SearchQuery) -> Sequence[str]:
-        """Return the terms; one that no chunk has is replaced by its most frequent spelling.
-
-        To look one up takes the time of some hundred terms, however large the index is.
-        """
-        terms = query.ranking.terms(query.text)
-        absent = [term for term in dict.fromkeys(terms) if not _occurs(connection, term)]
-        spelt: dict[str, str] = {}
-        for term in absent[:_MOST_SPELLINGS]:
-            checkpoint()
-            spellings = json.dumps(query.ranking.spellings(term))
-            found = connection.execute(_MOST_FREQUENT, (spellings,)).fetchone()
-            spelt[term] = found[0] if found else term
-        return [spelt.get(term, term) for term in terms]
-
-
-def _occurs(connection: sqlite3.Connection, term: str) -> bool:
-    found = connection.execute("SELECT 1 FROM fts WHERE fts MATCH ? LIMIT 1", (f'"{term}"',))
-    return found.fetchone() is not None
+        return query.ranking.affordable(spelt(connection, query), chunks, count)
 
 
 def match_expression(terms: Iterable[str]) -> str:
