@@ -29,6 +29,7 @@ SUBJECTS: Final = (
     "ingestion",
     "chunking",
     "search",
+    "ranking",
     "citations",
     "api",
     "events",

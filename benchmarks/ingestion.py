@@ -2,8 +2,7 @@
 
 `python -m app ingest` over a folder of pages into a new index, and then again without any change.
 The times are those that the command reports, without the start of the interpreter. Each page is
-read, parsed, cleaned, split, embedded by hashing, and written with its vectors and its full-text
-index in one transaction. The peak is that of the largest process. Then 100,000 synthetic chunks
+read, parsed, cleaned, split, and written with its full-text index in one transaction. The peak is that of the largest process. Then 100,000 synthetic chunks
 are split, embedded and written in the same way, without parsing, and the peak memory is compared
 with that of a tenth of the chunks, each in a new process.
 """
@@ -157,7 +156,7 @@ def _synthetic(bench: Bench) -> tuple[list[Line], Plot]:
             large.chunks / large.seconds,
             "chunks/s",
             aim=Aim(">=", 5_000, of="ours"),
-            remedy="SQLite's full-text index takes most of the time, then embedding by hashing. "
+            remedy="SQLite's full-text index takes most of the time, then making terms. "
             "With a provider's embeddings, the provider does.",
         ),
         Line(

@@ -17,7 +17,7 @@ from gwkit.documents import Block, BlockKind, Chunk, Document
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.index.store import Manifest
 from gwkit.logging.setup import configure_logging
-from gwkit.offline.hashing import HashingEmbedder
+from gwkit.offline.no_embedder import NoEmbedder
 from gwkit.telemetry.metrics import Metrics
 
 from benchmarks.synthetic import documents
@@ -46,7 +46,7 @@ async def write(index: str, chunks: int) -> Written:
     """
     settings = Settings(log_level="WARNING")
     configure_logging(settings)
-    embedder = HashingEmbedder()
+    embedder = NoEmbedder()
     manifest = Manifest(embedder.name, embedder.dimension, CHUNKER_NAME)
     written, seconds = 0, 0.0
     made = documents(chunks)

@@ -19,12 +19,12 @@ from gwkit.documents import Chunk, Document
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.index.store import Manifest, SearchMode, SearchQuery
 from gwkit.logging.setup import configure_logging
-from gwkit.offline.hashing import HashingEmbedder
 from gwkit.text.words import count_tokens
 
 from benchmarks.synthetic import documents, questions
 from benchmarks.workers import serve
 from benchmarks.workers.searches import HITS, Found
+from benchmarks.workers.vectors import WordVectors
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -41,7 +41,7 @@ class Searcher:
         The same chunks, vectors and questions are written beside it, for others.
         """
         configure_logging(Settings(log_level="WARNING"))
-        embedder, home = HashingEmbedder(), Path(folder)
+        embedder, home = WordVectors(), Path(folder)
         manifest = Manifest(embedder.name, embedder.dimension, "synthetic")
         index = await SqliteIndex.open(home / "index.sqlite", manifest)
         self._index = await stack.enter_async_context(index)

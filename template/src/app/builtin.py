@@ -26,7 +26,7 @@ __all__ = ["PlainGuards", "register"]
 def register(registry: Registry) -> None:
     """Add the offline models, the embedded index, API keys and the prompts."""
     registry.chat_models.add("offline:extractive", _open_extractive)
-    registry.embedders.add("offline:hashing", _open_hashing)
+    registry.embedders.add("offline:none", _open_no_embedder)
     registry.stores.add("sqlite", _open_sqlite)
     registry.authentication.add("keys", _open_keys)
     for file in sorted(Path(str(files("app.graph.prompts"))).glob("*.md")):
@@ -56,10 +56,10 @@ def _open_extractive(_name: str, _settings: Settings) -> AbstractAsyncContextMan
     return nullcontext(ExtractiveChatModel())
 
 
-def _open_hashing(_name: str, _settings: Settings) -> AbstractAsyncContextManager[Embedder]:
-    from gwkit.offline.hashing import HashingEmbedder
+def _open_no_embedder(_name: str, _settings: Settings) -> AbstractAsyncContextManager[Embedder]:
+    from gwkit.offline.no_embedder import NoEmbedder
 
-    return nullcontext(HashingEmbedder())
+    return nullcontext(NoEmbedder())
 
 
 @asynccontextmanager

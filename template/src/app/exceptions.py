@@ -8,6 +8,7 @@
     │   └── ParseLimitError        parsing took more time or memory than is allowed
     ├── RetrievalError         the index could not answer
     │   ├── IndexMismatchError     the index was made with other settings
+    │   ├── NoVectorsError         a search by vectors, without an embedder
     │   └── DocumentNotFoundError  no such document in the index
     ├── OverloadError          more work waits for the processor than can be done soon
     ├── EvaluationError        the golden set cannot be read, or a gate has failed to run
@@ -39,6 +40,7 @@ from gwkit.errors import (
     InvalidResponseError,
     LLMError,
     ModelUnavailableError,
+    NoVectorsError,
     OverloadError,
     ParseLimitError,
     ProviderError,
@@ -62,6 +64,7 @@ __all__ = [
     "InvalidResponseError",
     "LLMError",
     "ModelUnavailableError",
+    "NoVectorsError",
     "OverloadError",
     "ParseLimitError",
     "ProviderError",

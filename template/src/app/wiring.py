@@ -142,12 +142,14 @@ async def open_services(
     from app.graph.rewriting import ModelRewriter
     from app.ingestion.chunking import CHUNKER_NAME
     from app.ingestion.pipeline import Pipeline
+    from app.retrieval.ranking import HybridRanking
     from app.retrieval.retriever import Retriever
     from app.services import Services
     from app.utils.once import AsyncOnce
     from gwkit.index.store import Manifest
     from gwkit.logging.uncaught import log_uncaught_in_loop
     from gwkit.telemetry.metrics import METRICS, Metrics
+    from gwkit.text.terms import TermRules
 
     asyncio.get_running_loop().set_exception_handler(log_uncaught_in_loop)
     if registry is None:
@@ -167,7 +169,9 @@ async def open_services(
             guard.open(settings, metrics, models, unguarded)
         )
         sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
-        manifest = Manifest(embedder.name, embedder.dimension, f"{CHUNKER_NAME}/{sizes}")
+        rules = TermRules(settings.language)
+        chunker = f"{CHUNKER_NAME}/{sizes}"
+        manifest = Manifest(embedder.name, embedder.dimension, chunker, rules.name)
         open_store = registry.stores.find(settings.vector_store, "")
         index = await stack.enter_async_context(open_store(settings, manifest, rebuild=rebuild))
         reranker = None
@@ -180,7 +184,13 @@ async def open_services(
             rewriter = ModelRewriter(model, await asyncio.to_thread(load_prompt, path, needed))
         authenticate = await opened(registry.authentication, settings.authentication)
         prompt_path = registry.prompts.find(settings.answer_prompt, "")
-        retriever = Retriever(index=index, embedder=embedder, metrics=metrics, reranker=reranker)
+        retriever = Retriever(
+            index=index,
+            embedder=embedder,
+            metrics=metrics,
+            ranking=HybridRanking(rules),
+            reranker=reranker,
+        )
         services = Services(
             settings=settings,
             index=index,

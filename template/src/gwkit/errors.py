@@ -21,6 +21,7 @@ __all__ = [
     "InvalidResponseError",
     "LLMError",
     "ModelUnavailableError",
+    "NoVectorsError",
     "OverloadError",
     "ParseLimitError",
     "ProviderError",
@@ -112,6 +113,13 @@ class IndexMismatchError(RetrievalError):
             f"the index was made with {parts}; "
             "rebuild it with `python -m app ingest --rebuild PATH`, or set back what has changed"
         )
+
+
+class NoVectorsError(RetrievalError):
+    """A search by vectors, where the index has none."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no embedder, so only words can be searched for")
 
 
 class DocumentNotFoundError(RetrievalError):

@@ -28,10 +28,15 @@ async def test_the_best_chunks_come_first(live_client: httpx2.AsyncClient) -> No
     assert response.headers["x-request-id"] == response.json()["request_id"]
 
 
-@pytest.mark.parametrize("mode", list(SearchMode))
-async def test_a_filter_narrows_every_mode(
-    mode: SearchMode, live_client: httpx2.AsyncClient
-) -> None:
+async def test_a_search_by_vectors_needs_an_embedder(live_client: httpx2.AsyncClient) -> None:
+    """Without one, the caller is told so."""
+    response = await live_client.post("/v1/search", json={"query": "laptop", "mode": "vector"})
+
+    assert (422, "no_vectors") == (response.status_code, response.json()["code"])
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.LEXICAL])
+async def test_a_filter_narrows_a_search(mode: SearchMode, live_client: httpx2.AsyncClient) -> None:
     """On the real index: only documents under the prefix are found."""
     response = await live_client.post(
         "/v1/search",

@@ -228,13 +228,21 @@ def test_search_ranks_passages(ingested: CommandLine) -> None:
     assert len(found["hits"]) <= 2
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "lexical", "vector"])
-def test_search_has_three_modes(ingested: CommandLine, mode: str) -> None:
-    """Each mode can be searched by itself."""
+@pytest.mark.parametrize("mode", ["hybrid", "lexical"])
+def test_search_takes_a_mode(ingested: CommandLine, mode: str) -> None:
+    """Without an embedder, hybrid search is a search by words."""
     found = ingested("search", "lost laptop", "--mode", mode, "--json").document
 
     assert mode == found["mode"]
     assert "guides/laptop.html" == found["hits"][0]["document"]
+
+
+def test_a_search_by_vectors_needs_an_embedder(ingested: CommandLine) -> None:
+    """It is refused with the reason."""
+    run = ingested("search", "lost laptop", "--mode", "vector")
+
+    assert run.code == 1
+    assert "there is no embedder" in run.err
 
 
 def test_nothing_found_is_said(ingested: CommandLine) -> None:

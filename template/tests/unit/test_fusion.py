@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.retrieval.ranking import RANK_OFFSET, fuse
+from app.retrieval import ranking
+from app.retrieval.ranking import RANK_OFFSET
 
-RANKINGS = st.lists(st.lists(st.integers(0, 12), unique=True), min_size=1, max_size=4)
+Item = TypeVar("Item", str, int)
+RANKINGS = st.lists(st.lists(st.integers(0, 12), unique=True), min_size=2, max_size=4)
+
+
+def fuse(rankings: list[list[Item]], weights: list[float]) -> list[tuple[Item, float]]:
+    """Fuse rankings whose own scores do not matter."""
+    return ranking.fuse([[(item, 1.0) for item in each] for each in rankings], weights)
 
 
 def by_definition(rankings: list[list[int]], weights: list[float], item: int) -> float:
@@ -59,6 +68,11 @@ def test_equal_scores_keep_the_order_of_the_rankings() -> None:
 def test_a_heavier_ranking_decides() -> None:
     """Of two contrary rankings the one with more weight wins."""
     assert "b" == fuse([["a", "b"], ["b", "a"]], weights=[1, 2])[0][0]
+
+
+def test_one_ranking_keeps_its_scores() -> None:
+    """They are shares of the best one."""
+    assert [("a", 1.0), ("b", 0.25)] == ranking.fuse([[("a", 8.0), ("b", 2.0)]], [1.0])
 
 
 @pytest.mark.parametrize("rankings", [[], [[]], [[], []]])

@@ -14,8 +14,9 @@ COUNTS = {"common": 900, "usual": 250, "rare": 40, "absent": 0}
     ("terms", "chosen"),
     [
         (["common", "rare"], ["rare"]),
-        (["common", "usual", "rare", "absent"], ["absent", "rare", "usual"]),
+        (["common", "usual", "rare", "absent"], ["usual", "rare", "absent"]),
         (["common"], ["common"]),
+        (["rare", "common", "rare"], ["rare", "rare"]),
         (["common", "absent"], ["absent"]),
         ([], []),
     ],

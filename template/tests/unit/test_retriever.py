@@ -11,13 +11,15 @@ import structlog
 
 from app.retrieval.retriever import Retriever
 from fixtures.embedder import FakeEmbedder
-from gwkit.errors import LLMError
+from gwkit.errors import LLMError, NoVectorsError
 from gwkit.index.store import Filters, Hit, Index, SearchMode, SearchQuery
+from gwkit.offline.no_embedder import NoEmbedder
 from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gwkit.models.protocols import Embedder
 
 HIT = Hit("a.md#3", "a.md", 3, "A", ("A", "B"), "text", 0.75, {})
 
@@ -35,7 +37,7 @@ class FakeIndex:
 
 
 def make(
-    index: FakeIndex, embedder: FakeEmbedder | None = None, metrics: Metrics | None = None
+    index: FakeIndex, embedder: Embedder | None = None, metrics: Metrics | None = None
 ) -> Retriever:
     """Return a retriever over an index that only searches."""
     return Retriever(
@@ -54,7 +56,7 @@ async def test_the_query_is_passed_on_whole() -> None:
 
     (query,) = index.queries
     assert [HIT] == list(hits)
-    assert ("two words", 4, filters, SearchMode.HYBRID, 0.5) == (
+    assert ("two words", 50, filters, SearchMode.HYBRID, 0.5) == (
         query.text,
         query.k,
         query.filters,
@@ -62,6 +64,17 @@ async def test_the_query_is_passed_on_whole() -> None:
         query.vector_weight,
     )
     assert np.array_equal(await embedder.embed_query("two words"), query.vector)
+
+
+async def test_without_an_embedder_words_are_searched() -> None:
+    """Hybrid search is then a search by words, and one by vectors is refused."""
+    index = FakeIndex()
+    retriever = make(index, NoEmbedder())
+
+    assert [HIT] == list(await retriever.search("words", k=1))
+    assert [SearchMode.LEXICAL] == [query.mode for query in index.queries] == retriever.modes()
+    with pytest.raises(NoVectorsError, match="no embedder"):
+        await retriever.search("words", k=1, mode=SearchMode.VECTOR)
 
 
 async def test_a_lexical_search_does_not_embed() -> None:

@@ -53,7 +53,7 @@ _Min = Annotated[
     typer.Option(
         "--min",
         metavar="METRIC=VALUE",
-        help="Least value for hybrid search (recall, mrr, ndcg) or answers (answered, cited, "
+        help="Least value for the default search (recall, mrr, ndcg) or answers (answered, cited, "
         "refused, judged). May be repeated.",
     ),
 ]
@@ -123,7 +123,7 @@ def evaluate(
         "cases": len(cases),
         "modes": {mode.value: asdict(report.scores) for mode, report in reports.items()},
         "answers": asdict(answered),
-        "worst": [asdict(case) for case in reports[SearchMode.HYBRID].worst()],
+        "worst": [asdict(case) for case in _default(reports).worst()],
         "missed": missed,
         "passed": not missed,
     }
@@ -173,11 +173,11 @@ def _minimum(text: str) -> tuple[str, float]:
 def missed_gates(
     reports: _Reports, minima: Mapping[str, float], *, hybrid_no_worse: bool
 ) -> list[str]:
-    """Return a line for each gate that hybrid search misses."""
-    hybrid = reports[SearchMode.HYBRID]
+    """Return a line for each gate that the service's search misses."""
+    hybrid = _default(reports)
     scores = asdict(hybrid.scores)
     missed = [
-        f"hybrid {name} is {scores[name]:.3f}, below {least:g}"
+        f"{hybrid.mode} {name} is {scores[name]:.3f}, below {least:g}"
         for name, least in minima.items()
         if name in scores and scores[name] < least
     ]
@@ -188,6 +188,11 @@ def missed_gates(
             if report.scores.ndcg > hybrid.scores.ndcg
         ]
     return missed
+
+
+def _default(reports: _Reports) -> EvaluationReport:
+    """Return the report of what the service does if nothing is asked for: hybrid, if it can."""
+    return reports.get(SearchMode.HYBRID) or reports[SearchMode.LEXICAL]
 
 
 def missed_answers(report: AnswerReport, minima: Mapping[str, float]) -> list[str]:
@@ -205,7 +210,7 @@ def _print_reports(
     from rich.box import SIMPLE
     from rich.table import Table
 
-    hybrid = reports[SearchMode.HYBRID]
+    hybrid = _default(reports)
     table = Table(box=SIMPLE, title=f"{len(hybrid.cases)} questions", title_justify="left")
     # Copier would take an at sign before a brace for a variable of its own.
     for column in ("mode", "recall@" + str(hybrid.k), "MRR", "nDCG@" + str(hybrid.k)):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnswerSettings",
     "IndexSettings",
+    "Language",
     "LimitSettings",
     "LogFormat",
     "LogLevel",
@@ -34,6 +35,11 @@ __all__ = [
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogFormat = Literal["auto", "console", "json"]
+
+Language = Literal[
+    "auto", "ar", "ca", "da", "de", "el", "en", "es", "et", "eu", "fi", "fr", "ga", "hi", "hu",
+    "hy", "id", "it", "lt", "ne", "nl", "no", "pl", "pt", "ro", "ru", "sr", "sv", "ta", "tr", "yi",
+]  # fmt: skip
 
 _Group = TypeVar("_Group", bound=SettingsGroup)
 
@@ -91,6 +97,11 @@ class IndexSettings(SettingsGroup):
     samples_path: UserPath = Path("data/samples")
     """Documents that `make run` ingests while the index is empty."""
 
+    language: Language = "auto"
+    """Language of the documents, by its rules words are stemmed and function words left out;
+    `auto` takes the rules of English for Latin letters, and for other scripts what suits most of
+    their languages. Another language needs another index: `python -m app ingest --rebuild PATH`."""
+
     chunk_tokens: int = Field(default=256, ge=32, le=8_192)
     """Most tokens in a chunk (estimated)."""
 
@@ -138,8 +149,9 @@ class AnswerSettings(SettingsGroup):
     default_model: ModelName = "offline:extractive"
     """Chat model, in the form `provider:model`."""
 
-    embedding_model: ModelName = "offline:hashing"
-    """Embedding model, in the form `provider:model`."""
+    embedding_model: ModelName = "offline:none"
+    """Embedding model, in the form `provider:model`. Without one, `offline:none`, the service
+    searches by words alone."""
 
     answer_prompt: str = Field(default="answer.v1", min_length=1, max_length=60)
     """Prompt that chat models get; `python -m app config` lists all."""

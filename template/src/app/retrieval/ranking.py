@@ -1,34 +1,23 @@
-"""How this service ranks: the terms of a query, fusion of both legs, and copies that come last.
+"""How this service ranks: the terms of a query, and the fusion of both legs.
 
 The store does the work of a search and asks `HybridRanking` for every decision in it.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from dataclasses import replace
-from itertools import chain, islice
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from gwkit.text.words import WORD, word_parts
+from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from gwkit.index.store import Hit
-
     Item = TypeVar("Item", bound=Hashable)
 
-__all__ = [
-    "MOST_TERMS",
-    "RANK_OFFSET",
-    "HybridRanking",
-    "fuse",
-    "has_copies",
-    "originals_first",
-    "query_terms",
-]
+__all__ = ["MOST_TERMS", "RANK_OFFSET", "HybridRanking", "fuse"]
 
 MOST_TERMS = 64
 """Terms of a query that are searched for: each costs time, and a question has far fewer."""
@@ -49,58 +38,29 @@ It is not free: forced on the samples, which are too few for it, it costs 0.04 o
 _FEWEST_CANDIDATES: Final = 50
 _CANDIDATES_PER_HIT: Final = 4
 
-_LONGEST_TERM = 100
-_MOST_COMPOUNDS = 4
-_MOST_PARTS = 6
-_WORD = re.compile(WORD)
-# It begins where a run of letters begins and gives nothing back, so that the time is linear.
-_COMPOUND = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_.][^\W_]++)++")
-_JOINT = re.compile(r"[-_.]")
 
-_PUNCTUATION = ".,;:!?\"'()*_`|"
+def fuse(
+    rankings: Sequence[Sequence[tuple[Item, float]]], weights: Sequence[float]
+) -> list[tuple[Item, float]]:
+    """Return every ranked item with a score in (0, 1], best first.
 
-
-def query_terms(text: str) -> list[str]:
-    """Return the distinct terms to search for, at most `MOST_TERMS`.
-
-    Whatever the text holds, it is data and never syntax. A term is a word, a pair of characters
-    where a script has no spaces, or a name of several parts such as `response_model`, which comes
-    besides its parts: a chunk that has the parts in a row ranks above one that has them apart.
-    Nothing is left out as a stop word here: which words are too frequent to be worth their cost is
-    the index's to say, in any language.
-
-    What is longer than 100 characters is no term, nor is a name of more than 6 parts, nor the fifth
-    of such names: to look for one takes time in proportion to its parts.
-    """
-    folded = text.casefold()
-    parts = chain.from_iterable(map(word_parts, _WORD.findall(folded)))
-    words = dict.fromkeys(part for part in parts if len(part) <= _LONGEST_TERM)
-    names = dict.fromkeys(
-        name
-        for name in _COMPOUND.findall(folded)
-        if len(name) <= _LONGEST_TERM and len(_JOINT.findall(name)) < _MOST_PARTS
-    )
-    return list(islice(chain(words, islice(names, _MOST_COMPOUNDS)), MOST_TERMS))
-
-
-def fuse(rankings: Sequence[Sequence[Item]], weights: Sequence[float]) -> list[tuple[Item, float]]:
-    """Return every ranked item with its score by reciprocal rank fusion, best first.
-
-    An item's score is the sum of `weight / (RANK_OFFSET + rank)` over the rankings that hold it,
-    ranks counting from 1, divided by the most that it could be: so it lies in (0, 1], and is 1 for
-    an item that every ranking has first. Equal scores keep the order in which the items first
-    appear.
+    Of one ranking these are its own scores as shares of the best one. Of several it is reciprocal
+    rank fusion: the sum of `weight / (RANK_OFFSET + rank)` over the rankings that hold an item,
+    ranks counting from 1, divided by the most that it could be, so it is 1 for an item that every
+    ranking has first. Equal scores keep the order in which the items first appear.
 
     Cormack, Clarke and Büttcher: "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
     Learning Methods", SIGIR 2009.
 
     Args:
-        rankings: each best first and without repetitions.
+        rankings: items with positive scores, each best first and without repetitions.
         weights: one positive weight for each ranking.
     """
+    if len(rankings) == 1:
+        return [(item, score / rankings[0][0][1]) for item, score in rankings[0]]
     scores: defaultdict[Item, float] = defaultdict(float)
     for ranking, weight in zip(rankings, weights, strict=True):
-        for rank, item in enumerate(ranking, start=1):
+        for rank, (item, _) in enumerate(ranking, start=1):
             scores[item] += weight / (RANK_OFFSET + rank)
     most = sum(weights) / (RANK_OFFSET + 1)
     fused = [(item, min(1.0, score / most)) for item, score in scores.items()]
@@ -108,11 +68,28 @@ def fuse(rankings: Sequence[Sequence[Item]], weights: Sequence[float]) -> list[t
     return fused
 
 
+@dataclass(frozen=True, slots=True)
 class HybridRanking:
-    """A `gwkit.index.store.Ranking`: rare terms first, ranks of both legs fused."""
+    """A `gwkit.index.store.Ranking`: rare terms first, ranks of both legs fused.
 
-    terms = staticmethod(query_terms)
+    Args:
+        rules: those that the index was made with.
+    """
+
+    rules: TermRules = field(default_factory=TermRules)
+
     fuse = staticmethod(fuse)
+
+    def terms(self, text: str) -> list[str]:
+        """Return the terms to search for: the first `MOST_TERMS` of a query.
+
+        Whatever the text holds, it is data and never syntax. What is said twice stands there twice.
+        """
+        return list(islice(self.rules.of_query(text), MOST_TERMS))
+
+    def spellings(self, term: str) -> list[str]:
+        """Return what a term that no chunk has may be a misspelling of."""
+        return self.rules.spellings(term)
 
     def affordable(
         self, terms: Sequence[str], chunks: int, count: Callable[[str, int], int]
@@ -126,38 +103,15 @@ class HybridRanking:
         budget = max(_FREE_MATCHES, int(_SHARE * chunks))
         if len(terms) * chunks <= budget:
             return list(terms)
-        chosen: list[str] = []
+        chosen: set[str] = set()
         spent = 0
-        for matches, term in sorted((count(term, budget), term) for term in terms):
+        for matches, term in sorted((count(term, budget), term) for term in set(terms)):
             spent += matches
             if chosen and spent > budget:
                 break
-            chosen.append(term)
-        return chosen
+            chosen.add(term)
+        return [term for term in terms if term in chosen]
 
     def candidates(self, k: int) -> int:
         """Return how many chunks each leg ranks."""
         return max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * k)
-
-
-def has_copies(hits: Sequence[Hit]) -> bool:
-    """Say whether two of the hits have the same words under the same headings."""
-    return len({_words(hit) for hit in hits}) < len(hits)
-
-
-def originals_first(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits with those that repeat an earlier one at the end.
-
-    Only the same words count as a copy, whatever the punctuation: two versions of a rule that
-    differ in a number say different things. A copy scores no more than the last original.
-    """
-    originals: dict[str, Hit] = {}
-    copies = [hit for hit in hits if originals.setdefault(_words(hit), hit) is not hit]
-    found = list(originals.values())
-    least = found[-1].score if found else 0.0
-    return found + [replace(hit, score=min(hit.score, least)) for hit in copies]
-
-
-def _words(hit: Hit) -> str:
-    text = "\n".join((*hit.headings, hit.text)).casefold()
-    return " ".join(filter(None, (word.strip(_PUNCTUATION) for word in text.split())))

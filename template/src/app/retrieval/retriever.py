@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import structlog
 
-from app.retrieval.ranking import HybridRanking, has_copies, originals_first
+from app.exceptions import NoVectorsError
+from app.retrieval.ranking import HybridRanking
+from app.retrieval.second_look import look_again
 from gwkit.index.store import Filters, SearchMode, SearchQuery
 from gwkit.models.messages import SEARCHED_CHARACTERS
 
@@ -25,10 +28,9 @@ __all__ = ["Reranker", "Retriever"]
 _log = structlog.stdlib.get_logger(__name__)
 
 _CLOSER_LOOK: Final = 50
-"""Hits that are looked at to rerank them or to find others than copies, if fewer are asked for."""
+"""Hits that get a second look, if fewer are asked for."""
 
 _EVERYTHING = Filters()
-_RANKING = HybridRanking()
 
 
 class Reranker(Protocol):
@@ -45,18 +47,20 @@ class Reranker(Protocol):
 
 @dataclass(kw_only=True)
 class Retriever:
-    """Embeds a text and searches the index for it.
+    """Searches the index for a text: by words, and by vectors if there is an embedder.
 
     Args:
         index: where to search.
         embedder: the one that the index was made with.
         metrics: takes the time of each search as `search_seconds`.
+        ranking: decides about the search; its rules of terms are the index's.
         reranker: orders the hits again; by default nothing does.
     """
 
     index: Index
     embedder: Embedder
     metrics: Metrics
+    ranking: HybridRanking = field(default_factory=HybridRanking)
     reranker: Reranker | None = None
 
     async def search(
@@ -73,12 +77,14 @@ class Retriever:
             text: as the user wrote it; its first 10,000 characters are searched for.
             k: most hits to return.
             filters: which documents may be found; all by default.
-            mode: which legs take part; both by default.
+            mode: which legs take part; by default all that there are.
 
         Raises:
             LLMError: the embedder could not answer.
+            NoVectorsError: the mode needs vectors, and there is no embedder.
             RetrievalError: the index could not answer.
         """
+        mode = self._possible(mode)
         started = time.perf_counter()
         text = text[:SEARCHED_CHARACTERS]
         with self.metrics.timer("search_seconds", mode=mode.value):
@@ -86,22 +92,20 @@ class Retriever:
                 vector = np.zeros(self.embedder.dimension, dtype=np.float32)
             else:
                 vector = await self.embedder.embed_query(text)
-            count = max(k, _CLOSER_LOOK) if self.reranker else k
             query = SearchQuery(
                 text=text,
                 vector=vector,
-                ranking=_RANKING,
-                k=count,
+                ranking=self.ranking,
+                k=max(k, _CLOSER_LOOK) if k else 0,
                 filters=filters,
                 mode=mode,
                 vector_weight=self.embedder.rank_weight,
             )
-            hits = await self.index.search(query)
-            if has_copies(hits):
-                more = await self.index.search(replace(query, k=max(k, _CLOSER_LOOK)))
-                hits = originals_first(more)[:count]
+            found = await self.index.search(query)
+            hits: Sequence[Hit] = await asyncio.to_thread(self._second_look, text, found, mode, k)
             if self.reranker:
-                hits = (await self.reranker.rerank(text, hits))[:k]
+                hits = await self.reranker.rerank(text, hits)
+            hits = hits[:k]
         _log.info(
             "search_done",
             mode=mode.value,
@@ -114,3 +118,18 @@ class Retriever:
         for rank, hit in enumerate(hits, start=1):
             _log.debug("search_hit", rank=rank, chunk=hit.chunk, score=round(hit.score, 4))
         return hits
+
+    def modes(self) -> list[SearchMode]:
+        """Return the modes that can be searched in: without an embedder, by words alone."""
+        return list(SearchMode) if self.embedder.dimension else [SearchMode.LEXICAL]
+
+    def _possible(self, mode: SearchMode) -> SearchMode:
+        if self.embedder.dimension or mode is SearchMode.LEXICAL:
+            return mode
+        if mode is SearchMode.VECTOR:
+            raise NoVectorsError
+        return SearchMode.LEXICAL
+
+    def _second_look(self, text: str, hits: Sequence[Hit], mode: SearchMode, k: int) -> list[Hit]:
+        query = self.ranking.terms(text) if mode is SearchMode.LEXICAL else ()
+        return look_again(hits, query, self.ranking.rules, k)

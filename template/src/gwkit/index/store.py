@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from gwkit.text.terms import TermRules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -41,13 +43,14 @@ UPLOAD = "upload"
 class Manifest:
     """Everything that decides whether stored vectors and chunks fit the running service.
 
-    `embedder` has the form `provider:model`; `dimension` is the length of its vectors; `chunker`
-    names the chunker with its sizes, such as `blocks-v1/256/32`.
+    `embedder` has the form `provider:model`; `dimension` is the length of its vectors, maybe 0;
+    `chunker` names the chunker with its sizes, such as `blocks-v1/256/32`; `terms` the `TermRules`.
     """
 
     embedder: str
     dimension: int
     chunker: str
+    terms: str = TermRules().name
 
     def differences(self, asked: Manifest) -> dict[str, tuple[str, str]]:
         """Return, by part that differs, what this index has and what is asked for."""
@@ -127,7 +130,10 @@ class Ranking(Protocol):
     """Decisions of the service about a search; a store does the work."""
 
     def terms(self, text: str) -> Sequence[str]:
-        """Return the terms to look for in the full text, as many as it may have."""
+        """Return the terms to look for; one that is said twice is there twice, and counts so."""
+
+    def spellings(self, term: str) -> Sequence[str]:
+        """Return spellings, of which the most frequent one may replace a term that no chunk has."""
 
     def affordable(
         self, terms: Sequence[str], chunks: int, count: Callable[[str, int], int]
@@ -145,12 +151,12 @@ class Ranking(Protocol):
         """Return how many chunks each leg of a search for `k` hits ranks."""
 
     def fuse(
-        self, rankings: Sequence[Sequence[int]], weights: Sequence[float]
+        self, rankings: Sequence[Sequence[tuple[int, float]]], weights: Sequence[float]
     ) -> Sequence[tuple[int, float]]:
         """Return all ranked chunks with scores in (0, 1], best first.
 
         Args:
-            rankings: ids of chunks by each leg, best first and without repetitions.
+            rankings: ids of chunks by each leg with its positive scores, best first, none twice.
             weights: what a rank of each leg counts.
         """
 
@@ -176,9 +182,10 @@ class SearchQuery:
 class Hit:
     """A chunk that was found.
 
-    `chunk` is its id: the document's, `#`, and the position. `score` lies in (0, 1]: reciprocal
-    rank fusion scaled so that a chunk which both legs rank first has 1. It orders the hits of one
-    search and says nothing across searches. `places` are those of the chunk.
+    `chunk` is its id: the document's, `#`, and the position. `score` lies in (0, 1]: of one leg
+    its own score as a share of the best one, of both reciprocal rank fusion, scaled so that a chunk
+    which both rank first has 1. It orders the hits of one search and says nothing across searches.
+    `places` are those of the chunk.
     """
 
     chunk: str
@@ -255,7 +262,11 @@ class IndexWriter(Protocol):
 
 
 class Index(IndexWriter, Protocol):
-    """A store that answers searches, each from one consistent state of the index."""
+    """A store that answers searches, each from one consistent state of the index.
+
+    A store makes the terms of titles, headings and texts by the rules of its manifest, and compares
+    them with `query.ranking.terms(query.text)`. No term has a space or a quotation mark.
+    """
 
     async def search(self, query: SearchQuery) -> Sequence[Hit]:
         """Return at most `query.k` hits, best first.

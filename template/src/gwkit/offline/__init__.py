@@ -1,4 +1,4 @@
-"""The offline models: a chat model that quotes, and embeddings by hashing."""
+"""The offline models: a chat model that quotes, and no embeddings."""
 
 from __future__ import annotations
 

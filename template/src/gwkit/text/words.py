@@ -1,7 +1,8 @@
 """The words of a text in any script, the stems of those that carry its meaning, and its tokens.
 
-Chinese, Japanese, Thai, Lao, Khmer and Burmese put no space between words, so what is searched and
-compared there are pairs of neighbouring characters. English is not affected.
+Chinese, Japanese, Thai, Lao, Khmer and Burmese put no space between words, and Korean writes its
+particles to them, so what is searched and compared there are pairs of neighbouring characters.
+English is not affected.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES_PER_TOKEN",
-    "FUNCTION_WORDS",
+    "CHARACTER",
+    "RUN",
     "WORD",
     "content_words",
     "count_tokens",
     "near_words",
     "rarity",
-    "search_pieces",
     "vocabulary",
     "word_parts",
 ]
@@ -57,32 +58,20 @@ _MARKS = _characters({"Mn", "Mc"}, (0x300, 0x1CFF), (0x3099, 0x309A), (0xA800, 0
 _UNSPACED = (
     _characters({"Lo", "Lm"}, (0xE01, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0xA9E0, 0xAA7F))
     + "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
-    + "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+    + "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 WORD = rf"[^\W_]++(?:[{_MARKS}]++[^\W_]*+)*+"
 """Expression of a word: letters and digits with the marks that combine with them."""
 
-_CHARACTER = re.compile(f"[{_UNSPACED}][{_MARKS}]*")
-_RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*+)++)")
-_WHOLE_WORD = re.compile(WORD)
+CHARACTER = re.compile(f"[{_UNSPACED}][{_MARKS}]*")
+"""A character of a script without spaces, with its marks."""
+RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*+)++)")
+"""Such characters in a row; splitting a word by it keeps them."""
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 # The articles and pronouns of French and Italian that stand before an apostrophe.
 _ELIDED = re.compile(r"(?:[cdjlmnst]|qu|un|(?:de|ne|da|su|a)ll)'(?=[^\W\d_]{2})")
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
-_FUNCTION_WORDS = """
-    a about after all also am an and any are as at be because been before being between both but by
-    can could did do does doing done down during each few for from further had has have having he
-    her here hers him his how however i if in into is it its itself just let like me might more most
-    much must my no nor not now of off on once one only or other our ours out over own per please
-    quite rather same shall she should since so some such than that the their theirs them then there
-    these they thing things this those through to too under until up upon us use used uses using
-    very via want was way we were what when where whether which while who whom whose why will with
-    within without would yes yet you your yours
-"""
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""English words that say nothing about a subject. The vectors of `gwkit.offline.hashing` depend on
-them: a change here needs a new name for that embedder, so that older indexes are refused."""
 
 # Forms of frequent verbs and nouns that no stemmer brings together.
 _IRREGULAR_FORMS = """
@@ -107,26 +96,11 @@ def word_parts(word: str) -> list[str]:
     if word.isascii():
         return [word]
     parts: list[str] = []
-    for piece in _RUN.split(word):
-        characters = _CHARACTER.findall(piece)
+    for piece in RUN.split(word):
+        characters = CHARACTER.findall(piece)
         pairs = [first + second for first, second in pairwise(characters)]
         parts += pairs or characters or ([piece] if piece else [])
     return parts
-
-
-def search_pieces(texts: Iterable[str]) -> str:
-    """Return what a full-text index lacks of some texts: pairs and characters, with spaces.
-
-    Nothing where each word has spaces around it, as in English.
-    """
-    pieces: list[str] = []
-    for text in texts:
-        if not text.isascii() and _CHARACTER.search(text):
-            for word in _WHOLE_WORD.findall(text):
-                characters = _CHARACTER.findall(word)
-                parts = word_parts(word) if characters else []
-                pieces += parts if parts == characters else parts + characters
-    return " ".join(pieces)
 
 
 def count_tokens(text: str) -> int:

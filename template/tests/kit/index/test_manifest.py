@@ -8,7 +8,7 @@ import pytest
 
 from gwkit.index.store import Manifest
 
-MADE = Manifest(embedder="offline:hashing", dimension=512, chunker="blocks-v1/256/32")
+MADE = Manifest(embedder="fake:words", dimension=512, chunker="blocks-v1/256/32")
 
 
 def test_equal_manifests_do_not_differ() -> None:
@@ -21,11 +21,12 @@ def test_equal_manifests_do_not_differ() -> None:
     [
         (
             replace(MADE, embedder="openai:small"),
-            {"embedder": ("offline:hashing", "openai:small")},
+            {"embedder": ("fake:words", "openai:small")},
         ),
         (replace(MADE, dimension=384), {"dimension": ("512", "384")}),
+        (replace(MADE, terms="script-v1/de"), {"terms": ("script-v1/auto", "script-v1/de")}),
         (
-            Manifest(embedder="offline:hashing", dimension=8, chunker="blocks-v2/1/0"),
+            Manifest(embedder="fake:words", dimension=8, chunker="blocks-v2/1/0"),
             {"dimension": ("512", "8"), "chunker": ("blocks-v1/256/32", "blocks-v2/1/0")},
         ),
     ],

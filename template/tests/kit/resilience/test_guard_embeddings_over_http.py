@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from app.options.providers.guards import ResilientGuards
 from fixtures.configuration import REGISTRY
 from gwkit.errors import BudgetExceededError, InvalidResponseError, LLMError, ProviderError
-from gwkit.offline.hashing import HashingEmbedder
+from gwkit.offline.no_embedder import NoEmbedder
 from gwkit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ async def test_offline_embedders_stay_as_they_are(
 ) -> None:
     """Free embeddings are not cached."""
     settings = make_settings(paid_path=tmp_path / "paid.sqlite")
-    embedder = HashingEmbedder()
+    embedder = NoEmbedder()
     async with ResilientGuards.open(settings, Metrics()) as guards:
         assert embedder is guards.embedder(embedder)
 

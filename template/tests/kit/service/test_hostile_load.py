@@ -14,13 +14,14 @@ import pytest
 
 from app.graph import answering
 from app.ingestion.preparation import DocumentWriter
+from app.retrieval.retriever import Retriever
 from app.wiring import create_app
 from fixtures.asgi import open_client
 from fixtures.configuration import REGISTRY
 from fixtures.serving import serving
 from gwkit.errors import RetrievalError
 from gwkit.index.sqlite.connections import Connections
-from gwkit.offline import extractive, hashing
+from gwkit.offline import extractive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,16 +31,14 @@ if TYPE_CHECKING:
 TEXT: Final = b"A parcel waits for three days."
 UPLOAD: Final = ("/v1/documents", {"files": {"file": ("a.txt", TEXT)}})
 ASK: Final = ("/v1/answer", {"json": {"question": "How long does a parcel wait?"}})
-LONG: Final = ("/v1/search", {"json": {"query": "parcel " * 1_000}})
-"""Long enough not to be embedded on the event loop."""
+SEARCH: Final = ("/v1/search", {"json": {"query": "parcel"}})
 
 
 @pytest.mark.parametrize(
     ("where", "name", "request_"),
     [
         (DocumentWriter, "read_upload", UPLOAD),
-        (hashing, "_embed", UPLOAD),
-        (hashing, "_embed", LONG),
+        (Retriever, "_second_look", SEARCH),
         (answering, "check_evidence", ASK),
         (extractive, "_reply_text", ASK),
     ],

@@ -20,18 +20,18 @@ from app.ingestion.chunking import chunk_blocks
 from app.ingestion.cleaning import clean
 from app.ingestion.loaders import LoaderRegistry, markdown, plaintext, webpage
 from app.ingestion.loaders.visibility import is_unseen
-from app.retrieval.ranking import query_terms
+from app.retrieval.ranking import HybridRanking
 from fixtures.effort import THOROUGH
 from fixtures.models import make_hit
 from gwkit.documents import Block, BlockKind
 from gwkit.index.sqlite.searching import match_expression
 from gwkit.logging.redaction import Redactor
 from gwkit.models.messages import Passage
-from gwkit.offline import hashing
 from gwkit.offline.extraction import extract
 from gwkit.offline.extractive import format_answer
 from gwkit.offline.passages import quotes
 from gwkit.text.escaping import escape_controls
+from gwkit.text.terms import TermRules
 from gwkit.text.words import count_tokens, near_words
 from kit.fixtures.work import Work
 
@@ -62,12 +62,6 @@ LIMIT = 1.3
 """Times what linear growth would be."""
 
 
-def embed(text: str) -> None:
-    """Embed a text without a cache."""
-    hashing._places.cache_clear()
-    hashing._embed([text])
-
-
 def read(load: Callable[[str, bytes], object]) -> Callable[[str], object]:
     """Return what loads a text."""
     return lambda text: load("a.x", text.replace("\x00", "").encode())
@@ -94,8 +88,8 @@ ENTRY_POINTS: dict[str, Callable[[str], object]] = {
     "heading chunks": lambda text: chunk_blocks(
         [Block(BlockKind.HEADING, line, 1) for line in text.split("\n")], budget=64, overlap=16
     ),
-    "query terms": lambda text: match_expression(query_terms(text)),
-    "embedding": embed,
+    "query terms": lambda text: match_expression(HybridRanking().terms(text)),
+    "indexed terms": TermRules().of_text,
     "grounding": lambda text: check_evidence(
         text, [make_hit(text)], min_grounding=0.5, max_tokens=9_999
     ),
@@ -133,11 +127,11 @@ def test_fuzzy_matching_compares_a_bounded_number_of_words(
 # Each would take hours if its expression looked at every pair of characters: such a run is ended as
 # hanging. What an expression does within its text cannot be counted from outside.
 MILLION = {
-    "words of a query": lambda: query_terms("x" * 1_000_000),
-    "names in a query": lambda: query_terms("x." * 500_000),
+    "words of a query": lambda: HybridRanking().terms("x" * 1_000_000),
+    "names in a query": lambda: HybridRanking().terms("x." * 500_000),
     "marks to clean": lambda: clean("a" + "\u0301\u0323" * 500_000),
     "blanks to clean": lambda: clean("a" + " " * 1_000_000 + "b"),
-    "marks to embed": lambda: embed("a" + "\u0301\uff9e" * 500_000),
+    "marks to index": lambda: TermRules().of_text("a" + "\u0301\uff9e" * 500_000),
     "blanks in a heading": lambda: markdown.load("a.md", b"# a" + b" " * 1_000_000 + b"b"),
     "blanks in a call": lambda: quotes("f(" + " " * 1_000_000 + ")x"),
     "digits in a style": lambda: is_unseen(

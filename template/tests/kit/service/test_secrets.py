@@ -82,7 +82,7 @@ def error_of(kind: type[AppError], canaries: frozenset[str]) -> AppError:
     """
     error = kind.__new__(kind)
     text = " ".join(sorted(canaries))
-    shown = {"UnknownModelError", "TokenLimitError", "DocumentNotFoundError"}
+    shown = {"UnknownModelError", "TokenLimitError", "DocumentNotFoundError", "NoVectorsError"}
     hidden = not issubclass(kind, exceptions.IngestError) and kind.__name__ not in shown
     Exception.__init__(error, text if hidden else "what the caller may read")
     error.__dict__ |= {"retry_after": None, "passing": False, "status": 500, "response": text}

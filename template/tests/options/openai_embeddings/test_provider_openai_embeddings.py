@@ -64,7 +64,7 @@ async def test_a_service_searches_with_it(
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"embedding_model": "offline:hashing"}, {"embedding_dimension": 8}]
+    "fields", [{}, {"embedding_model": "offline:none"}, {"embedding_dimension": 8}]
 )
 async def test_the_length_of_vectors_is_known_or_told(
     make_settings: MakeSettings, fields: dict[str, object]

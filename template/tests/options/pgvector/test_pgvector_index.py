@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS
 from gwkit.documents import Chunk, Document
 from gwkit.index.store import UPLOAD, Manifest
+from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,10 +78,10 @@ async def test_another_language_needs_a_rebuild(group: PgvectorSettings) -> None
     """Stems of one language are not those of another."""
     async with await PgvectorIndex.open(group, _MANIFEST) as index:
         await _write(index, "a.md", "Die Häuser")
-    german = group.model_copy(update={"pgvector_language": "german"})
-    with pytest.raises(IndexMismatchError, match="language 'english'"):
-        await PgvectorIndex.open(german, _MANIFEST)
-    async with await PgvectorIndex.open(german, _MANIFEST, rebuild=True) as index:
+    german = replace(_MANIFEST, terms=TermRules("de").name)
+    with pytest.raises(IndexMismatchError, match="terms 'script-v1/auto'"):
+        await PgvectorIndex.open(group, german)
+    async with await PgvectorIndex.open(group, german, rebuild=True) as index:
         await index.publish()
 
 

@@ -56,13 +56,12 @@ class Database:
     """Runs transactions on one index; `schema` may change from one to the next.
 
     Args:
-        settings: the address, limits, and language of the full text.
+        settings: the address and limits.
         manifest: what the index has to be made with.
     """
 
     def __init__(self, settings: PgvectorSettings, manifest: Manifest) -> None:
         self.manifest = manifest
-        self.language = settings.pgvector_language
         self.schema = settings.pgvector_schema
         self.timeout_seconds = settings.pgvector_timeout_seconds
         self._others: Composed | SQL = SQL("public")
@@ -88,8 +87,7 @@ class Database:
     @property
     def made_with(self) -> dict[str, str]:
         """What an index has to be made with, by name."""
-        parts = {**asdict(self.manifest), "language": self.language}
-        return {name: str(part) for name, part in parts.items()}
+        return {name: str(part) for name, part in asdict(self.manifest).items()}
 
     async def connect(self) -> AsyncConnection:
         """Return a connection of its own, in autocommit mode.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -21,7 +23,7 @@ from app.options.pgvector.searching import Searcher, decode_places
 from gwkit.documents import Chunk
 from gwkit.index.store import Failure, FailureKind, LedgerEntry, SearchMode, StoredDocument
 from gwkit.text.normalization import normalize
-from gwkit.text.words import search_pieces
+from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,9 @@ __all__ = ["PgvectorIndex"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_LAST_PLACE = 16_383
+"""The largest position in a `tsvector`."""
+
 
 class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
     """An `gwkit.index.store.Index` in a schema of a database, for any number of processes.
@@ -49,7 +54,8 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
         self._database = database
         self._rebuild = rebuild
         self._dimension = database.manifest.dimension
-        self._searcher = Searcher(self._dimension, database.language)
+        self._rules = TermRules.named(database.manifest.terms)
+        self._searcher = Searcher(self._dimension)
 
     @classmethod
     async def open(
@@ -186,14 +192,14 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
         row = (document.id, document.title, document.content_hash, document.source, len(chunks))
         columns = {
             "path": document.id,
-            "title": document.title,
-            "language": self._database.language,
             "positions": [chunk.position for chunk in chunks],
             "headings": [Jsonb(list(chunk.headings)) for chunk in chunks],
             "places": [Jsonb(list(map(astuple, chunk.places))) for chunk in chunks],
             "texts": [chunk.text for chunk in chunks],
-            "embeddings": [Vector(vector).to_text() for vector in vectors],
-            "searched": [_searched(document, chunk) for chunk in chunks],
+            "embeddings": [
+                Vector(vector).to_text() if self._dimension else None for vector in vectors
+            ],
+            "words": [_words(self._rules, document.title, chunk) for chunk in chunks],
         }
 
         async def job(connection: AsyncConnection) -> None:
@@ -273,10 +279,14 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
         return await self._database.read(job)
 
 
-def _searched(document: Document, chunk: Chunk) -> str:
-    """Return the headings to search, with what is in no other column as words."""
-    pieces = search_pieces((document.title, *chunk.headings, chunk.text))
-    return "\n".join((*chunk.headings, pieces))
+def _words(rules: TermRules, title: str, chunk: Chunk) -> str:
+    """Return the terms of a chunk as the text of a `tsvector`, weighted by where they stand."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    place = count(1)
+    for weight, text in (("A", title), ("B", "\n".join(chunk.headings)), ("D", chunk.text)):
+        for term in rules.of_text(text):
+            places[term].append(f"{min(next(place), _LAST_PLACE)}{weight}")
+    return " ".join(f"'{term}':{','.join(found)}" for term, found in places.items())
 
 
 def _now() -> str:

@@ -51,7 +51,7 @@ _MIGRATIONS: Final = (
         places jsonb NOT NULL,
         text text NOT NULL,
         words tsvector NOT NULL,
-        embedding vector({dimension}) NOT NULL,
+        embedding vector({dimension}),
         UNIQUE (path, position)
     );
     CREATE INDEX ON chunks USING gin (words);
@@ -126,7 +126,8 @@ async def _fits(connection: AsyncConnection, database: Database) -> bool:
 
 
 async def _migrate(connection: AsyncConnection, database: Database, *, is_new: bool) -> None:
-    layout, dimension = 0, Literal(database.manifest.dimension)
+    # Without an embedder the column stays empty; a vector has one dimension at least.
+    layout, dimension = 0, Literal(max(1, database.manifest.dimension))
     if not is_new:
         cursor = await connection.execute("SELECT layout FROM state")
         (layout,) = await cursor.fetchone() or (0,)
@@ -136,7 +137,7 @@ async def _migrate(connection: AsyncConnection, database: Database, *, is_new: b
     for migration in _MIGRATIONS[layout:]:
         await connection.execute(SQL(migration).format(dimension=dimension))
     if is_new:
-        if database.manifest.dimension <= MOST_INDEXED:
+        if 0 < database.manifest.dimension <= MOST_INDEXED:
             await connection.execute(SQL(_VECTOR_INDEX).format(dimension=dimension))
         await connection.execute(
             "INSERT INTO state VALUES (1, %s, %s, 0)",

@@ -33,7 +33,7 @@ _WIDEST: Final = 1_000
 _COUNTS = """
     SELECT term, (
         SELECT count(*) FROM (
-            SELECT FROM chunks WHERE words @@ to_tsquery(%(language)s::regconfig, quoted)
+            SELECT FROM chunks WHERE words @@ quoted::tsquery
             LIMIT %(most)s
         ) AS found
     ) FROM unnest(%(terms)s::text[], %(quoted)s::text[]) AS asked (term, quoted)
@@ -43,13 +43,14 @@ _COUNTS = """
 # the term in the chunk: matches in the text, headings and title count 1, 2 and 3. Each pair of term
 # and matching chunk costs once, which is what the ranking's choice of terms limits.
 _LEXICAL = SQL("""
-    SELECT chunks.id
+    SELECT chunks.id,
+        sum(rarity * ts_rank('{{0.33, 0.33, 0.67, 1.0}}', words, query, 1)) AS score
     FROM unnest(%(quoted)s::text[], %(rarities)s::float8[]) AS asked (quoted, rarity)
-    CROSS JOIN LATERAL to_tsquery(%(language)s::regconfig, quoted) AS query
+    CROSS JOIN LATERAL (SELECT quoted::tsquery AS query) AS made
     JOIN chunks ON chunks.words @@ query
     {narrowed}
     GROUP BY chunks.id
-    ORDER BY sum(rarity * ts_rank('{{0.33, 0.33, 0.67, 1.0}}', words, query, 1)) DESC, chunks.id
+    ORDER BY score DESC, chunks.id
     LIMIT %(count)s
 """)
 
@@ -59,7 +60,8 @@ _NEAREST = SQL("""
         SELECT chunks.id, embedding FROM chunks {narrowed}
         ORDER BY {indexed} LIMIT %(count)s
     )
-    SELECT id FROM nearest WHERE embedding <#> %(vector)s < 0 ORDER BY embedding <#> %(vector)s, id
+    SELECT id, -(embedding <#> %(vector)s) AS score FROM nearest
+    WHERE embedding <#> %(vector)s < 0 ORDER BY score DESC, id
 """)
 _INDEXED = SQL("embedding::halfvec({dimension}) <#> %(vector)s::halfvec({dimension})")
 _EXACT = SQL("embedding <#> %(vector)s")
@@ -79,13 +81,11 @@ class Searcher:
     """Searches one index.
 
     Args:
-        dimension: length of its vectors.
-        language: text search configuration that its full text was made with.
+        dimension: length of its vectors, 0 if it has none.
     """
 
-    def __init__(self, dimension: int, language: str) -> None:
+    def __init__(self, dimension: int) -> None:
         self._dimension = dimension
-        self._language = language
         self._counts: tuple[int, int, dict[str, int]] = (-1, 0, {})
 
     async def search(self, connection: AsyncConnection, query: SearchQuery) -> list[Hit]:
@@ -108,7 +108,7 @@ class Searcher:
 
     async def _by_words(
         self, connection: AsyncConnection, query: SearchQuery, most: int
-    ) -> list[int]:
+    ) -> list[tuple[int, float]]:
         terms = await self._affordable(connection, query)
         if not terms:
             return []
@@ -116,16 +116,15 @@ class Searcher:
         values = {
             "quoted": [_quoted(term) for term in terms],
             "rarities": [_rarity(min(counts[term], chunks), chunks) for term in terms],
-            "language": self._language,
             "count": most,
         }
         statement = _LEXICAL.format(narrowed=_narrowed(query.filters))
         cursor = await connection.execute(statement, values | _conditions(query.filters))
-        return [row[0] for row in await cursor.fetchall()]
+        return await cursor.fetchall()
 
     async def _by_vector(
         self, connection: AsyncConnection, query: SearchQuery, most: int
-    ) -> list[int]:
+    ) -> list[tuple[int, float]]:
         if not query.vector.any():
             return []
         dimension = Literal(self._dimension)
@@ -140,7 +139,7 @@ class Searcher:
             _NEAREST.format(narrowed=_narrowed(query.filters), indexed=indexed),
             {"vector": query.vector, "count": most} | _conditions(query.filters),
         )
-        return [row[0] for row in await cursor.fetchall()]
+        return await cursor.fetchall()
 
     async def _affordable(self, connection: AsyncConnection, query: SearchQuery) -> Sequence[str]:
         """Return the terms to search for; how frequent they are is counted once for a version."""
@@ -167,7 +166,6 @@ class Searcher:
             values = {
                 "terms": unknown,
                 "quoted": [_quoted(term) for term in unknown],
-                "language": self._language,
                 "most": max(bounds, default=chunks) + 1,
             }
             cursor = await connection.execute(_COUNTS, values)
@@ -201,7 +199,7 @@ def _conditions(filters: Filters) -> dict[str, object]:
 
 
 def _quoted(term: str) -> str:
-    """Return a term as a word or phrase of a full-text query, whatever it holds."""
+    """Return a term as a word of a full-text query, whatever it holds."""
     escaped = term.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 

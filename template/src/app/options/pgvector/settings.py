@@ -33,12 +33,6 @@ class PgvectorSettings(SettingsGroup):
     ] = "service_index"
     """Schema with the tables of the index; made if it does not exist. It holds nothing else."""
 
-    pgvector_language: Annotated[
-        str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.]*$", min_length=1, max_length=100)
-    ] = "english"
-    """Text search configuration of PostgreSQL for the documents, such as `german`, or `simple` for
-    several languages; after a change, rebuild the index."""
-
     pgvector_connections: int = Field(default=8, ge=1, le=1_000)
     """Most connections of a process to the database."""
 

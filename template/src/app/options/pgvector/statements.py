@@ -45,14 +45,11 @@ DOCUMENT: Final = """
 """
 CHUNKS: Final = """
     INSERT INTO chunks (path, position, headings, places, text, embedding, words)
-    SELECT %(path)s, position, headings, places, text, embedding::vector,
-        setweight(to_tsvector(%(language)s::regconfig, %(title)s), 'A')
-        || setweight(to_tsvector(%(language)s::regconfig, searched), 'B')
-        || to_tsvector(%(language)s::regconfig, text)
+    SELECT %(path)s, position, headings, places, text, embedding::vector, words::tsvector
     FROM unnest(
         %(positions)s::integer[], %(headings)s::jsonb[], %(places)s::jsonb[], %(texts)s::text[],
-        %(embeddings)s::text[], %(searched)s::text[]
-    ) AS given (position, headings, places, text, embedding, searched)
+        %(embeddings)s::text[], %(words)s::text[]
+    ) AS given (position, headings, places, text, embedding, words)
 """
 # Last in a transaction, as other writers wait from here to its end.
 COUNT: Final = """

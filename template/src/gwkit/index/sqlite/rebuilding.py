@@ -211,4 +211,5 @@ def _content(old: sqlite3.Connection, document: int, dimension: int) -> tuple[li
     """Return a document's chunks and vectors as they were once given to the old index."""
     blobs = old.execute("SELECT vectors FROM vectors WHERE document = ?", (document,))
     flat = np.frombuffer(b"".join(blob for (blob,) in blobs), dtype="<f4")
-    return records.chunks(old, document), flat.reshape(-1, dimension)
+    chunks = records.chunks(old, document)
+    return chunks, flat.reshape(len(chunks), dimension)

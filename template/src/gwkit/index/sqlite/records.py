@@ -14,7 +14,7 @@ import numpy as np
 from gwkit.documents import Chunk, Place
 from gwkit.index.store import Failure, FailureKind, LedgerEntry, StoredDocument
 from gwkit.text.normalization import normalize
-from gwkit.text.words import search_pieces
+from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
     import sqlite3
@@ -111,9 +111,8 @@ def chunks(
 ) -> list[Chunk]:
     """Return chunks of the document with this row id by position; a negative count is all."""
     rows = connection.execute(
-        """SELECT position, text, chunks.headings, places FROM chunks
-        JOIN fts ON fts.rowid = chunks.id WHERE document = ? AND position >= ?
-        ORDER BY position LIMIT ?""",
+        """SELECT position, text, headings, places FROM chunks
+        WHERE document = ? AND position >= ? ORDER BY position LIMIT ?""",
         (document, first, count),
     )
     return [
@@ -132,6 +131,7 @@ def replace(
     connection: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], vectors: Vectors
 ) -> None:
     """Write a document in place of its older version and its failure."""
+    _drop_content(connection, document.id)
     (row,) = connection.execute(
         """INSERT INTO documents (path, title, content_hash, source, chunks, indexed_at)
         VALUES (?, ?, ?, ?, ?, ?)
@@ -141,17 +141,16 @@ def replace(
         RETURNING id""",
         [document.id, document.title, document.content_hash, document.source, len(chunks), _now()],
     ).fetchone()
-    _drop_content(connection, row)
     _insert(connection, "metadata", [(row, key, value) for key, value in document.metadata.items()])
     (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()
-    placed, texts = [], []
+    rules, placed, terms = _rules(connection), [], []
     for id_, chunk in enumerate(chunks, start=first):
         headings = json.dumps(chunk.headings, ensure_ascii=False)
         places = json.dumps(list(map(astuple, chunk.places)), ensure_ascii=False)
-        placed.append((id_, row, chunk.position, headings, places))
-        texts.append((id_, document.title, _headings(document, chunk), chunk.text))
+        placed.append((id_, row, chunk.position, headings, chunk.text, places))
+        terms.append((id_, *_terms(rules, document.title, chunk.headings, chunk.text)))
     _insert(connection, "chunks", placed)
-    _insert(connection, "fts (rowid, title, headings, text)", texts)
+    _insert(connection, "fts (rowid, title, headings, text)", terms)
     connection.execute(
         "INSERT INTO vectors VALUES (?, ?, ?)",
         (row, first, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
@@ -172,7 +171,7 @@ def remove(connection: sqlite3.Connection, path: str) -> bool:
     failed = forget(connection, path)
     found = connection.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
     if found is not None:
-        _drop_content(connection, *found)
+        _drop_content(connection, path)
         connection.execute("DELETE FROM documents WHERE id = ?", found)
         _note_change(connection, *found)
     return failed or found is not None
@@ -196,10 +195,19 @@ def forget(connection: sqlite3.Connection, path: str) -> bool:
     return bool(connection.execute("DELETE FROM failures WHERE path = ?", (path,)).rowcount)
 
 
-def _headings(document: Document, chunk: Chunk) -> str:
-    """Return the headings to search, with what is in no other column as words."""
-    pieces = search_pieces((document.title, *chunk.headings, chunk.text))
-    return "\n".join((*chunk.headings, pieces) if pieces else chunk.headings)
+def _rules(connection: sqlite3.Connection) -> TermRules:
+    (name,) = connection.execute("SELECT terms FROM manifest").fetchone()
+    return TermRules.named(name)
+
+
+def _terms(
+    rules: TermRules, title: str, headings: Sequence[str], text: str
+) -> tuple[str, str, str]:
+    """Return the terms of a chunk's title, headings and text, each with spaces between them."""
+    title, path, body = (
+        " ".join(rules.of_text(each)) for each in (title, "\n".join(headings), text)
+    )
+    return title, path, body
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
@@ -218,9 +226,19 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[
         )
 
 
-def _drop_content(connection: sqlite3.Connection, document: int) -> None:
-    connection.execute(
-        "DELETE FROM fts WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)", (document,)
+def _drop_content(connection: sqlite3.Connection, path: str) -> None:
+    """Remove what a document holds, if it is there."""
+    found = connection.execute("SELECT id, title FROM documents WHERE path = ?", (path,)).fetchone()
+    if found is None:
+        return
+    document, title = found
+    rules = _rules(connection)
+    rows = connection.execute(
+        "SELECT id, headings, text FROM chunks WHERE document = ?", (document,)
+    ).fetchall()
+    connection.executemany(
+        "INSERT INTO fts (fts, rowid, title, headings, text) VALUES ('delete', ?, ?, ?, ?)",
+        ((id_, *_terms(rules, title, json.loads(headings), text)) for id_, headings, text in rows),
     )
     for table in ("chunks", "vectors", "metadata"):
         connection.execute(f"DELETE FROM {table} WHERE document = ?", (document,))  # noqa: S608 - a table of ours

@@ -60,7 +60,8 @@ _SCHEMA = (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         embedder TEXT NOT NULL,
         dimension INTEGER NOT NULL,
-        chunker TEXT NOT NULL
+        chunker TEXT NOT NULL,
+        terms TEXT NOT NULL
     ) STRICT""",
     # The ledger. AUTOINCREMENT, for an id that came back would confuse the log of changes.
     """CREATE TABLE documents (
@@ -84,15 +85,16 @@ _SCHEMA = (
         document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
         position INTEGER NOT NULL,
         headings TEXT NOT NULL,
+        text TEXT NOT NULL,
         places TEXT NOT NULL,
         UNIQUE (document, position)
     ) STRICT""",
-    # Holds the text of the chunks as well as its index; the rowid is the chunk's. Beside the
-    # headings stand pairs of characters of scripts without spaces; marks belong to their words.
+    # The terms of each chunk with spaces between them, as `gwkit.text.terms` makes them; the rowid
+    # is the chunk's. They are not kept: to remove a chunk, its terms are made again.
     """CREATE VIRTUAL TABLE fts USING fts5(
-        title, headings, text,
-        tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+        title, headings, text, content = '', tokenize = "ascii tokenchars '#+.'"
     )""",
+    "CREATE VIRTUAL TABLE terms USING fts5vocab(fts, row)",
     # One row for each document, as vectors are only ever read and written so: little-endian
     # float32 of shape (chunks, dimension), whose first row belongs to the chunk `first`.
     """CREATE TABLE vectors (
@@ -173,7 +175,8 @@ def prepare(connection: sqlite3.Connection, manifest: Manifest) -> None:
                 connection.execute(statement)
             connection.execute("INSERT INTO state VALUES (1, ?, 1)", (secrets.randbits(62),))
             connection.execute(
-                "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker)", asdict(manifest)
+                "INSERT INTO manifest VALUES (1, :embedder, :dimension, :chunker, :terms)",
+                asdict(manifest),
             )
 
 
@@ -199,7 +202,7 @@ def log_ahead(connection: sqlite3.Connection) -> None:
 
 def read_manifest(connection: sqlite3.Connection) -> Manifest:
     """Return what the index was made with."""
-    row = connection.execute("SELECT embedder, dimension, chunker FROM manifest").fetchone()
+    row = connection.execute("SELECT embedder, dimension, chunker, terms FROM manifest").fetchone()
     return Manifest(*row)
 
 

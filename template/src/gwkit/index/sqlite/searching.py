@@ -16,6 +16,7 @@ from gwkit.documents import Place
 from gwkit.errors import RetrievalError
 from gwkit.executor import checkpoint
 from gwkit.index.sqlite.records import CHANGED
+from gwkit.index.sqlite.spelling import spelt
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -34,6 +35,9 @@ Ids = NDArray[np.int64]
 """Row ids of documents or chunks."""
 
 _State = tuple[int, int]
+_Scored = tuple[int, float]
+"""The id of a chunk, and a leg's score."""
+
 _NONE: _State = (-1, -1)
 """The state of no index."""
 
@@ -62,13 +66,12 @@ _VECTORS_OF_CHANGED = "SELECT document, first, vectors" + _OF_CHANGED
 _PREFIXED = "SELECT id FROM documents WHERE path >= :prefix AND path < :prefix || char(1114111)"
 _LABELLED = "SELECT document FROM metadata WHERE key = ? AND value = ?"
 _HITS = """
-    SELECT chunks.id, documents.path, position, documents.title, chunks.headings, text, places, (
+    SELECT chunks.id, documents.path, position, documents.title, headings, text, places, (
         SELECT json_group_object(key, value) FROM metadata WHERE metadata.document = documents.id
     )
     FROM json_each(?) AS wanted
     JOIN chunks ON chunks.id = wanted.value
     JOIN documents ON documents.id = chunks.document
-    JOIN fts ON fts.rowid = chunks.id
 """
 
 
@@ -89,8 +92,8 @@ class Matrix:
         documents, chunks = np.empty((2, rows), dtype=np.int64)
         return cls(documents, chunks, np.empty((rows, dimension), dtype=np.float32))
 
-    def nearest(self, query: Vector, count: int, documents: Ids | None = None) -> list[int]:
-        """Return the ids of the `count` best chunks, best first; ties by chunk id.
+    def nearest(self, query: Vector, count: int, documents: Ids | None = None) -> list[_Scored]:
+        """Return the `count` best chunks, best first, with their scores; ties by chunk id.
 
         Every vector is compared, and a restriction is applied before the best are chosen. What
         is at a right angle to the query or beyond has nothing in common with it and is left out.
@@ -112,8 +115,8 @@ class Matrix:
             least = np.partition(scores[best], -count)[-count]
             best = best[scores[best] >= least]
         order = np.lexsort((self.chunks[best], -scores[best]))[: max(0, count)]
-        found: list[int] = self.chunks[best][order].tolist()
-        return found
+        chosen = best[order]
+        return list(zip(self.chunks[chosen].tolist(), scores[chosen].tolist(), strict=True))
 
     def updated(self, changed: Ids, rows: Iterable[tuple[int, int, bytes]], added: int) -> Matrix:
         """Return the matrix in which `rows` stand in place of all rows of the changed documents.
@@ -134,7 +137,7 @@ class Matrix:
         np.take(self.chunks, stay, out=matrix.chunks[:end], mode="clip")
         np.take(self.vectors, stay, axis=0, out=matrix.vectors[:end], mode="clip")
         for document, first, blob in rows:
-            if len(blob) % (4 * dimension):
+            if not dimension or len(blob) % (4 * dimension):
                 raise RetrievalError("the index's vectors are damaged; rebuild it")
             vectors = np.frombuffer(blob, dtype="<f4").reshape(-1, dimension)
             start, end = end, end + len(vectors)
@@ -148,12 +151,13 @@ class Searcher:
     """Searches snapshots of one index; keeps its vectors in memory, in step with them.
 
     Args:
-        dimension: length of the index's vectors.
+        dimension: length of the index's vectors, 0 if it has none.
         state: returns epoch and version of a snapshot; raises where the snapshot is of an index
             that was made with something else.
     """
 
     def __init__(self, dimension: int, state: Callable[[sqlite3.Connection], _State]) -> None:
+        self._dimension = dimension
         self._state = state
         self._lock = threading.Lock()
         self._matrix = self._empty = Matrix.of_size(0, dimension)
@@ -171,7 +175,8 @@ class Searcher:
             RetrievalError: stored vectors are damaged, or the index was made with something else.
         """
         candidates = query.ranking.candidates(query.k)
-        matrix = None if query.mode is SearchMode.LEXICAL else self._followed(connection)
+        has_vectors = query.mode is not SearchMode.LEXICAL and self._dimension
+        matrix = self._followed(connection) if has_vectors else None
         documents = _allowed(connection, query.filters)
         rankings, weights = [], []
         if query.mode is not SearchMode.VECTOR:
@@ -230,26 +235,26 @@ class Searcher:
                 (counts[term],) = connection.execute(_COUNT, values).fetchone()
             return counts[term]
 
-        return query.ranking.affordable(query.ranking.terms(query.text), chunks, count)
+        return query.ranking.affordable(spelt(connection, query), chunks, count)
 
 
 def match_expression(terms: Iterable[str]) -> str:
     """Return the FTS5 expression that any of these terms matches.
 
-    Quoted, an operator of FTS5 (`NOT`, `NEAR`) is a word, and a compound is a phrase.
+    Quoted, an operator of FTS5 (`NOT`, `NEAR`) is a word.
     """
     return " OR ".join(f'"{term}"' for term in terms)
 
 
 def _lexical(
     connection: sqlite3.Connection, expression: str, count: int, documents: Ids | None
-) -> list[int]:
-    """Return the ids of the best chunks by BM25, best first; ties by chunk id."""
+) -> list[_Scored]:
+    """Return the best chunks with their scores by BM25, best first; ties by chunk id."""
     if not expression:
         return []
     narrowed = None if documents is None else json.dumps(documents.tolist())
     values = {"expression": expression, "count": count, "documents": narrowed}
-    return [row[0] for row in connection.execute(_LEXICAL, values)]
+    return [(id_, -badness) for id_, badness in connection.execute(_LEXICAL, values)]
 
 
 def _allowed(connection: sqlite3.Connection, filters: Filters) -> Ids | None:
@@ -268,7 +273,7 @@ def _ids(
     return np.fromiter((row[0] for row in connection.execute(statement, values)), dtype=np.int64)
 
 
-def _hits(connection: sqlite3.Connection, scored: Sequence[tuple[int, float]]) -> list[Hit]:
+def _hits(connection: sqlite3.Connection, scored: Sequence[_Scored]) -> list[Hit]:
     """Return the chunks with these ids and scores, in the same order."""
     rows = connection.execute(_HITS, [json.dumps([id_ for id_, _ in scored])])
     found = {row[0]: row[1:] for row in rows}
