@@ -2,9 +2,10 @@
 
 `python -m app ingest` over a folder of pages into a new index, and then again without any change.
 The times are those that the command reports, without the start of the interpreter. Each page is
-read, parsed, cleaned, split, and written with its full-text index in one transaction. The peak is that of the largest process. Then 100,000 synthetic chunks
-are split, embedded and written in the same way, without parsing, and the peak memory is compared
-with that of a tenth of the chunks, each in a new process.
+read, parsed, cleaned, split, and written with its full-text index in one transaction. The peak is
+that of the largest process. Then 100,000 synthetic chunks are split, embedded and written in the
+same way, without parsing, and the peak memory is compared with that of a tenth of the chunks,
+each in a new process.
 """
 
 from __future__ import annotations

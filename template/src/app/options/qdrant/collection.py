@@ -58,7 +58,7 @@ class Collection:
         """
         call = self.session.call
         if not await call(lambda client: client.collection_exists(self.name)):
-            size = self.manifest.dimension
+            size = max(1, self.manifest.dimension)  # without an embedder no point has a vector
             dense = models.VectorParams(size=size, distance=models.Distance.DOT)
             words = models.SparseVectorParams(modifier=models.Modifier.IDF)
             try:

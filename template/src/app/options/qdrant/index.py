@@ -28,6 +28,7 @@ from app.options.qdrant.searching import search
 from app.options.qdrant.session import Session
 from gwkit.index.store import SearchMode, StoredDocument
 from gwkit.text.normalization import normalize
+from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ class QdrantIndex(AbstractAsyncContextManager["QdrantIndex"]):
         self._points = collection
         self._rebuild = rebuild
         self._dimension = collection.manifest.dimension
+        self._rules = TermRules.named(collection.manifest.terms)
 
     @classmethod
     async def open(
@@ -182,7 +184,7 @@ class QdrantIndex(AbstractAsyncContextManager["QdrantIndex"]):
         await self._points.checked()
         write = self._points.next_write()
         pairs = zip(chunks, vectors, strict=True)
-        await self._points.put([chunk_point(document, *pair, write) for pair in pairs])
+        await self._points.put([chunk_point(self._rules, document, *pair, write) for pair in pairs])
         point = document_point(document, write, len(chunks), _now())
         await self._points.put([point], only=models.Filter(must=[older(write)]))
         ours = equals(kind="chunk", document=document.id)

@@ -17,13 +17,13 @@ from qdrant_client import models
 
 from gwkit.documents import Chunk, Place
 from gwkit.index.store import Failure, FailureKind, LedgerEntry
-from gwkit.text.words import content_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gwkit.documents import Document
     from gwkit.models.protocols import Vector
+    from gwkit.text.terms import TermRules
 
 __all__ = [
     "DENSE",
@@ -102,8 +102,10 @@ def document_point(document: Document, write: int, chunks: int, now: str) -> mod
     return models.PointStruct(id=point_id("document", document.id), vector={}, payload=payload)
 
 
-def chunk_point(document: Document, chunk: Chunk, vector: Vector, write: int) -> models.PointStruct:
-    """Return the point of a chunk, with its vectors."""
+def chunk_point(
+    rules: TermRules, document: Document, chunk: Chunk, vector: Vector, write: int
+) -> models.PointStruct:
+    """Return the point of a chunk, with its terms and, if there is an embedder, its vector."""
     payload: Payload = {
         "kind": "chunk",
         "document": document.id,
@@ -114,10 +116,11 @@ def chunk_point(document: Document, chunk: Chunk, vector: Vector, write: int) ->
         "text": chunk.text,
         "labels": labels(document.metadata),
     }
-    weighted = [(document.title, 3), (" ".join(chunk.headings), 2), (chunk.text, 1)]
+    weighted = [(document.title, 3), ("\n".join(chunk.headings), 2), (chunk.text, 1)]
+    dense = {DENSE: vector.tolist()} if len(vector) else {}
     return models.PointStruct(
         id=chunk_id(document.id, write, chunk.position),
-        vector={DENSE: vector.tolist(), WORDS: _sparse(weighted)},
+        vector={**dense, WORDS: _sparse(rules, weighted)},
         payload=payload,
     )
 
@@ -171,18 +174,21 @@ def failure_of(payload: Payload) -> Failure:
 
 
 def sparse_query(terms: Iterable[str]) -> models.SparseVector:
-    """Return the vector of a query: each stem of its terms once."""
-    indices = sorted({_index(word) for word in content_words(" ".join(terms))})
-    return models.SparseVector(indices=indices, values=[1.0] * len(indices))
+    """Return the vector of a query: how often it says each term."""
+    counts = Counter(map(_index, terms))
+    indices = sorted(counts)
+    return models.SparseVector(indices=indices, values=[float(counts[each]) for each in indices])
 
 
-def _sparse(weighted: Sequence[tuple[str, int]]) -> models.SparseVector:
-    """Return how often each stem occurs, saturated as in BM25."""
+def _sparse(rules: TermRules, weighted: Sequence[tuple[str, int]]) -> models.SparseVector:
+    """Return how often each term occurs, saturated as in BM25; the last text decides the length."""
     counts: Counter[int] = Counter()
+    terms: Sequence[str] = ()
     for text, weight in weighted:
-        for word in content_words(text):
-            counts[_index(word)] += weight
-    length = len(content_words(weighted[-1][0])) / _AVERAGE_WORDS
+        terms = rules.of_text(text)
+        for term in terms:
+            counts[_index(term)] += weight
+    length = len(terms) / _AVERAGE_WORDS
     norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
     indices = sorted(counts)
     values = [counts[each] * (_SATURATION + 1) / (counts[each] + norm) for each in indices]

@@ -42,15 +42,15 @@ async def search(collection: Collection, query: SearchQuery) -> list[Hit]:
     if conditions is None:
         return []
     requests, weights = _requests(query, conditions)
-    legs: list[list[Payload]] = []
+    legs: list[list[tuple[Payload, float]]] = []
     known: Mapping[str, Payload] | None = None
     documents: Mapping[str, Payload] = {}
     for _ in range(_MOST_LOOKS):
         legs = await _look(collection, requests)
-        names = sorted({payload["document"] for leg in legs for payload in leg})
+        names = sorted({payload["document"] for leg in legs for payload, _ in leg})
         found = await collection.checked(*(point_id("document", name) for name in names))
         documents = {each["document"]: each for each in found.values() if "document" in each}
-        is_current = all(_is_current(each, documents) for leg in legs for each in leg)
+        is_current = all(_is_current(each, documents) for leg in legs for each, _ in leg)
         # If nothing has changed since the look before, the rest is of writes that are under way
         # or were interrupted, and what is current was there as a whole.
         if is_current or documents == known:
@@ -61,13 +61,13 @@ async def search(collection: Collection, query: SearchQuery) -> list[Hit]:
     rankings = []
     for leg in legs:
         ranking = []
-        for payload in leg:
+        for payload, score in leg:
             if _is_current(payload, documents):
                 place = (payload["document"], payload["position"])
                 if place not in numbers:
                     numbers[place] = len(payloads)
                     payloads.append(payload)
-                ranking.append(numbers[place])
+                ranking.append((numbers[place], score))
         rankings.append(ranking)
     best = query.ranking.fuse(rankings, weights)[: max(0, query.k)]
     return [_hit(payloads[number], documents, score) for number, score in best]
@@ -114,8 +114,10 @@ def _requests(
     return requests, [weight for *_, weight in legs]
 
 
-async def _look(collection: Collection, requests: list[models.QueryRequest]) -> list[list[Payload]]:
-    """Return the chunks of each leg, best first; equal ones in the order of writing."""
+async def _look(
+    collection: Collection, requests: list[models.QueryRequest]
+) -> list[list[tuple[Payload, float]]]:
+    """Return each leg's chunks and scores, best first; equal ones in the order of writing."""
     if not requests:
         return []
     responses = await collection.session.call(
@@ -125,7 +127,7 @@ async def _look(collection: Collection, requests: list[models.QueryRequest]) -> 
     for response in responses:
         points = [(point.score, point.payload or {}) for point in response.points]
         points.sort(key=lambda point: (-point[0], point[1]["write"], point[1]["position"]))
-        legs.append([payload for score, payload in points if score > 0])
+        legs.append([(payload, score) for score, payload in points if score > 0])
     return legs
 
 
