@@ -7,6 +7,7 @@ import pkgutil
 import subprocess
 import sys
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +83,12 @@ asyncio.run(main())
 """
 
 
-# Modules for parsers, vendors' models, terminals, checks or tests only.
+# Modules for parsers, vendors' models, terminals, checks or tests only. The library of the Model
+# Context Protocol needs its HTTP client to serve.
 _NOT_FOR_SERVING = frozenset(
     {
-        *("anthropic", "genai_prices", "httpx2", "openai"),
+        *("anthropic", "genai_prices", "openai"),
+        *(() if find_spec("app.options.mcp_api") else ("httpx2",)),
         *("lxml", "markdown_it", "pypdf"),
         *("blockbuster", "hypothesis", "mypy", "pytest", "schemathesis", "vcr"),
     }

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from app.graph.citations import cite, statements
 from app.graph.composition import WITHHELD
 from app.graph.state import Answer
+from app.graph.statements import cite, statements
 from app.graph.support import find_unsupported
 from fixtures.models import FakeChatModel, make_hit
 from gwkit.documents import Place

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, StrictBool
 
-from app.graph.citations import location
 from app.graph.state import Answer, Citation, Located, Question
+from app.graph.statements import location
 from gwkit.index.store import Filters, SearchMode
 from gwkit.models.messages import Prompt, Strict
 from gwkit.telemetry.traces import request_id

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from app.graph.prompting import load_prompt
 from app.graph.state import Answer, Question
-from gwkit.models.messages import ChatRequest, Passage, Strict
-from gwkit.resilience.replies import structured
+from gwkit.models.messages import ChatRequest, Passage, Strict, structured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.exceptions import InvalidResponseError
-from app.graph.citations import cite
 from app.graph.links import InertLinks
 from app.graph.state import Answer
+from app.graph.statements import cite
 from gwkit.models.messages import NOT_FOUND, Usage
 
 if TYPE_CHECKING:

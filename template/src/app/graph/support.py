@@ -11,14 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from app.graph.citations import statements
 from app.graph.state import Unsupported
+from app.graph.statements import statements
 from gwkit.text import facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from app.graph.citations import Statement
+    from app.graph.statements import Statement
     from gwkit.index.store import Hit
     from gwkit.text.facts import Date, Fact
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from gwkit.errors import InvalidResponseError
 
 __all__ = [
     "HEADING_SEPARATOR",
@@ -19,7 +28,10 @@ __all__ = [
     "Prompt",
     "Strict",
     "Usage",
+    "structured",
 ]
+
+_T = TypeVar("_T", bound=BaseModel)
 
 NOT_FOUND = "The answer was not found in the documents."
 """The reply of a model when the passages do not answer the question; prompts ask for it."""
@@ -120,3 +132,19 @@ class Delta(Strict):
     """A piece of a reply that is still being written; empty while the model is still thinking."""
 
     text: _Written
+
+
+def structured(reply: ChatReply, reply_type: type[_T]) -> _T:
+    """Return what a reply says as JSON, for a request that asked for this type.
+
+    Raises:
+        InvalidResponseError: the text is something else, or was cut short.
+    """
+    try:
+        return reply_type.model_validate_json(reply.text)
+    except ValidationError as exc:
+        # The cause would go to the log with what the model wrote, which is content.
+        raise InvalidResponseError(
+            response=reply.text,
+            expected=f"JSON of {reply_type.__name__} ({exc.error_count()} problems)",
+        ) from None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from gwkit.errors import InvalidResponseError, ProviderError
 from gwkit.models.calls import note_usage
-from gwkit.models.messages import ChatReply
+from gwkit.models.messages import ChatReply, structured
 from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ __all__ = [
     "WireModel",
     "estimated_usage",
     "parse_reply",
-    "structured",
 ]
-
-_T = TypeVar("_T", bound=BaseModel)
 
 _TEXT_TYPES = frozenset({"text", "output_text"})
 
@@ -111,22 +108,6 @@ def parse_reply(raw: RawReply, request: ChatRequest | None = None) -> ChatReply:
     if request is not None and request.reply_type is not None:
         structured(reply, request.reply_type)
     return reply
-
-
-def structured(reply: ChatReply, reply_type: type[_T]) -> _T:
-    """Return what a reply says as JSON, for a request that asked for this type.
-
-    Raises:
-        InvalidResponseError: the text is something else, or was cut short.
-    """
-    try:
-        return reply_type.model_validate_json(reply.text)
-    except ValidationError as exc:
-        # The cause would go to the log with what the model wrote, which is content.
-        raise InvalidResponseError(
-            response=reply.text,
-            expected=f"JSON of {reply_type.__name__} ({exc.error_count()} problems)",
-        ) from None
 
 
 def estimated_usage(request: ChatRequest, text: str) -> RawUsage:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from unicodedata import normalize
+
+from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -158,7 +159,7 @@ def numbers(text: str) -> Iterator[Fact]:
     for match in _NUMBER.finditer(text):
         after = _AFTER.match(text, match.end())
         unit = after[1].casefold().replace(".", "") if after else ""
-        forms = frozenset(_forms(normalize("NFKC", match[0])))
+        forms = frozenset(_forms(normalize("NFC", normalize("NFKD", match[0]))))
         if unit in _POWERS:
             forms = frozenset(_shifted(form, _POWERS[unit]) for form in forms)
         elif unit == "pm":

@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from gwkit.errors import InvalidResponseError
-from gwkit.models.messages import ChatReply, Usage
-from gwkit.resilience.replies import parse_reply, structured
+from gwkit.models.messages import ChatReply, Usage, structured
+from gwkit.resilience.replies import parse_reply
 
 if TYPE_CHECKING:
     from gwkit.resilience.replies import RawReply

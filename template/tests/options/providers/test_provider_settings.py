@@ -21,9 +21,11 @@ PROVIDERS: Final = [
     name.removesuffix(_SUFFIX)
     for part, group in REGISTRY.settings.parts.items()
     for name in group.model_fields
-    if name.endswith(_SUFFIX) and REGISTRY.settings.origins[part].startswith("app.options.")
+    if name.endswith(_SUFFIX)
+    and REGISTRY.settings.origins[part].startswith("app.options.")
+    and part not in REGISTRY.stores.parts
 ]
-"""Those of the template; what a team's own provider asks for is the team's to say."""
+"""Those of the template's models; what a team's own provider asks for is the team's to say."""
 
 
 @pytest.fixture(params=PROVIDERS)
