@@ -38,7 +38,6 @@ ERRORS = (
     IngestError("a/b.md", "it is empty", passing=True),
     UnsupportedTypeError("a.exe", "no loader reads .exe"),
     RetrievalError("the index is locked"),
-    NoVectorsError(),
     IndexMismatchError({"dimension": ("256", "512")}),
     DocumentNotFoundError("a/b.md"),
     EvaluationError("line 3 is no JSON"),
@@ -55,6 +54,7 @@ ERRORS = (
     BudgetExceededError("used up", retry_after=60.0),
     OverloadError(),
     SkippedError("a.pdf", "takes too long; skipped after 3 attempts"),
+    NoVectorsError(),
 )
 
 
