@@ -59,10 +59,14 @@ def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Render
     expected = {*providers} | ({"openai"} if answers.get("embeddings") == "openai" else set())
     interfaces = answers.get("interfaces", [])
     assert isinstance(interfaces, list)
+    stores = answers.get("vector_stores", [])
+    assert isinstance(stores, list)
     service = rendered(name)
     pins = _pins(service)
     assert expected - {"own"} == {"anthropic", "openai"} & pins["base"].keys()
     assert ("mcp" in interfaces) == ("mcp" in pins["base"])
+    assert ("pgvector" in stores) == ("psycopg" in pins["base"])
+    assert ("qdrant" in stores) == ("qdrant-client" in pins["base"])
     tested_only = "openai" in interfaces and "openai" not in expected
     assert tested_only == ("openai" in pins["dev"])
     options = {
@@ -72,7 +76,9 @@ def test_a_provider_s_packages_are_there_where_it_is(name: str, rendered: Render
         "openai_api": "openai" in interfaces,
         "openai_chat": "openai" in providers,
         "openai_embeddings": answers.get("embeddings") == "openai",
+        "pgvector": "pgvector" in stores,
         "providers": bool(expected),
+        "qdrant": "qdrant" in stores,
     }
     there = {name for name, chosen in options.items() if chosen}
     for path in ("src/app/options", "tests/options"):
