@@ -110,7 +110,8 @@ async def golden(index: str, samples: str, cases: str, *, shortcut: bool) -> dic
     try:
         async with open_services(settings) as services:
             await services.pipeline.ingest([Path(samples)])
-            reports = await compare_modes(load_golden(Path(cases)), services.retriever)
+            answerable = [case for case in load_golden(Path(cases)) if case.relevant]
+            reports = await compare_modes(answerable, services.retriever)
     finally:
         ranking._FREE_MATCHES, ranking._SHARE = free, share  # noqa: SLF001
     return {mode.value: report.scores.ndcg for mode, report in reports.items()}
