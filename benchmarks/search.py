@@ -194,7 +194,7 @@ def _shortcut(bench: Bench) -> Iterator[Line]:
             )
             assert isinstance(got, dict)
             scores[shortcut] = got
-    for mode in ("hybrid", "lexical"):
+    for mode in scores[True]:
         with_it, without = scores[True][mode], scores[False][mode]
         yield Line(
             f"golden set, {mode}, frequent words left out",
@@ -203,7 +203,7 @@ def _shortcut(bench: Bench) -> Iterator[Line]:
             theirs=without,
             other="every word",
             ratio=with_it / without,
-            remedy=_SHORTCUT if mode == "hybrid" else "",
+            remedy=_SHORTCUT,
         )
 
 
