@@ -103,7 +103,9 @@ def drill(folder: Path, *, quick: bool = False, lives: str = "*") -> Iterator[Ou
     for _ in workers:
         yield from map(json.loads, iter(lines.get, None))
     for worker in workers:
-        if worker.wait():
+        with worker:  # which closes its pipe
+            worker.wait()
+        if worker.returncode:
             raise subprocess.CalledProcessError(worker.returncode, worker.args)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -90,6 +91,8 @@ def user_environment(tools: Path, *, python: Path, uv: bool) -> dict[str, str]:
         (tools / name).symlink_to(python)
     if uv:
         (tools / "uv").symlink_to(pinned_uv)
+    temporary = Path(tempfile.gettempdir()) / "services"  # short: sockets' paths are bounded
+    temporary.mkdir(exist_ok=True)
     inherited = [
         entry
         for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)
@@ -103,4 +106,7 @@ def user_environment(tools: Path, *, python: Path, uv: bool) -> dict[str, str]:
         },
         "PATH": os.pathsep.join([str(tools), *inherited]),
         "UV_PYTHON_DOWNLOADS": "never",
+        # Each start of pytest takes the rights of other users from its temporary folders, and with
+        # ours from the programs of services in them, which PostgreSQL runs as another user.
+        "PYTEST_DEBUG_TEMPROOT": str(temporary),
     }

@@ -133,7 +133,7 @@ def test_an_answer_grows_as_it_is_written(tab: Tab) -> None:
 
 def test_a_refusal_shows_what_comes_nearest(tab: Tab) -> None:
     """Without an answer there are passages to look into, and nothing is said to be a source."""
-    turn = tab.ask("Who won the football world cup of 1954?")
+    turn = tab.ask("How many horses does the company own?")
     turn.get_by_text("Nearest passages").wait_for()
 
     assert "not found" in turn.locator(".answer").inner_text()
@@ -164,9 +164,9 @@ def test_quotes_are_marked_in_their_passages(tab: Tab) -> None:
 
 def test_what_is_bold_is_the_quote(tab: Tab) -> None:
     """It stands out in the answer, and is what its passage is opened for; code keeps its stars."""
-    tab.reply(
-        done("The pier is long. **It is very old.** So `f(**a, **b)` [1].", "It is very old.")
-    )
+    quotes = [{"start": 0, "end": 15, "text": "It is very old."}]
+    said = "The pier is long. **It is very old.** So `f(**a, **b)` [1]."
+    tab.reply(done(said, "It is very old.", quotes=quotes))
     turn = tab.ask("How?")
 
     assert ["It is very old."] == turn.locator(".answer b").all_text_contents()

@@ -91,7 +91,8 @@ class TermRules:
         if text.isascii():
             language = self.language
             return [_latin(word, language) for word in _ASCII_TOKEN.findall(text.lower())]
-        folded = normalize("NFC", normalize("NFKD", text.casefold()))
+        # Some characters, such as the sign of Hertz, only decompose to capitals.
+        folded = normalize("NFC", normalize("NFKD", text.casefold()).casefold())
         return list(self._terms(_TOKEN.findall(folded)))
 
     def of_query(self, text: str) -> list[str]:
@@ -132,8 +133,8 @@ class TermRules:
                 if characters:
                     yield from (a + b for a, b in pairwise(characters))
                     yield from characters
-                elif piece:
-                    yield _spelt(piece, self.language)
+                elif term := _spelt(piece, self.language) if piece else "":
+                    yield term  # a mark alone has none
 
 
 def _plain(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.config.settings import Language
@@ -66,6 +66,8 @@ def test_settings_list_the_languages() -> None:
 
 
 @given(text=st.text())
+@example("50 \u3390")
+@example("\u0640 a\ufcf2b")
 def test_a_term_can_be_stored_and_quoted(text: str) -> None:
     """No term is empty or holds a space, a quotation mark or a capital letter of ASCII."""
     for term in RULES.of_text(text):
