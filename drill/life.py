@@ -1,4 +1,4 @@
-"""What a team does to a rendered service: the steps of a life, and the edits to look for later."""
+"""Edits of a rendered service as a team makes them, step by step, with a record of each edit."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Renders:
         self._made: dict[tuple[str, str], Path] = {}
 
     def render(self, ref: str, answers: Mapping[str, object]) -> Path:
-        """Return the folder of a render; nobody may change it."""
+        """Return the folder of a render, which callers must not change."""
         key = ref, json.dumps(answers, sort_keys=True)
         if key not in self._made:
             number = len(self._made)

@@ -44,7 +44,7 @@ class AdoptionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What the branch has: answers, replaced files, and requirements that became the team's."""
+    """The content of the branch: answers, replaced files, and requirements moved to `app.in`."""
 
     answers: Mapping[str, object]
     replaced: Sequence[str]

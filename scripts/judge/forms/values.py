@@ -18,7 +18,7 @@ SECRET: Final = re.compile(
     r"(.*_)?(api_?key|access_?key|secret_?key|secret|password|passphrase|credentials?"
     r"|(auth|access|bearer|refresh)_?token|token)"
 )
-# What the environment decides, by its name; a number or text for it in source is configuration.
+# Names of values that differ by environment. A number or text for one in source is configuration.
 VALUE: Final = re.compile(
     r"_*(.*_)?(timeout|timeout_seconds|threshold|temperature|max_tokens|model|model_name"
     r"|(base|api|server)_url|endpoint|host|port)",

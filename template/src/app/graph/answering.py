@@ -140,7 +140,7 @@ class Answerer:
                         self._keep(key, answer)
                         yield record(answer)
                     else:
-                        # What may be withheld is not shown before it is checked.
+                        # An answer that may be refused is checked before any of it is shown.
                         yield Delta(text="") if self.settings.citations == "refuse" else piece
 
     async def _standalone(self, question: Question) -> Question:

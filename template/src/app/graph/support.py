@@ -32,11 +32,11 @@ _NOT_STATED = re.compile(r"\[\d{1,4}\]|^\s*(?:[-*+|•]|\d{1,3}[.)])\s+")
 """Citations and the mark of a list's item."""
 
 _FENCE = re.compile(r"(?:`{3,}|~{3,})[^\n]*")
-# What a writer leaves out of a quotation or puts into it.
+# Ellipses and insertions in a quotation.
 _GAP = re.compile(r"[\[(]?\.{3}[\])]?|\[[^\]]*\]")
 _OWN_CAPITAL = re.compile(r"\[(\w)\](?=\w)")
 _EDGE = " .,;:!?'\"-()"
-# What a word stands after whose capital says nothing: it begins a sentence, or something within.
+# Before a word that is capitalized only because it begins a sentence, a quotation or an item.
 _BEGINNING = re.compile(r"(?:^|[.!?:;|(\n\"'“„«>*_#/-])[\s*_\"'“„«(]*$")
 _LABEL = re.compile(r"[\W_]*[^.!?:\n]{1,60}:")
 _GERMAN_WORDS = """
