@@ -133,7 +133,7 @@ def test_an_answer_grows_as_it_is_written(tab: Tab) -> None:
 
 def test_a_refusal_shows_what_comes_nearest(tab: Tab) -> None:
     """Without an answer there are passages to look into, and nothing is said to be a source."""
-    turn = tab.ask("How many horses does the company own?")
+    turn = tab.ask("How many dogs may employees bring on the laptop?")
     turn.get_by_text("Nearest passages").wait_for()
 
     assert "not found" in turn.locator(".answer").inner_text()
