@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.retrieval.second_look import look_again
+from app.retrieval.ranking import look_again
 from gwkit.index.store import Hit
 from gwkit.text.terms import TermRules
 

@@ -132,9 +132,10 @@ class Answerer:
             async with aclosing(self._ask(hits, request_with, ask)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
-                        answer = explain(piece, question.question, found)
-                        if answer.found:
-                            answer = await self._check_citations(answer, hits)
+                        if piece.found:
+                            answer = await self._check_citations(piece, hits)
+                        else:
+                            answer = explain(piece, question.question, found)
                         if self.settings.citations == "refuse":
                             yield Delta(text=answer.answer)
                         self._keep(key, answer)

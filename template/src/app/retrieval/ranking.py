@@ -1,23 +1,26 @@
-"""How this service ranks: the terms of a query, and the fusion of both legs.
+"""How this service ranks: the terms of a query, the fusion of both legs, a second look at the hits.
 
-The store does the work of a search and asks `HybridRanking` for every decision in it.
+The store does the work of a search and asks `HybridRanking` for every decision in it; `look_again`
+orders what it found, now that the texts are at hand.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from gwkit.index.store import Hit
 
     Item = TypeVar("Item", bound=Hashable)
 
-__all__ = ["MOST_TERMS", "RANK_OFFSET", "HybridRanking", "fuse"]
+__all__ = ["MOST_TERMS", "RANK_OFFSET", "HybridRanking", "fuse", "look_again"]
 
 MOST_TERMS = 64
 """Terms of a query that are searched for: each costs time, and a question has far fewer."""
@@ -37,6 +40,18 @@ It is not free: forced on the samples, which are too few for it, it costs 0.04 o
 
 _FEWEST_CANDIDATES: Final = 50
 _CANDIDATES_PER_HIT: Final = 4
+
+_PAIRS_WEIGHT: Final = 0.4
+"""What the pairs of a question add to a score that is made of its single terms."""
+
+_ALIKE: Final = 0.9
+"""Share of the pairs of terms that near-identical chunks have in common (Jaccard)."""
+
+_MOST_ALIKE: Final = 2
+"""Near-identical chunks among the first places: two versions of a rule may contradict each other,
+and both count."""
+
+_Pairs = frozenset[tuple[str, str]]
 
 
 def fuse(
@@ -115,3 +130,70 @@ class HybridRanking:
     def candidates(self, k: int) -> int:
         """Return how many chunks each leg ranks."""
         return max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * k)
+
+
+def look_again(hits: Sequence[Hit], query: Sequence[str], rules: TermRules, k: int) -> list[Hit]:
+    """Return the hits of a search in a better order.
+
+    Args:
+        hits: best first.
+        query: the terms of the query in their order; none where the scores are not those of words.
+        rules: those that the terms were made by.
+        k: how many of them are asked for.
+    """
+    pairs = {hit.chunk: _pairs(hit, rules) for hit in hits}
+    return _varied(_pairs_first(hits, frozenset(pairwise(query)), pairs), pairs, k)
+
+
+def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: Mapping[str, _Pairs]) -> Sequence[Hit]:
+    """Return the hits in another order: terms that stand together in the query count as such.
+
+    A hit in which they are neighbours, too, scores higher than one that has them apart.
+    """
+    if not wanted:
+        return hits
+    scored = []
+    for hit in hits:
+        share = len(wanted & pairs[hit.chunk]) / len(wanted)
+        score = hit.score * (1 + _PAIRS_WEIGHT * share) / (1 + _PAIRS_WEIGHT)
+        scored.append(replace(hit, score=score))
+    return sorted(scored, key=lambda hit: -hit.score)
+
+
+def _varied(hits: Sequence[Hit], pairs: Mapping[str, _Pairs], places: int) -> list[Hit]:
+    """Return the hits so that copies and near-identical chunks do not fill the first places.
+
+    A hit that has the terms of an earlier one, and one that is near-identical to two others, go to
+    the end, where they score no more than the last that stays. Chunks that differ in a number are
+    not identical, nor nearly.
+    """
+    kept: list[Hit] = []
+    seen: list[_Pairs] = []
+    late: list[Hit] = []
+    for at, hit in enumerate(hits):
+        if len(kept) == places:
+            kept += hits[at:]
+            break
+        own = pairs[hit.chunk]
+        if own in seen or sum(_is_alike(own, other) for other in seen) >= _MOST_ALIKE:
+            late.append(hit)
+        else:
+            kept.append(hit)
+            seen.append(own)
+    least = kept[-1].score if kept else 0.0
+    return kept + [replace(hit, score=min(hit.score, least)) for hit in late]
+
+
+def _pairs(hit: Hit, rules: TermRules) -> _Pairs:
+    terms = rules.of_text("\n".join((*hit.headings, hit.text)))
+    return frozenset(pairwise(("", *terms)))
+
+
+def _is_alike(pairs: _Pairs, others: _Pairs) -> bool:
+    fewer, more = sorted((len(pairs), len(others)))
+    if fewer < _ALIKE * more:
+        return False
+    common = len(pairs & others)
+    if common < _ALIKE * (len(pairs) + len(others) - common):
+        return False
+    return not any(character.isdigit() for _, term in pairs ^ others for character in term)

@@ -11,8 +11,7 @@ import numpy as np
 import structlog
 
 from app.exceptions import NoVectorsError
-from app.retrieval.ranking import HybridRanking
-from app.retrieval.second_look import look_again
+from app.retrieval.ranking import HybridRanking, look_again
 from gwkit.index.store import Filters, SearchMode, SearchQuery
 from gwkit.models.messages import SEARCHED_CHARACTERS
 
