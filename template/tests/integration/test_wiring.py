@@ -11,6 +11,7 @@ import pytest
 
 import app.ext
 from app import wiring
+from app.config.groups import SERVICE_TITLE
 from app.graph.state import Question
 from app.wiring import build_registry, create_app, open_services
 from fixtures.command_line import DOCUMENTS
@@ -203,7 +204,12 @@ async def test_a_failing_extension_stops_the_start(
 
 
 def test_the_application_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`uvicorn --factory app.wiring:create_app` needs no arguments, and opens nothing yet."""
+    """`uvicorn --factory app.wiring:create_app` needs no arguments, and opens nothing yet.
+
+    The name for people is its title, until a setting names it otherwise.
+    """
+    assert create_app().title == SERVICE_TITLE
+
     monkeypatch.setenv("APP_SERVICE_NAME", "Archive")
 
     assert "Archive" == create_app().title

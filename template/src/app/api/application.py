@@ -82,7 +82,7 @@ def build_app(
     rules = (*PROBLEM_RULES, *registry.problems.parts.values())
     upload_limit = settings.max_document_bytes + _UPLOAD_OVERHEAD_BYTES
     app = DocumentedApp(
-        title=settings.service_name,
+        title=settings.service_title,
         version="1",
         description=DESCRIPTION,
         openapi_tags=TAGS,

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
 
-__all__ = ["ENV_PREFIX", "SERVICE_NAME", "ModelName", "SettingsGroup"]
+__all__ = ["ENV_PREFIX", "SERVICE_NAME", "SERVICE_TITLE", "ModelName", "SettingsGroup"]
 
 ENV_PREFIX: Final = "APP_"
 
-SERVICE_NAME: Final = files("app").joinpath("service_name.txt").read_text(encoding="utf-8").strip()
-"""The name that the service was made with; the template writes it beside the code."""
+_NAMES = files("app").joinpath("service_name.txt").read_text(encoding="utf-8").splitlines()
+
+SERVICE_NAME: Final = _NAMES[0]
+"""The technical name that the service was made with; the template writes it beside the code."""
+
+SERVICE_TITLE: Final = _NAMES[-1]
+"""The name for people, on the page and in the description of the API."""
 
 ModelName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9_-]+:\S+$", min_length=3, max_length=200)

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from app.config.access import AccessSettings
-from app.config.groups import ENV_PREFIX, SERVICE_NAME, ModelName, SettingsGroup
+from app.config.groups import ENV_PREFIX, SERVICE_NAME, SERVICE_TITLE, ModelName, SettingsGroup
 from app.config.paths import UserPath
 from app.exceptions import ConfigError
 
@@ -60,6 +60,11 @@ class ServiceSettings(SettingsGroup):
 
     shutdown_grace_seconds: float = Field(default=10.0, gt=0, le=300)
     """How long a stopping server lets running requests finish, in seconds."""
+
+    @property
+    def service_title(self) -> str:
+        """The name for people, unless a setting gives the service another name."""
+        return SERVICE_TITLE if self.service_name == SERVICE_NAME else self.service_name
 
 
 class LoggingSettings(SettingsGroup):

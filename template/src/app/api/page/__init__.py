@@ -94,7 +94,7 @@ def _document(
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint that answers with HTML, in which the settings' values stand."""
     values = {
-        "service_name": escape(settings.service_name),
+        "title": escape(settings.service_title),
         "streaming": str(settings.enable_streaming).lower(),
         "docs": "" if settings.enable_docs else "hidden",
     }
