@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import subprocess
 
 NEW = ROOT / "scripts/new.py"
+_SECONDS = re.compile(r"^\[ ?\d+ s\]")
 
 
 @pytest.fixture
@@ -143,8 +144,16 @@ def test_a_newcomer_makes_a_service_and_updates_it(
 
 @pytest.mark.slow
 def test_the_demo_answers_with_a_citation(clone: Path, env: dict[str, str]) -> None:
-    """`make demo` in a fresh clone ends with a correct answer and the folder of the service."""
+    """`make demo` in a fresh clone ends with a correct answer and the folder of the service.
+
+    The README shows lines of it, in their order; only the seconds differ.
+    """
     shown = run("make", "demo", cwd=clone, env=env).stdout
+    readme = (clone / "README.md").read_text(encoding="utf-8")
+    session = readme.split("```console\n$ make demo\n")[1].split("```")[0]
+    lines = [_SECONDS.sub("", line) for line in session.splitlines() if line.strip()]
+    printed = iter(_SECONDS.sub("", line) for line in shown.splitlines())
+    assert [] == [line for line in lines if line not in printed]
     answer = shown.split("app ask")[-1]
     assert "72 hours" in answer
     assert "[1] guides/collecting-a-parcel.md" in answer
