@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from app.config.settings import Settings
+    from app.graph.answering import Answerer
     from app.registry import Registry
     from gwkit.http.keys import Authenticate
     from gwkit.index.store import Index, Manifest
@@ -24,10 +25,11 @@ __all__ = ["PlainGuards", "register"]
 
 
 def register(registry: Registry) -> None:
-    """Add the offline models, the embedded index, API keys and the prompts."""
+    """Add the offline models, the embedded index, the native flow, API keys and the prompts."""
     registry.chat_models.add("offline:extractive", _open_extractive)
     registry.embedders.add("offline:none", _open_no_embedder)
     registry.stores.add("sqlite", _open_sqlite)
+    registry.orchestrations.add("native", _native)
     registry.authentication.add("keys", _open_keys)
     for file in sorted(Path(str(files("app.graph.prompts"))).glob("*.md")):
         registry.prompts.add(file.stem, file)
@@ -70,6 +72,12 @@ async def _open_sqlite(
 
     async with await SqliteIndex.open(settings.index_path, manifest, rebuild=rebuild) as index:
         yield index
+
+
+def _native() -> type[Answerer]:
+    from app.graph.answering import Answerer
+
+    return Answerer
 
 
 def _open_keys(_name: str, settings: Settings) -> AbstractAsyncContextManager[Authenticate]:

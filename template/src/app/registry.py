@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.config.groups import SettingsGroup
     from app.config.settings import Settings
+    from app.graph.answering import Answerer
     from app.ingestion.loaders import LoaderPart
     from app.ingestion.sources import Source
     from app.retrieval.retriever import Reranker
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
-__all__ = ["GuardedModels", "GuardsPart", "Opener", "Registry", "RoutesPart", "StoreOpener"]
+__all__ = [
+    "GuardedModels",
+    "GuardsPart",
+    "Opener",
+    "OrchestrationPart",
+    "Registry",
+    "RoutesPart",
+    "StoreOpener",
+]
 
 _T = TypeVar("_T")
 
@@ -40,6 +49,10 @@ Opener: TypeAlias = "Callable[[str, Settings], AbstractAsyncContextManager[_T]]"
 
 RoutesPart: TypeAlias = "APIRouter | Callable[[], APIRouter]"
 """A router, or a function that makes it when the service serves: commands import less then."""
+
+
+OrchestrationPart: TypeAlias = "Callable[[], type[Answerer]]"
+"""Imports and returns the class whose object takes a question through the steps to its answer."""
 
 
 class StoreOpener(Protocol):
@@ -92,7 +105,7 @@ class Registry:
 
     The names of chat models and embedders have the form `provider:model`, or `provider:*` for any
     model of the provider; a setting names the one that is used. So it is for stores, rerankers,
-    authentication and prompts. Of the other kinds every part is used.
+    orchestrations, authentication and prompts. Of the other kinds every part is used.
     """
 
     def __init__(self) -> None:
@@ -102,6 +115,7 @@ class Registry:
         self.guards: Seam[GuardsPart] = Seam("guards of models")
         self.stores: Seam[StoreOpener] = Seam("store")
         self.rerankers: Seam[Opener[Reranker]] = Seam("reranker")
+        self.orchestrations: Seam[OrchestrationPart] = Seam("orchestration")
         self.sources: Seam[Opener[Source]] = Seam("source")
         self.loaders: Seam[LoaderPart] = Seam("loader")
         self.prompts: Seam[Path] = Seam("prompt")

@@ -104,6 +104,7 @@ def check_parts(registry: Registry, settings: Settings) -> None:
         (registry.chat_models, "DEFAULT_MODEL", settings.default_model),
         (registry.embedders, "EMBEDDING_MODEL", settings.embedding_model),
         (registry.stores, "VECTOR_STORE", settings.vector_store),
+        (registry.orchestrations, "ORCHESTRATION", settings.orchestration),
         (registry.authentication, "AUTHENTICATION", settings.authentication),
         (registry.prompts, "ANSWER_PROMPT", settings.answer_prompt),
     ]
@@ -137,7 +138,6 @@ async def open_services(
         IndexMismatchError: the index was made with other settings.
         RetrievalError: the index cannot be opened.
     """
-    from app.graph.answering import Answerer
     from app.graph.prompting import load_prompt
     from app.graph.rewriting import ModelRewriter
     from app.ingestion.chunking import CHUNKER_NAME
@@ -182,6 +182,7 @@ async def open_services(
             path = registry.prompts.find(settings.rewrite_prompt, "")
             needed = frozenset({"conversation", "question"})
             rewriter = ModelRewriter(model, await asyncio.to_thread(load_prompt, path, needed))
+        answerer_type = registry.orchestrations.find(settings.orchestration, "")()
         authenticate = await opened(registry.authentication, settings.authentication)
         prompt_path = registry.prompts.find(settings.answer_prompt, "")
         retriever = Retriever(
@@ -195,7 +196,7 @@ async def open_services(
             settings=settings,
             index=index,
             retriever=retriever,
-            answerer=Answerer(
+            answerer=answerer_type(
                 retriever=retriever,
                 model=model,
                 index=index,

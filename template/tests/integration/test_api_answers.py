@@ -10,6 +10,7 @@ import pytest
 
 from app.graph.state import Question
 from fixtures.asgi import Call, events, open_client
+from fixtures.configuration import REGISTRY
 from fixtures.services import ANSWER, Fakes
 from gwkit.errors import LLMError, RateLimitError, RetrievalError, TokenLimitError
 from gwkit.index.store import Filters
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from app.config.settings import Settings
     from fixtures.configuration import MakeSettings
 
 
 QUESTION = {"question": "How do I upload a file?"}
+
+
+@pytest.fixture(params=sorted(REGISTRY.orchestrations.parts))
+def live_settings(live_settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Return the settings of a service over `DOCUMENTS`, for each orchestration in turn."""
+    return live_settings.model_copy(update={"orchestration": request.param})
 
 
 def failing(error: Exception) -> Callable[[], Any]:

@@ -10,7 +10,6 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from app.graph.answering import Answerer
 from app.graph.prompting import load_prompt
 from app.graph.state import Answer, Question
 from app.utils.once import AsyncOnce
@@ -44,6 +43,12 @@ PROMPT_PATH = REGISTRY.prompts.parts["answer.v1"]
 QUESTION = Question(question="How long does a parcel wait?")
 
 
+@pytest.fixture(params=sorted(REGISTRY.orchestrations.parts))
+def make_settings(make_settings: MakeSettings, request: pytest.FixtureRequest) -> MakeSettings:
+    """Return a maker of settings, for each orchestration in turn."""
+    return partial(make_settings, orchestration=request.param)
+
+
 class CountingIndex:
     """An index that only returns its version."""
 
@@ -68,12 +73,13 @@ class Bench:
         self.index = CountingIndex()
         self.metrics = Metrics()
         self.retriever = FixedRetriever(HITS)
-        self.answerer = Answerer(
+        values = make_settings(**settings)
+        self.answerer = REGISTRY.orchestrations.parts[values.orchestration]()(
             retriever=self.retriever,
             model=model,
             index=cast("Index", self.index),
             metrics=self.metrics,
-            settings=make_settings(**settings),
+            settings=values,
             prompt=prompt or AsyncOnce(partial(asyncio.to_thread, load_prompt, PROMPT_PATH)),
         )
 

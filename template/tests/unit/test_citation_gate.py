@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from app.graph.composition import WITHHELD
 from app.graph.state import Answer
 from app.graph.statements import cite, statements
 from app.graph.support import find_unsupported
+from fixtures.configuration import REGISTRY
 from fixtures.models import FakeChatModel, make_hit
 from gwkit.documents import Place
 from gwkit.models.messages import Delta
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 TRUE, FALSE = "It is 3.50 [3], for 72 hours [1].", "It is 3.80 [3], for 72 hours [1]."
 FAULTS = 'unsupported_statements_total{kind="number"} 1.0'
+
+
+@pytest.fixture(params=sorted(REGISTRY.orchestrations.parts))
+def make_settings(make_settings: MakeSettings, request: pytest.FixtureRequest) -> MakeSettings:
+    """Return a maker of settings, for each orchestration in turn."""
+    return partial(make_settings, orchestration=request.param)
 
 
 async def test_a_true_answer_is_not_marked(make_settings: MakeSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ REWRITTEN = "What does a parcel cost?"
 PROMPT = load_prompt(
     Path(REGISTRY.prompts.parts["rewrite.v1"]), frozenset({"conversation", "question"})
 )
+
+
+@pytest.fixture(params=sorted(REGISTRY.orchestrations.parts))
+def make_settings(make_settings: MakeSettings, request: pytest.FixtureRequest) -> MakeSettings:
+    """Return a maker of settings, for each orchestration in turn."""
+    return partial(make_settings, orchestration=request.param)
 
 
 async def test_a_follow_up_is_answered_as_a_question_of_its_own(

@@ -151,6 +151,9 @@ class AnswerSettings(SettingsGroup):
     """Most tokens of a prompt and its answer together (estimated); as many as the model takes by
     default, where that is known."""
 
+    orchestration: str = Field(default="native", min_length=1, max_length=40)
+    """What takes a question through the steps to its answer."""
+
     default_model: ModelName = "offline:extractive"
     """Chat model, in the form `provider:model`."""
 

@@ -116,33 +116,56 @@ class Answerer:
                 yield Delta(text=cached.answer)
                 yield record(cached, outcome="cached")
                 return
-            prompt = await self.prompt.get()
-            request_with = partial(self._request, question, prompt)
-            k = question.top_k or self.settings.top_k
-            found = await self.retriever.search(question.question, k=k, filters=question.filters)
-            hits = await self._check_evidence(question, found, request_with)
-            if not hits:
-                nothing = not_found(
-                    self.model.name, question=question.question, prompt_hash=prompt.digest
-                )
-                answer = explain(nothing, question.question, found)
-                yield Delta(text=answer.answer)
-                yield record(answer)
-                return
-            async with aclosing(self._ask(hits, request_with, ask)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Answer):
-                        if piece.found:
-                            answer = await self._check_citations(piece, hits)
-                        else:
-                            answer = explain(piece, question.question, found)
-                        if self.settings.citations == "refuse":
-                            yield Delta(text=answer.answer)
-                        self._keep(key, answer)
-                        yield record(answer)
-                    else:
-                        # An answer that may be refused is checked before any of it is shown.
-                        yield Delta(text="") if self.settings.citations == "refuse" else piece
+            async with aclosing(self.steps(question, ask)) as parts:
+                async for part in parts:
+                    if isinstance(part, Answer):
+                        self._keep(key, part)
+                        record(part)
+                    yield part
+
+    async def steps(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
+        """Yield what `stream` does for a question that needs no conversation and was not kept.
+
+        Another orchestration overrides this: caching, logging and counting are around it. `ask`
+        takes a request to the model, and yields the reply whole, or in pieces before it.
+        """
+        prompt = await self.prompt.get()
+        request_with = partial(self._request, question, prompt)
+        found = await self._retrieve(question)
+        hits = await self._check_evidence(question, found, request_with)
+        if not hits:
+            answer = self._nothing_found(question, found, prompt)
+            yield Delta(text=answer.answer)
+            yield answer
+            return
+        async with aclosing(self._ask(hits, request_with, ask)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    answer = await self._checked(piece, question, found, hits)
+                    if self.settings.citations == "refuse":
+                        yield Delta(text=answer.answer)
+                    yield answer
+                else:
+                    # An answer that may be refused is checked before any of it is shown.
+                    yield Delta(text="") if self.settings.citations == "refuse" else piece
+
+    async def _retrieve(self, question: Question) -> Sequence[Hit]:
+        k = question.top_k or self.settings.top_k
+        return await self.retriever.search(question.question, k=k, filters=question.filters)
+
+    def _nothing_found(
+        self, question: Question, found: Sequence[Hit], prompt: PromptFile
+    ) -> Answer:
+        text, name = question.question, self.model.name
+        return explain(not_found(name, question=text, prompt_hash=prompt.digest), text, found)
+
+    async def _checked(
+        self, answer: Answer, question: Question, found: Sequence[Hit], hits: Sequence[Hit]
+    ) -> Answer:
+        """Return a composed answer with its citations checked, or in words why there is none."""
+        if answer.found:
+            return await self._check_citations(answer, hits)
+        return explain(answer, question.question, found)
 
     async def _standalone(self, question: Question) -> Question:
         """Return a follow-up as a question of its own, which needs no conversation."""
