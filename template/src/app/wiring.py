@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from app.ingestion.loaders import DocumentLoader
     from app.registry import GuardsPart, Opener
     from app.services import Services
+    from gwkit.index.store import Manifest
+    from gwkit.models.protocols import Embedder
     from gwkit.seams import Seam
 
 __all__ = [
@@ -32,8 +34,10 @@ __all__ = [
     "check_parts",
     "create_app",
     "load_settings",
+    "manifest_of",
     "open_services",
     "settings_type",
+    "settings_with_store",
 ]
 
 _T = TypeVar("_T")
@@ -122,6 +126,33 @@ def check_parts(registry: Registry, settings: Settings) -> None:
         raise ConfigError(*problems)
 
 
+def settings_with_store(settings: Settings, store: str) -> Settings:
+    """Return the settings with another store.
+
+    Raises:
+        ConfigError: that store lacks some of its settings; it lists every problem.
+    """
+    from pydantic import ValidationError
+
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    try:
+        return type(settings).model_validate(given | {"vector_store": store})
+    except ValidationError as exc:
+        messages = (error["msg"].removeprefix("Value error, ") for error in exc.errors())
+        raise ConfigError(*(line for text in messages for line in text.splitlines())) from exc
+
+
+def manifest_of(settings: Settings, embedder: Embedder) -> Manifest:
+    """Return what an index has to be made with for these settings."""
+    from app.ingestion.chunking import CHUNKER_NAME
+    from gwkit.index.store import Manifest
+    from gwkit.text.terms import TermRules
+
+    chunker = f"{CHUNKER_NAME}/{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
+    rules = TermRules(settings.language)
+    return Manifest(embedder.name, embedder.dimension, chunker, rules.name)
+
+
 @asynccontextmanager
 async def open_services(
     settings: Settings, registry: Registry | None = None, *, rebuild: bool = False
@@ -140,13 +171,11 @@ async def open_services(
     """
     from app.graph.prompting import load_prompt
     from app.graph.rewriting import ModelRewriter
-    from app.ingestion.chunking import CHUNKER_NAME
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.ranking import HybridRanking
     from app.retrieval.retriever import Retriever
     from app.services import Services
     from app.utils.once import AsyncOnce
-    from gwkit.index.store import Manifest
     from gwkit.logging.uncaught import log_uncaught_in_loop
     from gwkit.telemetry.metrics import METRICS, Metrics
     from gwkit.text.terms import TermRules
@@ -168,10 +197,7 @@ async def open_services(
         model, embedder, window_tokens = await stack.enter_async_context(
             guard.open(settings, metrics, models, unguarded)
         )
-        sizes = f"{settings.chunk_tokens}/{settings.chunk_overlap_tokens}"
-        rules = TermRules(settings.language)
-        chunker = f"{CHUNKER_NAME}/{sizes}"
-        manifest = Manifest(embedder.name, embedder.dimension, chunker, rules.name)
+        manifest = manifest_of(settings, embedder)
         open_store = registry.stores.find(settings.vector_store, "")
         index = await stack.enter_async_context(open_store(settings, manifest, rebuild=rebuild))
         reranker = None
@@ -189,7 +215,7 @@ async def open_services(
             index=index,
             embedder=embedder,
             metrics=metrics,
-            ranking=HybridRanking(rules),
+            ranking=HybridRanking(TermRules(settings.language)),
             reranker=reranker,
         )
         services = Services(

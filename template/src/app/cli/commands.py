@@ -14,6 +14,7 @@ from app.cli.feedback import feedback
 from app.cli.ingestion import ingest
 from app.cli.questions import ask, search
 from app.cli.server import serve
+from app.cli.stores import index
 from app.exceptions import AppError, ConfigError, IndexMismatchError
 from app.wiring import build_registry
 from gwkit.terminal.output import Output, prepare_streams
@@ -53,6 +54,7 @@ def build_cli(registry: Registry) -> typer.Typer:
     cli.command("eval")(evaluate)
     cli.add_typer(failed, name="failed")
     cli.add_typer(feedback, name="feedback")
+    cli.add_typer(index, name="index")
     for name, part in registry.commands.parts.items():
         if isinstance(part, typer.Typer):
             cli.add_typer(part, name=name)

@@ -234,10 +234,7 @@ class IndexWriter(Protocol):
         """
 
     async def adopt(self, document: str, source: str) -> None:
-        """Record that an indexed document, as it stands, comes from `source`; forget its failure.
-
-        Does nothing where the document is not indexed.
-        """
+        """Record that a document, if it is indexed, comes from `source`; forget its failure."""
 
     async def remove(self, document: str) -> bool:
         """Remove a document and its failure; say whether there was either."""
@@ -245,7 +242,8 @@ class IndexWriter(Protocol):
     async def fail(self, failure: Failure) -> None:
         """Record that a document failed, and count the attempt; an older version stays.
 
-        The attempts and times of `failure` do not count: the store keeps its own.
+        The store keeps its own attempts and times. A failure that has times is one of another
+        store: it is recorded as it is.
         """
 
     async def forget(self, document: str) -> bool:
@@ -262,7 +260,7 @@ class IndexWriter(Protocol):
 
 
 class Index(IndexWriter, Protocol):
-    """A store that answers searches, each from one consistent state of the index.
+    """A store that answers each search, and reads each document, from one state of the index.
 
     A store makes the terms of titles, headings and texts by the rules of its manifest, and compares
     them with `query.ranking.terms(query.text)`. No term has a space or a quotation mark.
@@ -291,10 +289,12 @@ class Index(IndexWriter, Protocol):
     async def read_document(
         self, document: str, *, first: int = 0, count: int = 0
     ) -> StoredDocument | None:
-        """Return a document with `count` of its chunks from position `first` on, if it is indexed.
+        """Return a document with `count` of its chunks from position `first` on, if indexed."""
 
-        All of it is read from one state of the index.
-        """
+    async def export_document(
+        self, document: str
+    ) -> tuple[Document, Sequence[Chunk], Vectors] | None:
+        """Return what `replace` was given for a document, if indexed, without blocks and tokens."""
 
     async def close(self) -> None:
         """Release files and threads; further calls fail."""

@@ -99,8 +99,10 @@ class QdrantStandIn:
         client = self._client
         match what:
             case "POST":
-                ids = models.PointRequest.model_validate(body).ids
-                return list(map(_json, await client.retrieve(name, ids)))
+                asked = models.PointRequest.model_validate(body)
+                vectors = asked.with_vector or False
+                records = await client.retrieve(name, asked.ids, with_vectors=vectors)
+                return list(map(_json, records))
             case "POST/scroll":
                 page = models.ScrollRequest.model_validate(body)
                 records, offset = await client.scroll(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
-from dataclasses import astuple
+from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -15,13 +15,12 @@ from pgvector import Vector
 from psycopg.types.json import Jsonb
 
 from app.exceptions import RetrievalError
-from app.options.pgvector import statements
+from app.options.pgvector import records, statements
 from app.options.pgvector.database import Database, explained
 from app.options.pgvector.migrations import prepare
 from app.options.pgvector.rebuilding import Rebuild
-from app.options.pgvector.searching import Searcher, decode_places
-from gwkit.documents import Chunk
-from gwkit.index.store import Failure, FailureKind, LedgerEntry, SearchMode, StoredDocument
+from app.options.pgvector.searching import Searcher
+from gwkit.index.store import LedgerEntry, SearchMode
 from gwkit.text.normalization import normalize
 from gwkit.text.terms import TermRules
 
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from app.options.pgvector.settings import PgvectorSettings
-    from gwkit.documents import Document
-    from gwkit.index.store import Hit, Manifest, SearchQuery
+    from gwkit.documents import Chunk, Document
+    from gwkit.index.store import Failure, Hit, Manifest, SearchQuery, StoredDocument
     from gwkit.models.protocols import Vectors
 
 __all__ = ["PgvectorIndex"]
@@ -147,33 +146,21 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
         self, document: str, *, first: int = 0, count: int = 0
     ) -> StoredDocument | None:
         """Return a document with `count` of its chunks from position `first` on, if it is here."""
+        return await self._database.read(
+            partial(records.read_document, path=document, first=first, count=count)
+        )
 
-        async def job(connection: AsyncConnection) -> StoredDocument | None:
-            row = await (
-                await connection.execute(f"{statements.ENTRIES} WHERE path = %s", [document])
-            ).fetchone()
-            if row is None:
-                return None
-            cursor = await connection.execute(statements.PART, [document, first, count])
-            chunks = tuple(
-                Chunk(position, text, tuple(headings), 0, decode_places(places))
-                for position, text, headings, places in await cursor.fetchall()
-            )
-            return StoredDocument(LedgerEntry(*row[:6]), row[6], row[7], chunks)
-
-        return await self._database.read(job)
+    async def export_document(
+        self, document: str
+    ) -> tuple[Document, Sequence[Chunk], Vectors] | None:
+        """Return what `replace` was given for a document, if it is here."""
+        return await self._database.read(
+            partial(records.export, path=document, dimension=self._dimension)
+        )
 
     async def failures(self) -> dict[str, Failure]:
         """Return what has failed, by document id."""
-
-        async def job(connection: AsyncConnection) -> dict[str, Failure]:
-            cursor = await connection.execute(statements.FAILURES)
-            return {
-                path: Failure(path, reason, attempts, failed_at, source, FailureKind(kind), *rest)
-                async for path, reason, attempts, failed_at, source, kind, *rest in cursor
-            }
-
-        return await self._database.read(job)
+        return await self._database.read(records.failures)
 
     # Writing
 
@@ -232,14 +219,11 @@ class PgvectorIndex(AbstractAsyncContextManager["PgvectorIndex"]):
 
     async def fail(self, failure: Failure) -> None:
         """Record that a document failed, and count the attempt; an older version stays."""
-        values = {
-            "document": failure.document,
-            "reason": failure.reason,
-            "source": failure.source,
-            "kind": failure.kind.value,
-            "content_hash": failure.content_hash,
-            "now": _now(),
-        }
+        recorded, is_copy = failure, bool(failure.failed_at)
+        if not is_copy:
+            now = _now()
+            recorded = replace(failure, attempts=1, failed_at=now, first_failed_at=now)
+        values = {**asdict(recorded), "kind": failure.kind.value, "is_copy": is_copy}
 
         async def job(connection: AsyncConnection) -> None:
             await connection.execute(statements.FAIL, values)

@@ -21,8 +21,8 @@ ENTRIES: Final = """
     FROM documents
 """
 PART: Final = """
-    SELECT position, text, headings, places FROM chunks WHERE path = %s AND position >= %s
-    ORDER BY position LIMIT %s
+    SELECT position, text, headings, places, CASE WHEN %s THEN embedding END FROM chunks
+    WHERE path = %s AND position >= %s ORDER BY position LIMIT %s
 """
 FAILURES: Final = """
     SELECT path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash
@@ -30,9 +30,13 @@ FAILURES: Final = """
 """
 FAIL: Final = """
     INSERT INTO failures VALUES (
-        %(document)s, %(reason)s, 1, %(now)s, %(source)s, %(kind)s, %(now)s, %(content_hash)s
-    ) ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = failures.attempts + 1,
+        %(document)s, %(reason)s, %(attempts)s, %(failed_at)s, %(source)s, %(kind)s,
+        %(first_failed_at)s, %(content_hash)s
+    ) ON CONFLICT (path) DO UPDATE SET reason = excluded.reason,
+        attempts = CASE WHEN %(is_copy)s THEN excluded.attempts ELSE failures.attempts + 1 END,
         failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
+        first_failed_at = CASE WHEN %(is_copy)s THEN excluded.first_failed_at
+            ELSE failures.first_failed_at END,
         content_hash = excluded.content_hash
 """
 FORGET: Final = "DELETE FROM failures WHERE path = %s"

@@ -113,10 +113,15 @@ class Collection:
 
     async def get(self, ids: Sequence[str]) -> dict[str, Payload]:
         """Return the payloads of those points that exist, by id."""
-        records = await self.session.call(
-            lambda client: client.retrieve(self.name, ids=list(ids), with_payload=True)
-        )
-        return {str(record.id): record.payload or {} for record in records}
+        return {str(record.id): record.payload or {} for record in await self.records(ids)}
+
+    async def records(self, ids: Sequence[str], *, vectors: bool = False) -> list[models.Record]:
+        """Return those points that exist, in the order of the ids."""
+        found: dict[str, models.Record] = {}
+        for start in range(0, len(ids), _PAGE):
+            for record in await self._retrieve(list(ids[start : start + _PAGE]), vectors=vectors):
+                found[str(record.id)] = record
+        return [found[each] for each in ids if each in found]
 
     async def put(
         self, points: Sequence[models.PointStruct], *, only: models.Filter | None = None
@@ -160,6 +165,13 @@ class Collection:
         await self.session.call(
             lambda client: client.create_payload_index(
                 self.name, field_name=name, field_schema=kind
+            )
+        )
+
+    async def _retrieve(self, ids: list[PointId], *, vectors: bool) -> list[models.Record]:
+        return await self.session.call(
+            lambda client: client.retrieve(
+                self.name, ids=ids, with_payload=True, with_vectors=vectors
             )
         )
 

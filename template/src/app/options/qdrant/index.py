@@ -15,6 +15,7 @@ from app.options.qdrant.points import (
     chunk_id,
     chunk_of,
     chunk_point,
+    document_of,
     document_point,
     entry_of,
     equals,
@@ -22,6 +23,7 @@ from app.options.qdrant.points import (
     failure_payload,
     older,
     point_id,
+    vectors_of,
 )
 from app.options.qdrant.rebuilding import Rebuild, current_collection, use
 from app.options.qdrant.searching import search
@@ -33,6 +35,7 @@ from gwkit.text.terms import TermRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.options.qdrant.points import Payload
     from app.options.qdrant.settings import QdrantSettings
     from gwkit.documents import Chunk, Document
     from gwkit.index.store import Failure, Hit, LedgerEntry, Manifest, SearchQuery
@@ -146,17 +149,26 @@ class QdrantIndex(AbstractAsyncContextManager["QdrantIndex"]):
         self, document: str, *, first: int = 0, count: int = 0
     ) -> StoredDocument | None:
         """Return a document with `count` of its chunks from position `first` on, if it is here."""
-        while True:
-            found = await self._points.get([point_id("document", document)])
-            if not found:
-                return None
-            (stored,) = found.values()
-            last = min(first + count, stored["chunks"])
-            ids = [chunk_id(document, stored["write"], at) for at in range(first, last)]
-            chunks = await self._points.get(ids) if ids else {}
-            if len(chunks) == len(ids):  # otherwise it was replaced in between
-                some = tuple(chunk_of(chunks[each]) for each in ids)
-                return StoredDocument(entry_of(stored), stored["title"], stored["metadata"], some)
+        found = await self._read(document, first, first + count)
+        if found is None:
+            return None
+        stored, records = found
+        chunks = tuple(chunk_of(record.payload or {}) for record in records)
+        return StoredDocument(entry_of(stored), stored["title"], stored["metadata"], chunks)
+
+    async def export_document(
+        self, document: str
+    ) -> tuple[Document, Sequence[Chunk], Vectors] | None:
+        """Return what `replace` was given for a document, if it is here."""
+        found = await self._read(document, vectors=True)
+        if found is None:
+            return None
+        stored, records = found
+        return (
+            document_of(stored),
+            [chunk_of(record.payload or {}) for record in records],
+            vectors_of(records, self._dimension),
+        )
 
     async def failures(self) -> dict[str, Failure]:
         """Return what has failed, by document id."""
@@ -241,6 +253,21 @@ class QdrantIndex(AbstractAsyncContextManager["QdrantIndex"]):
         if self._rebuild is not None:
             self._points = await self._rebuild.publish()
             self._rebuild = None
+
+    async def _read(
+        self, document: str, first: int = 0, last: int | None = None, *, vectors: bool = False
+    ) -> tuple[Payload, list[models.Record]] | None:
+        """Return a document's payload with those of its chunks, all of one write."""
+        while True:
+            found = await self._points.get([point_id("document", document)])
+            if not found:
+                return None
+            (stored,) = found.values()
+            end = stored["chunks"] if last is None else min(last, stored["chunks"])
+            ids = [chunk_id(document, stored["write"], at) for at in range(first, end)]
+            records = await self._points.records(ids, vectors=vectors)
+            if len(records) == len(ids):  # otherwise it was replaced in between
+                return stored, records
 
 
 def _now() -> str:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - JSON of several s
 from uuid import UUID, uuid5
 from zlib import crc32
 
+import numpy as np
 from qdrant_client import models
 
-from gwkit.documents import Chunk, Place
+from gwkit.documents import Chunk, Document, Place
 from gwkit.index.store import Failure, FailureKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gwkit.documents import Document
-    from gwkit.models.protocols import Vector
+    from gwkit.models.protocols import Vector, Vectors
     from gwkit.text.terms import TermRules
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "chunk_id",
     "chunk_of",
     "chunk_point",
+    "document_of",
     "document_point",
     "entry_of",
     "equals",
@@ -41,6 +42,7 @@ __all__ = [
     "older",
     "point_id",
     "sparse_query",
+    "vectors_of",
 ]
 
 Payload = dict[str, Any]
@@ -132,6 +134,22 @@ def chunk_of(payload: Payload) -> Chunk:
     return Chunk(payload["position"], payload["text"], headings, 0, places)
 
 
+def document_of(payload: Payload) -> Document:
+    """Return the document of a point, without its blocks."""
+    name, title, content_hash = payload["document"], payload["title"], payload["content_hash"]
+    return Document(name, title, content_hash, (), payload["metadata"], payload["source"])
+
+
+def vectors_of(records: Sequence[models.Record], dimension: int) -> Vectors:
+    """Return the dense vectors of chunks."""
+    vectors = np.zeros((len(records), dimension), dtype=np.float32)
+    for row, record in zip(vectors, records, strict=True):
+        named = record.vector if isinstance(record.vector, dict) else {}
+        if isinstance(values := named.get(DENSE), list):
+            row[:] = values
+    return vectors
+
+
 def entry_of(payload: Payload) -> LedgerEntry:
     """Return the ledger entry of a document's point."""
     return LedgerEntry(
@@ -145,16 +163,20 @@ def entry_of(payload: Payload) -> LedgerEntry:
 
 
 def failure_payload(failure: Failure, before: Payload | None, now: str) -> Payload:
-    """Return the payload of a failure, after the one before."""
+    """Return the payload of a failure, after the one before; one that has times stays as it is."""
+    attempts, first_failed_at = failure.attempts, failure.first_failed_at
+    if not failure.failed_at:
+        attempts = before["attempts"] + 1 if before else 1
+        first_failed_at = before["first_failed_at"] if before else now
     return {
         "kind": "failure",
         "document": failure.document,
         "reason": failure.reason,
-        "attempts": before["attempts"] + 1 if before else 1,
-        "failed_at": now,
+        "attempts": attempts,
+        "failed_at": failure.failed_at or now,
         "source": failure.source,
         "failure_kind": failure.kind.value,
-        "first_failed_at": before["first_failed_at"] if before else now,
+        "first_failed_at": first_failed_at,
         "content_hash": failure.content_hash,
     }
 

@@ -139,6 +139,12 @@ class SqliteIndex(AbstractAsyncContextManager["SqliteIndex"]):
             partial(records.read_document, path=document, first=first, count=count)
         )
 
+    async def export_document(
+        self, document: str
+    ) -> tuple[Document, Sequence[Chunk], Vectors] | None:
+        """Return what `replace` was given for a document, if it is here."""
+        return await self._read(partial(records.export, path=document))
+
     async def ledger(self) -> dict[str, LedgerEntry]:
         """Return what is indexed, by document id."""
         return {entry.document: entry for entry in await self.documents()}

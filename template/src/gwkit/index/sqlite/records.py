@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, astuple
+from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gwkit.documents import Chunk, Place
+from gwkit.documents import Chunk, Document, Place
 from gwkit.index.store import Failure, FailureKind, LedgerEntry, StoredDocument
 from gwkit.text.normalization import normalize
 from gwkit.text.terms import TermRules
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from gwkit.documents import Document
     from gwkit.models.protocols import Vectors
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "chunks",
     "entries",
     "entry",
+    "export",
     "fail",
     "failures",
     "forget",
@@ -106,6 +107,25 @@ def read_document(
     return StoredDocument(found, title, dict(metadata.fetchall()), tuple(some))
 
 
+def export(
+    connection: sqlite3.Connection, path: str
+) -> tuple[Document, list[Chunk], Vectors] | None:
+    """Return a document with all of its chunks and vectors."""
+    found = connection.execute(
+        """SELECT id, title, content_hash, source, vectors
+        FROM documents JOIN vectors ON document = id WHERE path = ?""",
+        (path,),
+    ).fetchone()
+    if found is None:
+        return None
+    id_, title, content_hash, source, blob = found
+    metadata = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (id_,))
+    document = Document(path, title, content_hash, (), dict(metadata.fetchall()), source)
+    some = chunks(connection, id_)
+    (dimension,) = connection.execute("SELECT dimension FROM manifest").fetchone()
+    return document, some, np.frombuffer(blob, dtype="<f4").reshape(len(some), dimension)
+
+
 def chunks(
     connection: sqlite3.Connection, document: int, *, first: int = 0, count: int = -1
 ) -> list[Chunk]:
@@ -178,15 +198,22 @@ def remove(connection: sqlite3.Connection, path: str) -> bool:
 
 
 def fail(connection: sqlite3.Connection, failure: Failure) -> None:
-    """Record that a document failed, and count the attempt."""
+    """Record that a document failed, and count the attempt; one with times stays as it is."""
+    recorded = failure
+    if not failure.failed_at:
+        now = _now()
+        recorded = replace_fields(failure, attempts=1, failed_at=now, first_failed_at=now)
     connection.execute(
         """INSERT INTO failures
             (path, reason, attempts, failed_at, source, kind, first_failed_at, content_hash)
-        VALUES (:document, :reason, 1, :now, :source, :kind, :now, :content_hash)
-        ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1,
+        VALUES (:document, :reason, :attempts, :failed_at, :source, :kind, :first_failed_at,
+            :content_hash)
+        ON CONFLICT (path) DO UPDATE SET reason = excluded.reason,
+            attempts = iif(:is_copy, excluded.attempts, attempts + 1),
             failed_at = excluded.failed_at, source = excluded.source, kind = excluded.kind,
+            first_failed_at = iif(:is_copy, excluded.first_failed_at, first_failed_at),
             content_hash = excluded.content_hash""",
-        {**asdict(failure), "now": _now()},
+        {**asdict(recorded), "is_copy": bool(failure.failed_at)},
     )
 
 
