@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from scripts.exceptions import uncovered, wrong_entries
 from scripts.findings import report
 from scripts.reference import current_reference
 from scripts.standards import own
@@ -21,5 +22,6 @@ __all__: list[str] = []
 if __name__ == "__main__":
     project = Project(Path(__file__).resolve().parent.parent.parent)
     rules = (*RULES, *own.RULES, ProjectRule("CFG5", current_reference))
-    rules += (ProjectRule("OWN0", proven_rules),)
-    sys.exit(report(finding for rule in rules for finding in rule.violations(project)))
+    rules += (ProjectRule("OWN0", proven_rules), ProjectRule("ENF9", wrong_entries))
+    found = (finding for rule in rules for finding in rule.violations(project))
+    sys.exit(report(uncovered(found, project)))
