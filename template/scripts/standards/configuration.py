@@ -51,7 +51,7 @@ def described_settings(module: Module) -> Iterator[tuple[int, str]]:
             if "description=" not in text and not isinstance(after, ast.Expr):
                 yield field.lineno, f"the setting `{name}` has no description"
             names = {n.id for n in ast.walk(field.annotation) if isinstance(n, ast.Name)}
-            if names & {"int", "float"} and not re.search(BOUND, text):
+            if names & {"Decimal", "float", "int"} and not re.search(BOUND, text):
                 yield field.lineno, f"the numeric setting `{name}` has no range"
 
 
