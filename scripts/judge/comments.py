@@ -22,7 +22,8 @@ __all__ = ["hidden_configuration", "inline_suppressions", "unwanted_files"]
 WORDS: Final = 3
 FOLDERS: Final = ("src/", "scripts/", "tests/")
 WHOLE: Final = re.compile(
-    r"#\s*(?P<key>(?:ruff|flake8)\s*:\s*(?:noqa|disable|ignore|file-ignore)\b[^-#]*|mypy\s*:\s*[^#]*)",
+    r"#\s*(?P<key>(?:ruff|flake8)\s*:\s*(?:noqa|disable|ignore|file-ignore)\b[^-#]*|mypy\s*:\s*[^#]*"
+    r"|(?:ruff\s*:\s*)?isort\s*:\s*skip_file)",
     re.IGNORECASE,
 )
 NOQA: Final = re.compile(
@@ -32,7 +33,10 @@ IGNORE: Final = re.compile(r"#\s*type\s*:\s*ignore(?P<codes>\[[^]]+\])?")
 ALLOW: Final = re.compile(r"#\s*allow (?P<code>[A-Z]{3}\d): *(?P<reason>.*)")
 UNCOVERED: Final = re.compile(r"#\s*(?P<key>pragma\s*:?\s*no\s*\w+)", re.IGNORECASE)
 UNCHECKED: Final = frozenset({"no_type_check", "no_type_check_decorator"})
-UNCOLLECTED: Final = frozenset({"collect_ignore", "collect_ignore_glob"})
+UNCOLLECTED: Final = frozenset(
+    {"__test__", "collect_ignore", "collect_ignore_glob"}
+    | {"pytest_collection_modifyitems", "pytest_ignore_collect"}
+)
 # Files that the tools read instead of pyproject.toml, or that make reads instead of the Makefile.
 CONFIGURATION: Final = frozenset(
     {"ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", "setup.cfg", ".flake8", "pytest.ini"}
@@ -56,7 +60,8 @@ MARKERS: Final = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
 # As pygrep does in the hook `private-key`.
 KEYS: Final = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bsk-[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b"
-    rb"|\bgh[pousr]_[A-Za-z0-9]{36}\b"
+    rb"|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bAIza[0-9A-Za-z_-]{35}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
+    rb"|\bpcsk_[A-Za-z0-9_]{20,}"
 )
 LARGEST: Final = 1_000_000
 

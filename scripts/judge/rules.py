@@ -21,7 +21,8 @@ SECONDS: Final = 120
 # of the service are parsed, not imported. Rules about one module look at those that differ from
 # the release, whose own were clean; a rule about the whole checkout has no `__wrapped__` check.
 PROGRAM: Final = """\
-import json, pathlib, sys
+import gc, json, pathlib, sys
+gc.disable()
 release, service = sys.argv[1:]
 sys.path.insert(0, release)
 from scripts.standards.project import Project

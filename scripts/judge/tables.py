@@ -214,7 +214,8 @@ def _overrides(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change
                 and entry not in known
             ):
                 at = ("mypy", "overrides", ", ".join(names), option)
-                yield Change(at, "+", value)
+                for item in value if isinstance(value, list) else [value]:
+                    yield Change(at, "+", item)
 
 
 def _contracts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:

@@ -58,6 +58,7 @@ def steps(root: Path) -> list[Step]:
         Step("types", (*python, "-m", "mypy"), "TYP1, TYP6"),
         Step("layers", (*python, str(tools / "lint-imports"), *IMPORTS), "STR1, STR2"),
         Step("standards", (*python, "-m", "scripts.standards")),
+        Step("reference", (*python, "-m", "scripts.reference", "--check")),
         Step("pins", (*python, "-m", "scripts.lock", "--check"), "DEP1, DEP2, DEP3"),
         Step("imports", (*python, "-m", "deptry", "--no-ansi", "src"), "DEP3"),
         Step("tools", (*python, "-m", "deptry", "--no-ansi", *DEV_IMPORTS), "DEP3"),

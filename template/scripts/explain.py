@@ -27,7 +27,7 @@ Right:
 {right}
 
 To excuse a line: `# noqa: RULE - reason` for a rule of ruff's, else `# allow {code}: reason`.
-A weaker configuration needs an entry in exceptions.toml.
+A weaker configuration needs an entry in exceptions.toml; `make exceptions` lists them.
 """
 
 

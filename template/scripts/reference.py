@@ -1,6 +1,6 @@
 """Generate `.env.example` and pages of the documentation from the code.
 
-python -m scripts.reference
+python -m scripts.reference [--check]
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 from app.config.settings import compose_settings
 from app.wiring import build_registry
+from gwkit.errors import ConfigError
 from gwkit.settings.description import configuration_markdown, env_example
+from scripts.findings import report
 from scripts.practices import FAMILIES, PRACTICES
+from scripts.standards.project import WHOLE, Project
+from scripts.standards.rule import ProjectRule
 from scripts.standards.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts.practices import Practice
-    from scripts.standards.project import Project
 
 __all__ = ["current_reference", "generated", "standards_markdown"]
 
@@ -86,7 +89,12 @@ def generated(root: Path) -> dict[str, str]:
 
 def current_reference(project: Project) -> Iterator[tuple[str, int, str]]:
     """Run `make reference`, which generates files from the settings."""
-    for path, expected in generated(project.root).items():
+    try:
+        texts = generated(project.root)
+    except ConfigError as exc:
+        yield "src/app/ext/__init__.py", WHOLE, f"the settings cannot be read: {exc}"
+        return
+    for path, expected in texts.items():
         actual = _BLOCK.sub("", project.text(path)).splitlines()
         pairs = zip_longest(actual, expected.splitlines(), fillvalue="nothing")
         for number, (line, wanted) in enumerate(pairs, 1):
@@ -124,6 +132,8 @@ def _holders(practice: Practice) -> str:
 
 
 if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        sys.exit(report(ProjectRule("CFG5", current_reference).violations(Project(ROOT))))
     for path, text in generated(ROOT).items():
         (ROOT / path).write_text(text, encoding="utf-8")
         print(path)

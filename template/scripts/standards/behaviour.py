@@ -92,22 +92,23 @@ def _is_logger(node: ast.expr | None, names: set[str]) -> bool:
 
 def domain_errors(module: Module) -> Iterator[tuple[int, str]]:
     """Raise an error of `gwkit.errors`, or of a class of your own below `AppError`."""
-    for node in module.walk(ast.Raise):
-        name = _last_name(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
+    for node in module.walk(ast.Raise, ast.Call):
+        name = _last_name(node.exc if isinstance(node, ast.Raise) else node.func)
         if name in TOO_GENERAL:
             yield node.lineno, f"`{name}` is too general for a caller to handle"
 
 
 def cached_arguments(module: Module) -> Iterator[tuple[int, str]]:
     """Cache by hashable arguments, such as tuples; make an async singleton with `AsyncOnce`."""
+    caches = {bound for _, name, bound in module.imports if name.rpartition(".")[2] in CACHES}
     for node in module.walk(ast.FunctionDef, ast.AsyncFunctionDef):
         decorators = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-        if not CACHES.intersection(map(_last_name, decorators)):
+        if not (CACHES | caches).intersection(map(_last_name, decorators)):
             continue
         if isinstance(node, ast.AsyncFunctionDef):
             yield node.lineno, f"`{node.name}` caches a coroutine, which can be awaited once"
-        arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-        for argument in arguments:
+        # Those of a signature, also of `*arguments`, are `ast.arg`.
+        for argument in (each for each in ast.walk(node.args) if isinstance(each, ast.arg)):
             if bad := UNHASHABLE.intersection(_outer_names(argument.annotation)):
                 kind = min(bad)
                 yield argument.lineno, f"`{argument.arg}` of the cached `{node.name}` is a `{kind}`"

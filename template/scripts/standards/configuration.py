@@ -51,7 +51,7 @@ def described_settings(module: Module) -> Iterator[tuple[int, str]]:
             if "description=" not in text and not isinstance(after, ast.Expr):
                 yield field.lineno, f"the setting `{name}` has no description"
             names = {n.id for n in ast.walk(field.annotation) if isinstance(n, ast.Name)}
-            if names & {"int", "float"} and not re.search(BOUND, text):
+            if names & {"Decimal", "float", "int"} and not re.search(BOUND, text):
                 yield field.lineno, f"the numeric setting `{name}` has no range"
 
 
@@ -77,17 +77,21 @@ def strict_types(project: Project) -> Iterator[tuple[str, int, str]]:
     table = project.pyproject.get("tool", {}).get("mypy", {})
     line = project.line_of("pyproject.toml", "[tool.mypy]")
     if table.get("strict") is not True:
-        yield "pyproject.toml", line, "mypy is not strict"
-    if missing := {"src", "scripts", "tests"}.difference(table.get("files", ())):
-        yield "pyproject.toml", line, f"mypy does not check {', '.join(sorted(missing))}"
+        fact = f"mypy is not strict [tool.mypy.strict: {table.get('strict', True)}]"
+        yield "pyproject.toml", line, fact
+    for folder in sorted({"src", "scripts", "tests"}.difference(table.get("files", ()))):
+        yield "pyproject.toml", line, f"mypy skips {folder} [tool.mypy.files: {folder}]"
     for entry in (table, *table.get("overrides", ())):
         names = entry.get("module", "*")
-        packages = {name.split(".")[0] for name in ([names] if isinstance(names, str) else names)}
-        weakening = WEAKENING_OWN if packages & OWN else WEAKENING
+        names = [names] if isinstance(names, str) else names
+        own = {name.split(".")[0] for name in names} & OWN
+        place = f"mypy.overrides.{', '.join(names)}" if "module" in entry else "mypy"
         for option, value in sorted(entry.items()):
-            if (value and option.startswith(weakening)) or value is False:
-                of = f" for {entry['module']}" if "module" in entry else ""
-                yield "pyproject.toml", line, f"`{option}`{of} makes mypy less strict"
+            weakens = option.startswith(WEAKENING_OWN if own else WEAKENING)
+            if (value and weakens) or (value is False and option != "strict"):
+                for each in value if isinstance(value, list) else [value]:
+                    fact = f"mypy is less strict [tool.{place}.{option}: {each}]"
+                    yield "pyproject.toml", line, fact
 
 
 def checked_modules(module: Module) -> Iterator[tuple[int, str]]:
@@ -101,30 +105,35 @@ def strict_linting(project: Project) -> Iterator[tuple[str, int, str]]:
     """Keep the rules of a practice enabled; excuse one line with `# noqa: CODE` and a reason."""
     for path in HIDING:
         if project.text(path):
-            yield path, WHOLE, "this file overrides the configuration in pyproject.toml"
+            yield path, WHOLE, "ENF7: this file overrides the configuration in pyproject.toml"
     table = project.pyproject.get("tool", {}).get("ruff", {}).get("lint", {})
     line = project.line_of("pyproject.toml", "[tool.ruff.lint]")
     if table.get("select") != ["ALL"]:
-        yield "pyproject.toml", line, "ruff does not select ALL"
-    ignored = dict.fromkeys(table.get("ignore", ()), "everywhere")
+        fact = "ruff does not select ALL [tool.ruff.lint.select: ALL]"
+        yield "pyproject.toml", line, fact
+    ignored = [("ignore", code) for code in table.get("ignore", ())]
     for pattern, codes in table.get("per-file-ignores", {}).items():
         if pattern.startswith(("src", "*")):
-            ignored |= dict.fromkeys(codes, f"in {pattern}")
+            ignored += [(f"per-file-ignores.{pattern}", code) for code in codes]
     for practice in PRACTICES:
         held = [rule for entry in practice.by if entry.startswith("ruff") for rule in entry.split()]
-        for code, where in ignored.items():
+        for where, code in ignored:
             if any(rule.startswith(code) or code.startswith(rule) for rule in held[1:]):
-                yield "pyproject.toml", line, f"{practice.code}: {code} is ignored {where}"
+                fact = f"{practice.code}: {code} is ignored [tool.ruff.lint.{where}: {code}]"
+                yield "pyproject.toml", line, fact
 
 
 def coverage_floor(project: Project) -> Iterator[tuple[str, int, str]]:
     """Write the test that is missing; the floor of branch coverage does not go below 90 %."""
     table = project.pyproject.get("tool", {}).get("coverage", {})
     line = project.line_of("pyproject.toml", "[tool.coverage.report]")
-    if table.get("report", {}).get("fail_under", 0) < FLOOR:
-        yield "pyproject.toml", line, f"the floor of coverage is below {FLOOR} %"
-    if table.get("run", {}).get("branch") is not True:
-        yield "pyproject.toml", line, "branches are not measured"
+    report, run = table.get("report", {}), table.get("run", {})
+    if report.get("fail_under", 0) < FLOOR:
+        key = f"tool.coverage.report.fail_under: {report.get('fail_under', FLOOR)}"
+        yield "pyproject.toml", line, f"the floor of coverage is below {FLOOR} % [{key}]"
+    if run.get("branch") is not True:
+        key = f"tool.coverage.run.branch: {run.get('branch', True)}"
+        yield "pyproject.toml", line, f"branches are not measured [{key}]"
 
 
 def integration_tests(project: Project) -> Iterator[tuple[str, int, str]]:

@@ -28,6 +28,7 @@ CATCH_ALL = frozenset(
     {"base", "common", "core", "helper", "helpers", "lib", "manager", "managers", "misc"}
     | {"miscellaneous", "shared", "stuff", "util", "utilities", "utils"}
 )
+COMPOUND = frozenset({"helper", "helpers", "misc", "util", "utilities", "utils"})
 LONGEST = 300
 DOCUMENTED = frozenset({"os._exit", "sys._getframe"})
 OURS = frozenset({"", "app", "fixtures", "gwkit", "scripts", "tests"})
@@ -98,7 +99,8 @@ def catch_all_names(module: Module) -> Iterator[tuple[int, str]]:
     """Name a module after its content; a catch-all module only grows."""
     path = PurePosixPath(module.path.removeprefix("src/app/utils/"))
     for part in (*path.parts[:-1], path.stem):
-        if part.strip("_") in CATCH_ALL:
+        name = part.strip("_0123456789")
+        if name in CATCH_ALL or COMPOUND.intersection(name.split("_")):
             yield WHOLE, f"`{part}` does not describe the content"
 
 

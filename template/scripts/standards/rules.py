@@ -26,7 +26,7 @@ RULES = (
     module_rule("TST1", modules.mocks_in_unit_tests, "tests/unit"),
     ProjectRule("TST2", configuration.integration_tests),
     ProjectRule("TST5", configuration.coverage_floor),
-    module_rule("STR3", modules.catch_all_names, "src"),
+    module_rule("STR3", modules.catch_all_names, *EVERYWHERE),
     module_rule("STR3", modules.module_length, "src"),
     module_rule("STR4", modules.public_names, "src"),
     module_rule("STR4", modules.listed_names, "scripts"),

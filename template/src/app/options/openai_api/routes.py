@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import aclosing
+from datetime import UTC, datetime
 from http.client import responses
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -69,7 +69,9 @@ async def list_models(services: OpenServices) -> ModelList:
     """Return the service as the only model."""
     settings = services.settings
     model = Model(
-        id=settings.service_name, created=int(time.time()), owned_by=settings.default_model
+        id=settings.service_name,
+        created=int(datetime.now(UTC).timestamp()),
+        owned_by=settings.default_model,
     )
     return ModelList(data=(model,))
 
@@ -177,7 +179,7 @@ class _Writer:
     def __init__(self, documents_url: str) -> None:
         self._documents_url = documents_url
         self._id = f"chatcmpl-{request_id()}"
-        self._created = int(time.time())
+        self._created = int(datetime.now(UTC).timestamp())
 
     def completion(self, answer: Answer) -> Completion:
         """Return the whole answer."""
