@@ -208,11 +208,14 @@ def _faults(life: Life, merged: Merge, report: Mapping[str, list[str]]) -> Itera
     for path, text in life.written.items():
         if merged.text(merged.result, path) != text:
             yield f"lost: {path}, a file of the team"
-    for path in sorted(life.gone & merged.result.keys()):
+    # What the team did to a file, it did at the place that the template moved the file to.
+    gone, touched = (
+        paths | {merged.moved.get(path, path) for path in paths}
+        for paths in (life.gone, life.touched)
+    )
+    for path in sorted(gone & merged.result.keys()):
         yield f"came back: {path}"
-    # A file that the template moved and the team renamed is where the team has it.
-    moved = {*merged.moved, *merged.moved.values(), *merged.renamed}
-    for path in sorted({*merged.theirs, *merged.base} - life.touched - moved):
+    for path in sorted({*merged.theirs, *merged.base} - touched):
         if not path.startswith((*SEEDS, *COPY_ONLY)) and merged.result.get(
             path
         ) != merged.theirs.get(path):
