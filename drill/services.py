@@ -58,6 +58,9 @@ class Renders:
             target = self._folder / f"render-{number}"
             _fetch(root, target, "--vcs-ref", ref, source=str(self._template))
             self._made[key] = target
+            # The same with every answer, as the service's file has them.
+            given = answers_of((target / ANSWERS).read_text("utf-8"))
+            self._made.setdefault((ref, json.dumps(given, sort_keys=True)), target)
         return self._made[key]
 
     def fetch(
