@@ -24,6 +24,7 @@ __all__ = ["SUBJECTS"]
 
 SUBJECTS: Final = (
     "rendering",
+    "updating",
     "green",
     "startup",
     "ingestion",

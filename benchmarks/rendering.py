@@ -10,14 +10,13 @@ repositories with a tag, as teams use them.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Final
 
 import copier
 
 from benchmarks.findings import Aim, Findings, compared
 from benchmarks.measure import alternate, seconds
-from benchmarks.workshop import ROOT, run
+from benchmarks.templates import TRIVIAL, files_of_the_template, release, tag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["measure"]
 
-_TEMPLATE: Final = ("copier.yml", "includes", "template")
 _COPIED: Final = b"_subdirectory: template\n"
-_RENDERED: Final = b'_templates_suffix: ""\n'
 _REMEDY: Final = "the rest is Copier's work: for each file it renders the path part by part, "
 "asks git for the mode, and compiles the content as a template. Fewer and shorter files help."
 
@@ -37,16 +34,14 @@ _REMEDY: Final = "the rest is Copier's work: for each file it renders the path p
 def measure(bench: Bench) -> Findings:
     """Compare a render with two of trivial files."""
     with bench.scratch() as folder:
-        template = _repository(folder / "template", _files_of_the_template())
+        template = release(folder / "template", files_of_the_template())
         rendered = _copy(template, folder / "first")
         names = [str(path.relative_to(rendered)) for path in rendered.rglob("*") if path.is_file()]
         trivial = {
             f"template/{name}": b"trivial\n" for name in names if name != ".copier-answers.yml"
         }
-        templates = _repository(
-            folder / "templates", {"copier.yml": _COPIED + _RENDERED, **trivial}
-        )
-        files = _repository(folder / "files", {"copier.yml": _COPIED, **trivial})
+        templates = release(folder / "templates", {"copier.yml": TRIVIAL, **trivial})
+        files = release(folder / "files", {"copier.yml": _COPIED, **trivial})
 
         def timed(source: Path) -> float:
             destination = folder / "rendered"
@@ -79,28 +74,5 @@ def measure(bench: Bench) -> Findings:
 
 
 def _copy(source: Path, destination: Path) -> Path:
-    copier.run_copy(str(source), destination, defaults=True, quiet=True, vcs_ref="v0.0.1")
+    copier.run_copy(str(source), destination, defaults=True, quiet=True, vcs_ref=tag(1))
     return destination
-
-
-def _files_of_the_template() -> dict[str, bytes]:
-    """Return what git tracks of the template, or would track."""
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *_TEMPLATE)
-    paths = {name: ROOT / name for name in filter(None, listed.split("\0"))}
-    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
-
-
-def _repository(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    as_anybody = ("-c", "user.name=bench", "-c", "user.email=bench@example.org")
-    for command in (
-        ("init", "--quiet"),
-        ("add", "--all"),
-        ("commit", "--quiet", "--message", "Release"),
-        ("tag", "v0.0.1"),
-    ):
-        subprocess.run(["git", *as_anybody, *command], cwd=folder, check=True)
-    return folder

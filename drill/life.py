@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -26,6 +26,11 @@ _COMMENTS: Final = {
     **dict.fromkeys((".css", ".js"), "/* {} */"),
 }
 _NAMES: Final = dict.fromkeys(("Makefile", "Dockerfile", ".gitignore", ".dockerignore"), "# {}")
+
+_DIFF: Final = (
+    *("git", "diff", "--no-index", "--no-color", "--no-ext-diff", "--unified=0"),
+    *("--histogram", "--no-indent-heuristic"),
+)
 
 
 @dataclass
@@ -143,12 +148,23 @@ def _place(life: Life, path: str, lines: list[str], where: str) -> int | None:
 
 @cache
 def _changes(old: str, new: str) -> tuple[tuple[int, int], ...]:
-    """Return the first and the last line, exclusive, of each change."""
+    """Return the first and the last line, exclusive, of each change, as a merge by git sees them.
+
+    Where a new block begins and ends like its neighbour, another diff may see it some lines away.
+    """
     if old == new:
         return ()
-    sides = [text.splitlines(keepends=True) for text in (old, new)]
-    matcher = difflib.SequenceMatcher(a=sides[0], b=sides[1], autojunk=False)
-    return tuple((start, end) for tag, start, end, *_ in matcher.get_opcodes() if tag != "equal")
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("old", "new")]
+        for file, text in zip(files, (old, new), strict=True):
+            file.write_bytes(text.encode())
+        done = subprocess.run([*_DIFF, *map(str, files)], capture_output=True, check=False)
+    found = []
+    for first, count in re.findall(rb"^@@ -(\d+)(?:,(\d+))? ", done.stdout, re.MULTILINE):
+        lines = int(count or 1)
+        start = int(first) - (1 if lines else 0)
+        found.append((start, start + lines))
+    return tuple(found)
 
 
 def _write(life: Life, step: Mapping[str, Any]) -> None:

@@ -58,6 +58,9 @@ class Renders:
             target = self._folder / f"render-{number}"
             _fetch(root, target, "--vcs-ref", ref, source=str(self._template))
             self._made[key] = target
+            # The same with every answer, as the service's file has them.
+            given = answers_of((target / ANSWERS).read_text("utf-8"))
+            self._made.setdefault((ref, json.dumps(given, sort_keys=True)), target)
         return self._made[key]
 
     def fetch(
@@ -208,11 +211,14 @@ def _faults(life: Life, merged: Merge, report: Mapping[str, list[str]]) -> Itera
     for path, text in life.written.items():
         if merged.text(merged.result, path) != text:
             yield f"lost: {path}, a file of the team"
-    for path in sorted(life.gone & merged.result.keys()):
+    # What the team did to a file, it did at the place that the template moved the file to.
+    gone, touched = (
+        paths | {merged.moved.get(path, path) for path in paths}
+        for paths in (life.gone, life.touched)
+    )
+    for path in sorted(gone & merged.result.keys()):
         yield f"came back: {path}"
-    # A file that the template moved and the team renamed is where the team has it.
-    moved = {*merged.moved, *merged.moved.values(), *merged.renamed}
-    for path in sorted({*merged.theirs, *merged.base} - life.touched - moved):
+    for path in sorted({*merged.theirs, *merged.base} - touched):
         if not path.startswith((*SEEDS, *COPY_ONLY)) and merged.result.get(
             path
         ) != merged.theirs.get(path):

@@ -119,6 +119,8 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
     scratch.git("update-ref", "HEAD", team)
     scratch.git("tag", "--no-sign", f"release-{new}", other)
     scratch.git("merge", "--quiet", "--no-commit", "--no-ff", f"release-{new}", passing=1)
+    # Already rendered with the team's answers; merged by lines, it could be invalid.
+    scratch.git("checkout", "--quiet", other, "--", ANSWERS)
     _settle_conflicts(merged)
     if not merged.conflicts and read_layer(scratch.folder / "requirements", "app").wishes:
         # In the old environment: the new pins may not install beside the old app.txt.
@@ -196,12 +198,12 @@ def _follow_moves(base: Path, theirs: Path, scratch: Repository, ours: Entries) 
             continue
         (base / new).parent.mkdir(parents=True, exist_ok=True)
         (base / old).rename(base / new)
+        moved[old] = new
         if old in ours and new not in ours:
             mode, name = ours.pop(old)
             ours[new] = mode, name
             scratch.git("update-index", "--force-remove", old)
             scratch.git("update-index", "--add", "--cacheinfo", f"{mode},{name},{new}")
-            moved[old] = new
     return moved
 
 

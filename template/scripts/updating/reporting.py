@@ -63,7 +63,12 @@ def classify(merged: Merge) -> Report:
     found["moved"] = [
         f"{old} → {new}"
         for old, new in merged.moved.items()
-        if merged.ours[new] != merged.base.get(new)
+        if new in merged.ours and merged.ours[new] != merged.base.get(new)
+    ]
+    former = {new: old for old, new in merged.moved.items()}
+    found["deleted"] = [
+        f"{path} (you deleted {former[path]})" if path in former else path
+        for path in found["deleted"]
     ]
     found |= _beside_files(merged)
     return {kind: names for kind, names in found.items() if names}

@@ -223,6 +223,26 @@ def test_an_answer_edited_in_the_file_takes_effect(
     assert ["docs/page.md", "gone.txt", "retired.txt"] == report["removed"]
 
 
+def test_an_answer_edited_beside_a_new_question_is_no_conflict(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers file is the release's, which is rendered with the edited answer."""
+    edited = BASE[ANSWERS].replace("docs: true", "docs: false")
+    asked = THEIRS[ANSWERS].replace("docs: true", "container: true\ndocs: false")
+
+    def fetch(_: Path, target: Path, *__: str, answers: Path | None = None) -> None:
+        write(target, BASE if answers else {**BASE, ANSWERS: edited})
+
+    monkeypatch.setattr(merging, "fetch", fetch)
+    trial.edit({ANSWERS: edited})
+    write(trial.release, {ANSWERS: asked})
+
+    merged = trial.merge()
+
+    assert [] == merged.conflicts
+    assert asked == merged.text(merged.result, ANSWERS)
+
+
 def test_an_answer_given_to_an_update_is_not_given_again(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +276,11 @@ def test_moves_of_skipped_releases_are_followed(
     assert ["apart.txt → three.txt"] == classify(merged)["moved"]
     assert BOTH == merged.text(merged.result, "three.txt")
     assert {"apart.txt", "two.txt"}.isdisjoint(merged.result)
+
+    trial.edit({"apart.txt": None})
+    merged = trial.merge()
+    assert ["three.txt (you deleted apart.txt)"] == classify(merged)["deleted"]
+    assert {"apart.txt", "two.txt", "three.txt"}.isdisjoint(merged.result)
 
 
 def test_a_file_that_only_one_side_renamed_stays_where_the_other_removed_it(
