@@ -109,8 +109,13 @@ fleet: $(VENV)/ready ## Check the checkouts in the folders REPOS=; writes build/
 
 .PHONY: docs
 docs: $(VENV)/ready ## Build the template's documentation site to build/site/site
-	@python scripts/pages.py
+	@python -m scripts.pages
 	@cd build/site && zensical build --clean --strict
+
+.PHONY: variants
+variants: $(VENV)/ready ## Run the variants that have every pair of answers, and note their seconds
+	pytest -n 2 --dist loadgroup tests/test_services.py -k own_checks_tests
+	python -m scripts.variants_page
 
 .PHONY: drill
 drill: $(VENV)/ready ## Update 250 services with the edits of teams; writes docs/updates.md

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
+from scripts.variants import PROFILE, Space
+from scripts.variants_page import table
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -62,6 +65,7 @@ def pages() -> dict[str, str]:
     found = {
         "reference/questions.md": _questions(copier),
         "reference/files.md": _files(copier),
+        "reference/variants.md": table(),
         "reference/practices.md": _service_page("docs/standards.md"),
         "reference/settings.md": _service_page("docs/configuration.md"),
         "reference/contract.md": f"# Contract of a service\n{_BLOCK.sub('', contract)}",
@@ -116,11 +120,23 @@ def _questions(copier: Mapping[str, object]) -> str:
                 choices = {value: value for value in choices}
             for label, value in choices.items():
                 parts.append(f"- `{value}`\n" if label == value else f"- `{value}`: {label}\n")
-            default = details["default"]
-            shown = "derived from the answers before" if "@{" in str(default) else f"`{default}`"
             several = ", several can be chosen" if details.get("multiselect") else ""
-            parts.append(f"\nDefault: {shown}{several}.\n")
+            parts.append(f"\nDefault: {_default(name, details['default'])}{several}.\n")
     return "".join(parts)
+
+
+def _default(name: str, default: object) -> str:
+    """Return the default of a question as text, with those of the profiles that have another."""
+    if "@{" not in str(default):
+        return f"`{default}`"
+    if "profile" not in str(default):
+        return "derived from the answers before"
+    space = Space()
+    usual, *others = [(each, space.defaults({PROFILE: each})[name]) for each in space.profiles]
+    different = [
+        f"`{answer}` with `{PROFILE}: {each}`" for each, answer in others if answer != usual[1]
+    ]
+    return "; ".join([f"`{usual[1]}`", *different])
 
 
 def _files(copier: Mapping[str, list[str]]) -> str:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from harness.answers import ANSWER_SETS, ROOT
@@ -34,6 +35,26 @@ def _nobody_in_particular(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for role in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{role}_NAME", "A team")
             patch.setenv(f"GIT_{role}_EMAIL", "team@example.org")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once() -> Iterator[None]:
+    """Compile each of the template's files once for all renders: it takes most of their time."""
+    original = jinja2.Environment.compile
+    known: dict[object, object] = {}
+
+    def compile_once(
+        self: jinja2.Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> object:
+        syntax = (self.block_start_string, self.variable_start_string, *self.extensions)
+        key = (type(self), syntax, source, name)
+        if key not in known:
+            known[key] = original(self, source, name, filename)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinja2.Environment, "compile", compile_once)
         yield
 
 

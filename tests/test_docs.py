@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from harness.answers import CHOICES
+from harness.answers import ANSWER_SETS
 from harness.grouping import each
 from harness.rendering import texts
 from harness.snippets import snippets
@@ -21,7 +21,7 @@ Renderer = Callable[[str], Path]
 NOT_THERE: Final = re.compile(r"tests/team/|docs/configuration\.ext\.md|data/ours.*")
 # Variables of other programs that the pages configure.
 FOREIGN: Final = {"OPENAI_API_BASE_URL", "OPENAI_API_KEY"}
-every_choice = pytest.mark.parametrize("name", each(CHOICES))
+every_choice = pytest.mark.parametrize("name", each(ANSWER_SETS))
 
 
 def pages(service: Path) -> dict[str, str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from harness.answers import CHOICES
 from harness.commands import git, interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all
 from harness.snippets import commands, snippets, write_files
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 SERVICES: Final[Mapping[str, Answers]] = {
     "own provider": {"llm_providers": ["own"]},
     "both providers and interfaces": {
-        **CHOICES["both providers"],
+        "llm_providers": ["anthropic", "openai"],
         "interfaces": ["openai", "mcp"],
     },
 }

@@ -11,7 +11,7 @@ import copier
 import pytest
 from pathspec import GitIgnoreSpec
 
-from harness.answers import CHOICES, ROOT, copier_config
+from harness.answers import ANSWER_SETS, ROOT, copier_config
 from harness.commands import git
 from harness.grouping import each
 from harness.rendering import TemplateRepository, commit_all, files
@@ -52,7 +52,7 @@ def test_the_classes_are_declared() -> None:
     assert copy_only == {p for p, condition in _answer_patterns() if "_operation" in condition}
 
 
-@pytest.mark.parametrize("name", each(CHOICES))
+@pytest.mark.parametrize("name", each(ANSWER_SETS))
 def test_every_rendered_path_has_one_class(name: str, rendered: Renderer) -> None:
     """No path is both a seed and copy-only, and the answers file is owned."""
     paths = files(rendered(name))
@@ -113,7 +113,7 @@ def test_seeds_depend_on_no_answer(pattern: str, rendered: Renderer) -> None:
     spec = GitIgnoreSpec.from_lines([pattern])
     written = {
         name: {path: (rendered(name) / path).read_bytes() for path in paths}
-        for name in CHOICES
+        for name in ANSWER_SETS
         for paths in [list(spec.match_files(files(rendered(name))))]
     }
     assert all(paths == written["defaults"] for paths in written.values())

@@ -13,10 +13,7 @@ from harness.answers import (
     ANSWER_SETS,
     FREE_TEXT,
     TEXTS,
-    choices,
-    comparable,
     copier_config,
-    default,
     questions,
 )
 from harness.grouping import each
@@ -41,16 +38,6 @@ def test_every_question_has_a_default_and_says_what_its_answer_changes() -> None
 def test_nothing_asks_for_trust() -> None:
     """A release with tasks or extensions would require `--trust` permanently."""
     assert not {"_tasks", "_jinja_extensions", "_migrations"} & copier_config().keys()
-
-
-@pytest.mark.parametrize("question", [name for name in questions() if choices(name)])
-def test_every_choice_of_every_question_is_rendered_by_some_answer_set(question: str) -> None:
-    """A variant that no test renders could ship broken."""
-    answered = {
-        comparable(question, answers.get(question, default(question)))
-        for answers in ANSWER_SETS.values()
-    }
-    assert {comparable(question, choice) for choice in choices(question)} <= answered
 
 
 @pytest.mark.parametrize("name", each(ANSWER_SETS))

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from validate_pyproject import api as pyproject_schema
 
-from harness.answers import ANSWER_SETS, CHOICES, FREE_TEXT, ROOT, TEXTS
+from harness.answers import ANSWER_SETS, FREE_TEXT, ROOT, SPACE
 from harness.commands import git, run
 from harness.grouping import each
 from harness.rendering import BINARY_SUFFIXES, TemplateRepository, files, texts, tool
@@ -146,10 +146,10 @@ def test_nothing_names_this_machine_or_a_package_index(name: str, rendered: Rend
         assert None is INDEX_HOSTS.search(rest), path
 
 
-@pytest.mark.parametrize("name", each(TEXTS))
+@every_answer_set
 def test_the_answers_stand_where_people_read_them(name: str, rendered: Renderer) -> None:
     """README, licence and metadata contain name and owner exactly."""
-    service, answers = rendered(name), ANSWER_SETS[name]
+    service, answers = rendered(name), SPACE.defaults(ANSWER_SETS[name])
     project = tomllib.loads((service / "pyproject.toml").read_text("utf-8"))["project"]
     assert answers["description"] == project["description"]
     assert [{"name": answers["owner"]}] == project["authors"]
@@ -158,7 +158,7 @@ def test_the_answers_stand_where_people_read_them(name: str, rendered: Renderer)
     assert f"# {answers['project_name']}" == re.sub(r"\\([^A-Za-z0-9\s])", r"\1", heading)
 
 
-@pytest.mark.parametrize("name", each(CHOICES))
+@every_answer_set
 def test_links_between_files_lead_somewhere(name: str, rendered: Renderer) -> None:
     """An answer that removes files also removes the links to them."""
     service = rendered(name)

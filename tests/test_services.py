@@ -2,80 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from resource import RUSAGE_CHILDREN, getrusage
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from harness.answers import CHOICES, TEXTS, choices, default
+from harness.answers import ANSWER_SETS, VARIANTS, choices, default
 from harness.commands import interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all
+from scripts.variants_page import record
 
 if TYPE_CHECKING:
-    from harness.answers import Answer, Answers
+    from collections.abc import Mapping
 
-
-class Variant(NamedTuple):
-    """A service, the environment of its set-up, and whether it measures the coverage.
-
-    That doubles the time of the tests, so only those do that have everything between them.
-    """
-
-    python: str
-    answers: Answers
-    uv: bool = True
-    coverage: bool = False
-
-
-VARIANTS = {
-    "defaults": Variant("3.11", {}, coverage=True),
-    "own provider, set up with pip": Variant("3.11", CHOICES["own provider"], uv=False),
-    "3.12 and MIT": Variant(
-        "3.12",
-        {
-            "python_version": "3.12",
-            "license": "MIT",
-            "project_name": TEXTS["long"],
-            "description": TEXTS["yaml"],
-            "owner": TEXTS["quotes"],
-            **CHOICES["both providers"],
-        },
-        coverage=True,
-    ),
-    "3.13 and Apache": Variant(
-        "3.13",
-        {
-            "python_version": "3.13",
-            "license": "Apache-2.0",
-            "project_name": TEXTS["jinja"],
-            "project_slug": "s" * 60,
-            "description": TEXTS["shell"],
-            "owner": TEXTS["backslash"],
-            **CHOICES["openai"],
-            "interfaces": ["openai", "mcp"],
-        },
-    ),
-    "3.14": Variant("3.14", {"python_version": "3.14"}),
-    "anthropic and mcp": Variant("3.11", {**CHOICES["anthropic"], "interfaces": ["mcp"]}),
-    "openai with embeddings": Variant("3.11", CHOICES["openai with embeddings"]),
-    "openai's embeddings and interface": Variant(
-        "3.11", {**CHOICES["openai's embeddings"], "interfaces": ["openai"]}
-    ),
-    "everything": Variant("3.11", CHOICES["everything"], coverage=True),
-    "bare, and a newer Python": Variant(
-        "3.13",
-        {
-            "ci": "none",
-            "docs": False,
-            "container": False,
-            **CHOICES["anthropic, openai's embeddings"],
-        },
-    ),
+SUITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "starter": (),  # what a team's CI runs: all cases, and the coverage floor
+    "everything": ("CI=", "ARGS=--cov --cov-report=term"),
 }
+"""How variants run `make test`, if not as a developer does.
+
+All cases of all options are run in place, once, so that here the samples are enough.
+"""
+
+WITH_PIP: Final = "variant 4"
 
 
 @pytest.mark.slow
@@ -84,23 +37,28 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     name: str, template: TemplateRepository, tmp_path: Path
 ) -> None:
     """From a bare checkout each documented command succeeds, and none changes tracked files."""
-    variant = VARIANTS[name]
-    python = interpreter(variant.python)
+    answers = VARIANTS[name]
+    wanted = str(answers["python_version"])
+    python = interpreter(wanted)
     if python is None:
-        pytest.skip(f"no Python {variant.python} here; the static tests cover its renders")
-    service = template.render(tmp_path / "service", variant.answers)
+        pytest.skip(f"no Python {wanted} here; the static tests cover its renders")
+    used = _processor_seconds()
+    service = template.render(tmp_path / "service", answers)
     commit_all(service, "Start from Groundwork")
-    env = user_environment(tmp_path / "tools", python=python, uv=variant.uv)
-    site = ("docs",) if variant.answers.get("docs", True) else ()
+    env = user_environment(tmp_path / "tools", python=python, uv=name != WITH_PIP)
+
     run("make", "check", cwd=service, env=env)
-    run("make", "test", *(() if variant.coverage else ("ARGS=tests",)), cwd=service, env=env)
-    for command in ("eval", *site):
+    run("make", "test", *SUITES.get(name, ("CI=",)), cwd=service, env=env)
+    for command in ("eval", *(["docs"] if answers["docs"] else [])):
         run("make", command, cwd=service, env=env)
+
     report = "import json, sys; print(json.dumps([sys.version_info[:2], sys.prefix]))"
     version, prefix = json.loads(run(".venv/bin/python", "-c", report, cwd=service, env=env).stdout)
-    assert variant.python == ".".join(map(str, version))
+    assert wanted == ".".join(map(str, version))
     assert str(service / ".venv") == prefix
     assert "" == run("git", "status", "--porcelain", cwd=service, env=env).stdout
+    record(answers, _processor_seconds() - used)
+    shutil.rmtree(service / ".venv")
 
 
 @pytest.mark.slow
@@ -123,33 +81,22 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
     run("make", "test", *part, cwd=place, env=env)
 
 
-def test_every_combination_of_providers_is_tested() -> None:
-    """Each variant runs its own suite, on a Python that all machines with these tests have.
-
-    The team's own provider is an extension: with another one nothing is rendered for it.
-    """
-
-    def combination(answers: Answers) -> tuple[frozenset[str], Answer]:
-        providers = answers.get("llm_providers", default("llm_providers"))
-        embeddings = answers.get("embeddings", default("embeddings"))
-        assert isinstance(providers, list)
-        alone = (providers, embeddings) == (["own"], default("embeddings"))
-        return frozenset(providers) - (set() if alone else {"own"}), embeddings
-
-    every = itertools.product(choices("llm_providers"), choices("embeddings"))
-    assert {
-        combination({"llm_providers": providers, "embeddings": embeddings})
-        for providers, embeddings in every
-    } == {combination(v.answers) for v in VARIANTS.values() if v.python != "3.14"}
-
-
 def test_the_barest_service_passes_its_own_checks(
     template: TemplateRepository, tmp_path: Path
 ) -> None:
-    """The variant of the inner loop: in place all options are on, here all are off."""
-    bare = {**CHOICES["bare"], "python_version": "3.11"}
-    service = template.render(tmp_path / "service", bare)
+    """The variant of the inner loop: in place all options are on, here all are off.
+
+    Its Python is the newest one that is here, because the other variants have their lowest one.
+    """
+    service = template.render(tmp_path / "service", ANSWER_SETS["bare"])
     commit_all(service, "Start from Groundwork")
-    python = interpreter("3.11") or Path(sys.executable)
+    found = [interpreter(str(version)) for version in choices("python_version")]
+    python = next((each for each in reversed(found) if each), Path(sys.executable))
     env = user_environment(tmp_path / "tools", python=python, uv=True)
     run("make", "check", cwd=service, env=env)
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of all commands so far."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

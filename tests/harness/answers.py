@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from scripts.variants import PROFILE, Answer, Answers, Space, answers_of
 
-# The last one is for a question with several choices.
-Answer = str | bool | list[str]
-Answers = Mapping[str, Answer]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "ANSWER_SETS",
+    "FREE_TEXT",
+    "ROOT",
+    "SPACE",
+    "TEXTS",
+    "VARIANTS",
+    "Answer",
+    "Answers",
+    "choices",
+    "comparable",
+    "copier_config",
+    "default",
+    "flips",
+    "questions",
+]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 FREE_TEXT: Final = ("project_name", "description", "owner")
 
@@ -33,43 +49,38 @@ TEXTS: Final[Mapping[str, str]] = {
     "yaml": "- a: b, {c: [d]} # e ! & * ? | > % @ null: ~",
 }
 
-CHOICES: Final[Mapping[str, Answers]] = {
-    "defaults": {},
-    "mit, 3.12, no ci": {"license": "MIT", "python_version": "3.12", "ci": "none"},
-    "apache, 3.13, no docs": {"license": "Apache-2.0", "python_version": "3.13", "docs": False},
-    "bare": {"python_version": "3.14", "ci": "none", "docs": False, "container": False},
-    "one letter": {"project_name": "x", "owner": "y", "description": "z", "license": "MIT"},
-    # With the defaults, every combination of the providers.
-    "anthropic": {"llm_providers": ["anthropic"]},
-    "anthropic, openai's embeddings": {"llm_providers": ["anthropic"], "embeddings": "openai"},
-    "openai": {"llm_providers": ["openai"]},
-    "openai with embeddings": {
-        "llm_providers": ["openai"],
-        "embeddings": "openai",
-        "vector_stores": ["pgvector"],
-    },
-    "openai's embeddings": {"embeddings": "openai", "vector_stores": ["qdrant"]},
-    "both providers": {"llm_providers": ["anthropic", "openai"]},
-    "own provider": {"llm_providers": ["own"]},
-    "openai's interface": {"interfaces": ["openai"]},
-    "mcp": {"interfaces": ["mcp"]},
-    "everything": {
-        "llm_providers": ["anthropic", "openai", "own"],
-        "embeddings": "openai",
-        "interfaces": ["openai", "mcp"],
-        "vector_stores": ["pgvector", "qdrant"],
-    },
-}
+SPACE: Final = Space()
+
+
+def _variants() -> dict[str, dict[str, Answer]]:
+    """Return the variants whose services run: the profiles, and others with hostile texts.
+
+    A variant has another text in each place, so that each text gets into each place.
+    """
+    texts = list(TEXTS.values())
+    found: dict[str, dict[str, Answer]] = {}
+    for number, row in enumerate(SPACE.rows):
+        if number < len(SPACE.profiles):
+            profile = SPACE.profiles[number]
+            found[profile] = {"profile": profile, **answers_of(row)}
+        else:
+            places = enumerate(FREE_TEXT)
+            chosen = {name: texts[(number + 4 * place) % len(texts)] for place, name in places}
+            found[f"variant {number + 1}"] = {**chosen, **answers_of(row)}
+    found[f"variant {len(found)}"]["project_slug"] = "s" * 60
+    return found
+
+
+VARIANTS: Final[Mapping[str, Answers]] = _variants()
+"""What `test_services.py` runs: each possible pair of answers is in one of them."""
 
 ANSWER_SETS: Final[Mapping[str, Answers]] = {
-    **CHOICES,
-    **{
-        name: {**dict.fromkeys(FREE_TEXT, text), "license": license_}
-        for (name, text), license_ in zip(
-            TEXTS.items(), itertools.cycle(("MIT", "Apache-2.0", "proprietary")), strict=False
-        )
-    },
+    "defaults": {},
+    "bare": SPACE.fewest(),
+    "one letter": {**dict.fromkeys(FREE_TEXT, "x"), "license": "MIT"},
+    **VARIANTS,
 }
+"""What the static tests render."""
 
 
 @cache
@@ -108,11 +119,8 @@ def choices(question: str) -> tuple[Answer, ...]:
 
 
 def default(question: str) -> Answer:
-    """Return the default of a question, which must not be an expression."""
-    value = questions()[question]["default"]
-    assert isinstance(value, str | bool | list)
-    assert "@{" not in str(value)
-    return value
+    """Return the default of a question, if all others have theirs."""
+    return SPACE.defaults()[question]
 
 
 def comparable(question: str, answer: Answer) -> tuple[str, str]:
@@ -121,9 +129,16 @@ def comparable(question: str, answer: Answer) -> tuple[str, str]:
 
 
 def flips() -> Iterator[Answers]:
-    """Yield every answer that differs from its question's default, the free texts together."""
+    """Yield every answer that differs from its question's default, the free texts together.
+
+    A profile comes with the answers that it suggests, which an update alone would not take over.
+    """
     yield {**dict.fromkeys(FREE_TEXT, TEXTS["jinja"]), "project_slug": "another-slug"}
+    start = SPACE.defaults()
+    for profile in SPACE.profiles[1:]:
+        suggested = SPACE.defaults({PROFILE: profile})
+        yield {name: answer for name, answer in suggested.items() if answer != start[name]}
     for question in questions():
         for answer in choices(question):
-            if answer != default(question):
+            if question != PROFILE and answer != default(question):
                 yield {question: answer}
