@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from app.exceptions import InvalidResponseError, TokenLimitError, UnknownModelError
+from app.exceptions import InvalidResponseError, TokenLimitError
 from app.graph.cache import AnswerCache, answer_key
 from app.graph.composition import NO_USAGE, WITHHELD, ReplyText, compose, not_found
 from app.graph.evidence import check_evidence, fewer, fitted, passages
 from app.graph.followups import standalone_question
+from app.graph.recording import recording
 from app.graph.refusals import explain
 from app.graph.state import Answer
 from app.graph.support import find_unsupported
@@ -23,7 +23,7 @@ from gwkit.models.messages import ChatReply, ChatRequest, Delta
 from gwkit.telemetry.traces import Attribute, annotate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from app.config.settings import Settings
     from app.graph.cache import AnswerKey
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from gwkit.telemetry.metrics import Metrics
 
     _Ask = Callable[[ChatRequest], AsyncGenerator[Delta | ChatReply]]
-    _Record = Callable[..., Answer]
     _RequestWith = Callable[[Sequence[Hit]], ChatRequest]
 
 __all__ = ["Answerer"]
@@ -109,7 +108,7 @@ class Answerer:
 
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
-        with self._recording(question) as record:
+        with recording(question, self.model.name, self.metrics) as record:
             question = await self._standalone(question)
             key = await self._cache_key(question)
             if key and (cached := self._cache.get(key)):
@@ -272,41 +271,6 @@ class Answerer:
             max_tokens=question.max_tokens or settings.max_tokens,
             prompt_hash=prompt.digest,
         )
-
-    @contextmanager
-    def _recording(self, question: Question) -> Iterator[_Record]:
-        """Return a context manager that counts a failure, and a function that records an answer.
-
-        Raises:
-            UnknownModelError: the question asks for a model that is not set up.
-        """
-        if question.model not in {None, self.model.name}:
-            raise UnknownModelError(str(question.model), {self.model.name})
-        started = perf_counter()
-
-        def record(answer: Answer, outcome: str = "") -> Answer:
-            withheld = "withheld" if answer.answer == WITHHELD else "not_found"
-            outcome = outcome or ("answered" if answer.found else withheld)
-            self.metrics.count("answers_total", outcome=outcome)
-            _log.info(
-                "question_answered",
-                found=answer.found,
-                cached=outcome == "cached",
-                citations=len(answer.citations),
-                unsupported=len(answer.unsupported),
-                finish_reason=answer.finish_reason,
-                model=answer.model,
-                prompt_hash=answer.prompt_hash,
-                latency_ms=round((perf_counter() - started) * 1000, 1),
-            )
-            return answer
-
-        try:
-            yield record
-        except Exception as exc:
-            self.metrics.count("answers_total", outcome="failed")
-            _log.error("question_failed", error=type(exc).__name__)
-            raise
 
     def _keep(self, key: AnswerKey | None, answer: Answer) -> None:
         # A fallback's answer is not kept: this model may be back for the next request.
