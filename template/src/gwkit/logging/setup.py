@@ -43,7 +43,10 @@ _KEEP_LOGGERS = True
 _SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 # Clients of providers log every request, and at DEBUG all that is in it: prompts and documents.
 # uvicorn logs every request that it serves. What may be told of one, the service tells itself.
-_REQUEST_LOGGERS = ("anthropic", "httpcore2", "httpx2", "mcp", "openai", "uvicorn.access")
+_REQUEST_LOGGERS = (
+    *("anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "openai", "pinecone"),
+    "uvicorn.access",
+)
 
 
 class LogSettings(Protocol):
