@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,17 +92,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", default="", help="another address of the template")
     options, others = parser.parse_known_args(arguments)
     root = options.service.resolve()
-    release = root / ".cache/template-update/release"
+    release, base = (root / ".cache/template-update" / name for name in ("release", "base"))
     try:
         if options.set_source:
             set_source(root, options.set_source)
             return 0
         if "--abort" not in others or not (release / "scripts/updating").exists():
-            shutil.rmtree(release, ignore_errors=True)
+            for folder in (release, base):
+                shutil.rmtree(folder, ignore_errors=True)
             chosen = ["--vcs-ref", options.to] if options.to else []
             given = [part for each in shlex.split(options.answers) for part in ("--data", each)]
             updater = ("--exclude", "!/scripts/updating")
-            fetch(root, release, *updater, *chosen, *given, source=options.source)
+            with ThreadPoolExecutor() as pool:
+                # If this fails, the updater fetches it again, and reports why.
+                pool.submit(fetch, root, base, "--vcs-ref", answer(root, "_commit"))
+                fetch(root, release, *updater, *chosen, *given, source=options.source)
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
         return 1

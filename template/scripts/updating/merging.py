@@ -93,7 +93,11 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
     base, theirs, scratch = folder / "base", folder / "theirs", Repository(folder / "merged")
     old, new = answer(service, "_commit"), answer(release, "_commit")
     refuse_downgrade(old, new)
-    fetch(service, base, "--vcs-ref", old)
+    prepared = release.with_name("base")  # by the launcher, while it fetched the new release
+    if prepared.exists():
+        shutil.move(prepared, base)
+    else:
+        fetch(service, base, "--vcs-ref", old)
     shutil.copytree(release, theirs, ignore=_not_of_a_service)
     # A release from another address does not change the update address of the service.
     set_source(theirs, answer(service, "_src_path"))

@@ -68,7 +68,11 @@ def test_the_fetched_release_runs_its_own_updater(
     given = ("--to", "v0.2.0", "--answers", "docs=false project_name='Our desk'", "--preview")
 
     assert 0 == main(["--service", str(service), *given])
-    copy, update = commands
+    # The release of the service is fetched at the same time.
+    (base,) = (command for command in commands[:2] if "v0.1.0" in command)
+    assert str(service / ".cache/template-update/base") == base[-1]
+    (copy,) = (command for command in commands[:2] if command is not base)
+    update = commands[2]
     assert ["copy", "--defaults"] == copy[3:5]
     chosen = ["--vcs-ref", "v0.2.0", "--data", "docs=false", "--data"]
     assert [*chosen, "project_name=Our desk", "https://example.org/t.git"] == copy[-8:-1]

@@ -363,6 +363,18 @@ def test_an_interruption_says_whether_the_service_is_updated(
     assert (state == "unchanged") == (applying.unfinished(trial.service) is None)
 
 
+def test_a_release_that_the_launcher_has_fetched_is_not_fetched_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is used once, because the service may change before the next update."""
+    predicted = trial.merge()
+    monkeypatch.setattr(merging, "fetch", None)
+    write(trial.folder / "base", BASE)
+
+    assert predicted.result == trial.merge().result
+    assert not (trial.folder / "base").exists()
+
+
 def test_an_update_that_brings_nothing_says_so(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
