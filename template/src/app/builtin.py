@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.registry import GuardedModels
+from app.registry import GuardedModels, SharedCounts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gwkit.http.keys import Authenticate
     from gwkit.index.store import Index, Manifest
     from gwkit.models.protocols import ChatModel, Embedder
+    from gwkit.models.spending import Spending
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["PlainGuards", "register"]
@@ -31,6 +32,7 @@ def register(registry: Registry) -> None:
     registry.stores.add("sqlite", _open_sqlite)
     registry.orchestrations.add("native", _native)
     registry.authentication.add("keys", _open_keys)
+    registry.limits.add("sqlite", _open_counts)
     for file in sorted(Path(str(files("app.graph.prompts"))).glob("*.md")):
         registry.prompts.add(file.stem, file)
 
@@ -43,9 +45,16 @@ class PlainGuards:
         return ()
 
     def open(
-        self, settings: Settings, metrics: Metrics, models: Sequence[ChatModel], embedder: Embedder
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        models: Sequence[ChatModel],
+        embedder: Embedder,
+        *,
+        spending: Spending | None,
     ) -> AbstractAsyncContextManager[GuardedModels]:
-        """Return the first model, observed, and the embedder unchanged."""
+        """Return the first model, observed, and the embedder unchanged; both are free."""
+        _ = spending
         from gwkit.models.observed import ObservedChatModel
 
         model = ObservedChatModel(models[0], metrics=metrics, log_content=settings.log_content)
@@ -84,3 +93,11 @@ def _open_keys(_name: str, settings: Settings) -> AbstractAsyncContextManager[Au
     from gwkit.http.keys import ApiKeys
 
     return nullcontext(ApiKeys(settings.api_keys))
+
+
+@asynccontextmanager
+async def _open_counts(_name: str, settings: Settings) -> AsyncIterator[SharedCounts]:
+    from gwkit.http.shared_limits import SqliteCounts
+
+    with SqliteCounts(settings.limits_path) as counts:
+        yield SharedCounts(counts)

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from app.services import Services
     from gwkit.http.keys import Authenticate
     from gwkit.http.problems import ProblemRule
+    from gwkit.http.shared_limits import RequestCounts
     from gwkit.index.store import Index, Manifest
     from gwkit.models.protocols import ChatModel, Embedder
+    from gwkit.models.spending import Spending
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "OrchestrationPart",
     "Registry",
     "RoutesPart",
+    "SharedCounts",
     "StoreOpener",
 ]
 
@@ -81,6 +84,13 @@ class GuardedModels(NamedTuple):
     window_tokens: int | None
 
 
+class SharedCounts(NamedTuple):
+    """What several processes count together; `None` where that is in `APP_PAID_PATH`."""
+
+    requests: RequestCounts
+    spending: Spending | None = None
+
+
 class GuardsPart(Protocol):
     """Puts guards around models, and knows which models they fall back on."""
 
@@ -89,9 +99,17 @@ class GuardsPart(Protocol):
         ...
 
     def open(
-        self, settings: Settings, metrics: Metrics, models: Sequence[ChatModel], embedder: Embedder
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        models: Sequence[ChatModel],
+        embedder: Embedder,
+        *,
+        spending: Spending | None,
     ) -> AbstractAsyncContextManager[GuardedModels]:
         """Guard the chat models, preferred one first, as one, and the embedder.
+
+        `spending` adds up for several machines what the models cost, if there is such.
 
         Raises:
             ConfigError: the settings cannot work.
@@ -105,7 +123,8 @@ class Registry:
 
     The names of chat models and embedders have the form `provider:model`, or `provider:*` for any
     model of the provider; a setting names the one that is used. So it is for stores, rerankers,
-    orchestrations, authentication and prompts. Of the other kinds every part is used.
+    orchestrations, authentication, shared limits and prompts. Of the other kinds every part is
+    used.
     """
 
     def __init__(self) -> None:
@@ -120,6 +139,7 @@ class Registry:
         self.loaders: Seam[LoaderPart] = Seam("loader")
         self.prompts: Seam[Path] = Seam("prompt")
         self.authentication: Seam[Opener[Authenticate]] = Seam("authentication")
+        self.limits: Seam[Opener[SharedCounts]] = Seam("shared limits")
         self.routes: Seam[RoutesPart] = Seam("route")
         self.problems: Seam[ProblemRule] = Seam("problem")
         self.metrics: Seam[MetricSpec] = Seam("metric")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.ingestion.pipeline import Pipeline
     from app.retrieval.retriever import Retriever
     from gwkit.http.keys import Authenticate
+    from gwkit.http.shared_limits import SharedLimits
     from gwkit.index.store import Index
     from gwkit.models.protocols import ChatModel, Embedder
     from gwkit.telemetry.metrics import Metrics
@@ -25,7 +26,7 @@ class Services:
     """The parts of a running service.
 
     `model` and `embedder` are guarded: their calls are logged, counted, limited and paid for like
-    those of the service itself.
+    those of the service itself. `limits` are those that several processes keep together.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class Services:
     model: ChatModel
     embedder: Embedder
     authenticate: Authenticate
+    limits: SharedLimits | None = None
 
     async def check(self) -> None:
         """Return if the index can be searched now; every readiness probe asks.

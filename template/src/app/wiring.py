@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from app.ingestion.loaders import DocumentLoader
     from app.registry import GuardsPart, Opener
     from app.services import Services
+    from gwkit.http.shared_limits import SharedLimits
     from gwkit.index.store import Manifest
     from gwkit.models.protocols import Embedder
+    from gwkit.models.spending import Spending
     from gwkit.seams import Seam
 
 __all__ = [
@@ -112,6 +114,8 @@ def check_parts(registry: Registry, settings: Settings) -> None:
         (registry.authentication, "AUTHENTICATION", settings.authentication),
         (registry.prompts, "ANSWER_PROMPT", settings.answer_prompt),
     ]
+    if settings.shared_limits is not None:
+        chosen.append((registry.limits, "SHARED_LIMITS", settings.shared_limits))
     if settings.reranker is not None:
         chosen.append((registry.rerankers, "RERANKER", settings.reranker))
     if settings.rewrite_prompt is not None:
@@ -190,12 +194,13 @@ async def open_services(
         async def opened(seam: Seam[Opener[_T]], name: str) -> _T:
             return await stack.enter_async_context(seam.find(name, "")(name, settings))
 
+        limits, spending = await _open_limits(stack, registry, settings)
         guard = _guards(registry)
         names = [settings.default_model, *guard.fallbacks(settings)]
         models = [await opened(registry.chat_models, name) for name in names]
         unguarded = await opened(registry.embedders, settings.embedding_model)
         model, embedder, window_tokens = await stack.enter_async_context(
-            guard.open(settings, metrics, models, unguarded)
+            guard.open(settings, metrics, models, unguarded, spending=spending)
         )
         manifest = manifest_of(settings, embedder)
         open_store = registry.stores.find(settings.vector_store, "")
@@ -243,6 +248,7 @@ async def open_services(
             model=model,
             embedder=embedder,
             authenticate=authenticate,
+            limits=limits,
         )
         await services.answerer.prompt.get()  # one that cannot be used ends the start
         for lifespan in registry.lifespans.parts.values():
@@ -277,6 +283,18 @@ def _guards(registry: Registry) -> GuardsPart:
     from app.builtin import PlainGuards
 
     return next(iter(registry.guards.parts.values()), PlainGuards())
+
+
+async def _open_limits(
+    stack: AsyncExitStack, registry: Registry, settings: Settings
+) -> tuple[SharedLimits | None, Spending | None]:
+    """Open what several processes count together, if the settings want that."""
+    from gwkit.http.shared_limits import SharedLimits
+
+    if (name := settings.shared_limits) is None:
+        return None, None
+    counts = await stack.enter_async_context(registry.limits.find(name, "")(name, settings))
+    return SharedLimits(counts.requests, settings.requests_per_minute), counts.spending
 
 
 def _open_parsers(stack: AsyncExitStack, settings: Settings, registry: Registry) -> DocumentLoader:

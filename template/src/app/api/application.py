@@ -79,6 +79,11 @@ def build_app(
             raise HTTPException(503, lifecycle.obstacle)
         return await lifecycle.services.authenticate(headers)
 
+    async def wait(client: str) -> float:
+        if lifecycle.services is None or lifecycle.services.limits is None:
+            raise HTTPException(503, lifecycle.obstacle)
+        return await lifecycle.services.limits.wait(client)
+
     rules = (*PROBLEM_RULES, *registry.problems.parts.values())
     upload_limit = settings.max_document_bytes + _UPLOAD_OVERHEAD_BYTES
     app = DocumentedApp(
@@ -99,6 +104,7 @@ def build_app(
                 body_limits={documents.PATH: upload_limit},
                 keyless=keyless_paths(public_metrics=settings.public_metrics) | PUBLIC_PATHS,
                 authenticate=authenticate if settings.asks_who_calls else None,
+                wait=wait if settings.shared_limits else None,
             ),
         ],
         # One span for each request, where an SDK is set up. Exporters are not configured from the

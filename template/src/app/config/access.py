@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, StringConstraints
 
 from app.config.groups import SettingsGroup
+from app.config.paths import UserPath
 
 __all__ = ["AccessSettings"]
 
@@ -82,8 +84,17 @@ class AccessSettings(SettingsGroup):
     requests_per_minute: int = Field(default=600, ge=1, le=1_000_000)
     """Requests that one client may make a minute."""
 
+    shared_limits: str | None = Field(
+        default=None, min_length=1, max_length=40, examples=["sqlite"]
+    )
+    """Where several processes count the requests of clients together: `sqlite` for the processes of
+    one machine, as `serve --workers` does by itself. By default each process counts for itself."""
+
+    limits_path: UserPath = Path("var/limits.sqlite")
+    """The SQLite file of APP_SHARED_LIMITS=sqlite."""
+
     max_concurrent_requests: int = Field(default=100, ge=1, le=100_000)
-    """Requests that are answered at a time, streams among them; further ones are refused at
+    """Requests that a process answers at a time, streams among them; further ones are refused at
     once."""
 
     @property

@@ -12,6 +12,8 @@ from gwkit.errors import AppError
 
 if TYPE_CHECKING:
     from gwkit.http.keys import Authenticate
+    from gwkit.http.shared_limits import SharedLimits
+    from gwkit.http.workers import Peers
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["Lifecycle", "Probed"]
@@ -20,6 +22,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
 _NOT_WARMED: Final = "a first search has failed, and is tried again; the log has the reason"
+_PEERS: Final = "other workers are starting"
 _UNREADABLE: Final = "the index is gone, replaced or damaged; the log has the reason"
 
 
@@ -33,6 +36,10 @@ class Probed(Protocol):
     @property
     def authenticate(self) -> Authenticate:
         """Recognises callers."""
+
+    @property
+    def limits(self) -> SharedLimits | None:
+        """Rate limits that hold for several processes, if there are such."""
 
     async def check(self) -> None:
         """Return if the services can answer now.
@@ -54,12 +61,14 @@ class Lifecycle:
     """The services while they are open, and whether they should get traffic.
 
     `services` is `None` before the start has finished and after the stop; `draining` is set when
-    the process has been told to stop and only finishes what is in flight.
+    the process has been told to stop and only finishes what is in flight. `peers` are the workers
+    that are started together.
     """
 
     services: Probed | None = None
     warm: bool = False
     draining: bool = False
+    peers: Peers | None = None
     _trouble: str = field(default="", init=False)
 
     @property
@@ -70,7 +79,7 @@ class Lifecycle:
         if self.services is None:
             return "the service is starting"
         if self.warm:
-            return None
+            return None if self.peers is None or self.peers.are_warm else _PEERS
         return _NOT_WARMED if self._trouble else "the index is being warmed"
 
     async def check(self) -> str | None:
@@ -103,6 +112,8 @@ class Lifecycle:
             else:
                 self.warm = True
                 self._trouble = ""
+                if self.peers is not None:
+                    self.peers.arrive()
                 _log.info("service_ready")
 
     def _is_news(self, error: Exception) -> bool:

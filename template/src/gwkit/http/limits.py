@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from gwkit.http.keys import UNLIMITED_PATHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -95,6 +95,8 @@ class RequestLimits:
         body_limits: paths with another limit than `max_body_bytes`, and that limit in bytes.
         authenticate: recognises callers; `None` lets everybody in.
         keyless: paths that need no key.
+        wait: counts a request of a client and returns 0, or returns the seconds to wait; by default
+            each process counts for itself.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class RequestLimits:
         body_limits: Mapping[str, int],
         authenticate: Authenticate | None = None,
         keyless: Collection[str] = (),
+        wait: Callable[[str], Awaitable[float]] | None = None,
     ) -> None:
         self._app = app
         self._settings = settings
@@ -114,7 +117,8 @@ class RequestLimits:
             is_loopback(settings.host) and not settings.asks_who_calls
         )
         self._keyless = frozenset(keyless)
-        self._limiter = RateLimiter(settings.requests_per_minute)
+        limiter = RateLimiter(settings.requests_per_minute)
+        self._wait = wait or limiter.waiting
         self._running = 0
         self._body_limits = body_limits
 
@@ -143,7 +147,7 @@ class RequestLimits:
             detail = "the service has as many requests as it can answer"
             raise HTTPException(503, detail, {"Retry-After": "1"})
         user = scope.get("user")
-        self._count(user.display_name if user else client_address(scope))
+        await self._count(user.display_name if user else client_address(scope))
         limit = self._body_limits.get(path, self._settings.max_body_bytes)
         body = _Body(receive, limit, headers.get("content-length", ""))
         self._running += 1
@@ -182,15 +186,15 @@ class RequestLimits:
             scope["user"] = SimpleUser(name)
             return
         # Failed keys count against the rate limit too.
-        self._count(client_address(scope))
+        await self._count(client_address(scope))
         if headers.get("authorization", "").partition(" ")[0].lower() != "bearer":
             detail = "an API key is needed, as `Authorization: Bearer <key>`"
             raise HTTPException(401, detail, {"WWW-Authenticate": "Bearer"})
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise HTTPException(401, "invalid API key", challenge)
 
-    def _count(self, client: str) -> None:
-        if wait := self._limiter.wait(client):
+    async def _count(self, client: str) -> None:
+        if wait := await self._wait(client):
             detail = "too many requests; Retry-After says when to try again"
             raise HTTPException(429, detail, {"Retry-After": str(math.ceil(wait))})
 
@@ -256,6 +260,10 @@ class RateLimiter:
         if len(self._whole_again) > self.most_clients:
             self._whole_again.popitem(last=False)
         return 0.0
+
+    async def waiting(self, client: str) -> float:
+        """Do as `wait`."""
+        return self.wait(client)
 
 
 def client_address(scope: Scope) -> str:

@@ -6,7 +6,7 @@ import math
 import signal
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import structlog
 import uvicorn
@@ -15,7 +15,7 @@ from gwkit.errors import ConfigError
 from gwkit.http.limits import HostSettings, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from ipaddress import IPv4Network, IPv6Network
     from types import FrameType
 
@@ -28,13 +28,15 @@ try:
 except ImportError:  # not on every system
     resource = None  # type: ignore[assignment]  # looked at before use
 
-__all__ = ["ServerSettings", "listen", "run"]
+__all__ = ["ServerSettings", "listen", "run", "server_config"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _MAX_HEADER_BYTES: Final = 65_536
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 _MOST_CONNECTIONS: Final = 10_000
+# In which a worker has to answer its supervisor, and has to be ready where it replaces another.
+_WORKER_SECONDS: Final = 60
 
 
 class ServerSettings(HostSettings, Protocol):
@@ -82,6 +84,44 @@ def listen(settings: ServerSettings) -> socket.socket:
         ) from exc
 
 
+def server_config(
+    app: FastAPI | Callable[[], FastAPI],
+    settings: ServerSettings,
+    *,
+    factory: bool = False,
+    lifespan: Literal["on", "off"] = "off",
+    workers: int = 1,
+) -> uvicorn.Config:
+    """Return how uvicorn serves.
+
+    Args:
+        app: the application, or what makes it.
+        settings: proxies and times.
+        factory: whether `app` makes the application.
+        lifespan: whether uvicorn starts and stops the application.
+        workers: the number of processes.
+    """
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=workers,
+        lifespan=lifespan,
+        # Unlike httptools, h11 bounds the headers of a request and what surrounds its chunks.
+        http="h11",
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        limit_concurrency=_most_connections(),
+        # Nothing here talks over WebSockets, and what does not ask for a key must not either.
+        ws="none",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_worker_healthcheck=_WORKER_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds),
+    )
+
+
 async def run(app: FastAPI, settings: ServerSettings, listener: socket.socket) -> None:
     """Serve on an open socket until SIGINT or SIGTERM.
 
@@ -117,22 +157,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
         self._most_connections = _most_connections()
         self._is_full = False
-        config = uvicorn.Config(
-            app,
-            # Unlike httptools, h11 bounds the headers of a request and what surrounds its chunks.
-            http="h11",
-            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-            limit_concurrency=self._most_connections,
-            # Nothing here talks over WebSockets, and what does not ask for a key must not either.
-            ws="none",
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds),
-        )
+        config = server_config(app, settings)
         super().__init__(config)
         self._lifecycle: Lifecycle = app.state.lifecycle
 

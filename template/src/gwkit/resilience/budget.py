@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from gwkit.errors import BudgetExceededError
-from gwkit.resilience.paid import Spent
+from gwkit.errors import AppError, BudgetExceededError
+from gwkit.models.spending import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from gwkit.resilience.paid import PaidStore
+    from gwkit.models.spending import Spending
 
 __all__ = ["DailyBudget"]
 
@@ -39,20 +39,23 @@ class DailyBudget:
         most_tokens: tokens of a day, `None` for any number.
         most_cost_usd: US dollars of a day, `None` for any sum.
         now: the time, in UTC.
+        shared: other processes spend as well, so `refresh` reads what they did.
     """
 
     def __init__(
         self,
-        store: PaidStore,
+        store: Spending,
         *,
         most_tokens: int | None = None,
         most_cost_usd: float | None = None,
         now: Callable[[], datetime] = _now,
+        shared: bool = False,
     ) -> None:
         self._store = store
         self._most_tokens = math.inf if most_tokens is None else most_tokens
         self._most_cost_usd = math.inf if most_cost_usd is None else most_cost_usd
         self._now = now
+        self._is_shared = shared
         self._lock = Lock()
         self._day = ""
         self._written = Spent()
@@ -62,11 +65,25 @@ class DailyBudget:
         """Read what was spent on this day so far.
 
         Raises:
-            LLMError: the store cannot be read.
+            AppError: the store cannot be read.
         """
         self._day = self._today()
         self._written = await self._store.spent(self._day)
         return self
+
+    async def refresh(self) -> None:
+        """Read what other processes have spent; what was known before stands if that fails."""
+        if not self._is_shared:
+            return
+        day = self._today()
+        try:
+            found = await self._store.spent(day)
+        except AppError as exc:
+            _log.error("spending_not_read", error=str(exc))
+            return
+        with self._lock:
+            self._turn_page()
+            self._note(day, found)
 
     @property
     def spent(self) -> Spent:
@@ -111,11 +128,19 @@ class DailyBudget:
                 _log.error("spending_not_kept", error=str(error))
                 return
             with self._lock:
+                self._note(day, result.result())
                 if day == self._day:
-                    self._written = result.result()
                     self._pending -= spent
 
         self._store.spend(day, spent).add_done_callback(written)
+
+    def _note(self, day: str, total: Spent) -> None:
+        """Take over what was spent in all; of two results that overtook each other, the later."""
+        if day == self._day:
+            self._written = Spent(
+                max(total.tokens, self._written.tokens),
+                max(total.cost_usd, self._written.cost_usd),
+            )
 
     def _turn_page(self) -> None:
         if (today := self._today()) != self._day:

@@ -12,12 +12,12 @@ import asyncio
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from gwkit.errors import LLMError
+from gwkit.models.spending import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-__all__ = ["PaidStore", "Spent"]
+__all__ = ["PaidStore"]
 
 _BUSY_SECONDS = 60.0
 _MOST_QUERIES = 10_000
@@ -49,20 +49,6 @@ _SCHEMA = (
         cost_usd REAL NOT NULL
     ) STRICT""",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Tokens that were spent, and US dollars if the price was known."""
-
-    tokens: int = 0
-    cost_usd: float = 0.0
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.tokens + other.tokens, self.cost_usd + other.cost_usd)
-
-    def __sub__(self, other: Spent) -> Spent:
-        return Spent(self.tokens - other.tokens, self.cost_usd - other.cost_usd)
 
 
 class PaidStore:

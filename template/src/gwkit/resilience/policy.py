@@ -95,6 +95,7 @@ class CallPolicy:
             BudgetExceededError: on entering; nothing may be sent on this day.
         """
         if self.budget is not None:
+            await self.budget.refresh()
             self.budget.check()
         async with self.limit.slot():
             with self.breaker.guarding():

@@ -6,6 +6,7 @@ refused.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,8 +145,15 @@ class Metrics:
             return {title: timing.summary() for title, timing in sorted(self._timings.items())}
 
     def exposition(self) -> bytes:
-        """Return every metric in the text format that Prometheus scrapes."""
-        return generate_latest(self._registry)
+        """Return every metric in the text format that Prometheus scrapes.
+
+        Where `PROMETHEUS_MULTIPROC_DIR` names a folder, the processes that share it are summed up.
+        """
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # has no types
+        return generate_latest(registry)
 
     def _family(self, spec: MetricSpec) -> Counter | Histogram:
         if spec.name.endswith("_total"):

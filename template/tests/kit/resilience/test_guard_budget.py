@@ -10,8 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gwkit.errors import BudgetExceededError
+from gwkit.models.spending import Spent
 from gwkit.resilience.budget import DailyBudget
-from gwkit.resilience.paid import PaidStore, Spent
+from gwkit.resilience.paid import PaidStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -167,6 +167,9 @@ async def test_nothing_is_sent_beyond_the_budget() -> None:
     """Neither the first attempt nor a retry is sent."""
 
     class UsedUp:
+        async def refresh(self) -> None:
+            """Read nothing."""
+
         def check(self) -> None:
             """Refuse."""
             raise BudgetExceededError("used up", retry_after=60)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import LLMError
+from gwkit.models.spending import Spent
 from gwkit.resilience import paid
-from gwkit.resilience.paid import PaidStore, Spent
+from gwkit.resilience.paid import PaidStore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.options.pgvector.settings import PgvectorSettings
     from gwkit.index.store import Manifest
 
-__all__ = ["Database", "explained", "made_with"]
+__all__ = ["Database", "address", "explained", "made_with"]
 
 _T = TypeVar("_T")
 
@@ -65,13 +65,7 @@ class Database:
         self.schema = settings.pgvector_schema
         self.timeout_seconds = settings.pgvector_timeout_seconds
         self._others: Composed | SQL = SQL("public")
-        url = settings.database_url.get_secret_value() if settings.database_url else ""
-        self._address = make_conninfo(
-            url,
-            application_name="index",
-            connect_timeout=max(2, round(self.timeout_seconds)),
-            tcp_user_timeout=round(1_000 * self.timeout_seconds),
-        )
+        self._address = address(settings, "index")
         self._pool = AsyncConnectionPool(
             self._address,
             # Poolers between here and the server may give each transaction another connection.
@@ -175,6 +169,17 @@ class Database:
             raise IndexMismatchError(
                 {name: (here[name], asked[name]) for name in asked if here[name] != asked[name]}
             )
+
+
+def address(settings: PgvectorSettings, application_name: str) -> str:
+    """Return the address of the database with what every connection needs."""
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    return make_conninfo(
+        url,
+        application_name=application_name,
+        connect_timeout=max(2, round(settings.pgvector_timeout_seconds)),
+        tcp_user_timeout=round(1_000 * settings.pgvector_timeout_seconds),
+    )
 
 
 async def made_with(connection: AsyncConnection, schema: str) -> dict[str, str]:

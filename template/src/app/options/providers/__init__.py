@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.registry import Registry
     from gwkit.models.protocols import ChatModel, Embedder
+    from gwkit.models.spending import Spending
     from gwkit.telemetry.metrics import Metrics
 
 __all__ = ["register"]
@@ -33,11 +34,17 @@ class _Resilience:
 
     @asynccontextmanager
     async def open(
-        self, settings: Settings, metrics: Metrics, models: Sequence[ChatModel], embedder: Embedder
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        models: Sequence[ChatModel],
+        embedder: Embedder,
+        *,
+        spending: Spending | None,
     ) -> AsyncIterator[GuardedModels]:
         from app.options.providers.guards import ResilientGuards
 
-        async with ResilientGuards.open(settings, metrics) as guards:
+        async with ResilientGuards.open(settings, metrics, spending) as guards:
             yield GuardedModels(
                 guards.chat_model(models), guards.embedder(embedder), guards.window_tokens(models)
             )

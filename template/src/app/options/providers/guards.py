@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from gwkit.models.messages import Usage
     from gwkit.models.protocols import ChatModel, Embedder
+    from gwkit.models.spending import Spending
     from gwkit.resilience.pricing import PriceList
     from gwkit.telemetry.metrics import Metrics
 
@@ -55,8 +56,15 @@ class ResilientGuards:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, metrics: Metrics) -> AsyncIterator[Self]:
+    async def open(
+        cls, settings: Settings, metrics: Metrics, spending: Spending | None = None
+    ) -> AsyncIterator[Self]:
         """Open what the settings ask for, and close it at the end.
+
+        Args:
+            settings: which models there are, and their limits.
+            metrics: where calls are counted.
+            spending: adds up the costs of a day; by default the file of what was paid for does.
 
         Raises:
             ConfigError: there is a ceiling of cost, and a model whose price is unknown.
@@ -79,10 +87,16 @@ class ResilientGuards:
         async with AsyncExitStack() as stack:
             store = budget = None
             limited = tokens is not None or cost_usd is not None
-            if limited or _is_paid(settings.embedding_model):
+            if (limited and spending is None) or _is_paid(settings.embedding_model):
                 store = await stack.enter_async_context(PaidStore(calls.paid_path))
-            if store and limited:
-                budget = await DailyBudget(store, most_tokens=tokens, most_cost_usd=cost_usd).load()
+            ledger = spending or store
+            if ledger and limited:
+                budget = await DailyBudget(
+                    ledger,
+                    most_tokens=tokens,
+                    most_cost_usd=cost_usd,
+                    shared=settings.shared_limits is not None,
+                ).load()
             yield cls(settings, metrics, prices, store, budget)
 
     def chat_model(self, models: Sequence[ChatModel]) -> ChatModel:
