@@ -39,7 +39,6 @@ __all__ = [
     "manifest_of",
     "open_services",
     "settings_type",
-    "settings_with_store",
 ]
 
 _T = TypeVar("_T")
@@ -128,22 +127,6 @@ def check_parts(registry: Registry, settings: Settings) -> None:
             problems.append(seam.problem(name, f"APP_{variable}"))
     if problems:
         raise ConfigError(*problems)
-
-
-def settings_with_store(settings: Settings, store: str) -> Settings:
-    """Return the settings with another store.
-
-    Raises:
-        ConfigError: that store lacks some of its settings; it lists every problem.
-    """
-    from pydantic import ValidationError
-
-    given = {name: getattr(settings, name) for name in settings.model_fields_set}
-    try:
-        return type(settings).model_validate(given | {"vector_store": store})
-    except ValidationError as exc:
-        messages = (error["msg"].removeprefix("Value error, ") for error in exc.errors())
-        raise ConfigError(*(line for text in messages for line in text.splitlines())) from exc
 
 
 def manifest_of(settings: Settings, embedder: Embedder) -> Manifest:

@@ -16,6 +16,7 @@ from gwkit.terminal.progress import progress_bar
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from app.config.settings import Settings
     from app.services import Services
     from gwkit.index.copying import CopySummary
 
@@ -60,7 +61,7 @@ def copy(
     Raises:
         typer.BadParameter: there is no such store, or it is the one in use.
     """
-    from app.wiring import build_registry, manifest_of, settings_with_store
+    from app.wiring import build_registry, manifest_of
     from gwkit.index.copying import IndexCopy
 
     settings, registry = load(verbose=verbose), build_registry()
@@ -68,7 +69,7 @@ def copy(
         problem = registry.stores.problem(to, "STORE")
         reason = "is the store in use" if to == settings.vector_store else problem
         raise typer.BadParameter(f"{to}: {reason}", param_hint="--to")
-    other = settings_with_store(settings, to)
+    other = _with_store(settings, to)
     with interruptible() as interruption, progress_bar(shown=not as_json) as bar:
 
         async def work(services: Services) -> CopySummary:
@@ -109,3 +110,19 @@ def copy(
     else:
         output.remark("The copy is not complete: run the same command again to go on.")
     return interruption.exit_code or int(not summary.complete)
+
+
+def _with_store(settings: Settings, store: str) -> Settings:
+    """Return the settings with another store.
+
+    Raises:
+        ConfigError: that store lacks some of its settings; it lists every problem.
+    """
+    from pydantic import ValidationError
+
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    try:
+        return type(settings).model_validate(given | {"vector_store": store})
+    except ValidationError as exc:
+        messages = (error["msg"].removeprefix("Value error, ") for error in exc.errors())
+        raise ConfigError(*(line for text in messages for line in text.splitlines())) from exc
