@@ -48,7 +48,12 @@ def answer(root: Path, name: str) -> str:
 
 
 def fetch(
-    root: Path, folder: Path, *options: str, source: str = "", answers: Path | None = None
+    root: Path,
+    folder: Path,
+    *options: str,
+    source: str = "",
+    answers: Path | None = None,
+    newer: bool = False,
 ) -> None:
     """Render the template with a service's answers to a folder, without running any of its code.
 
@@ -58,14 +63,21 @@ def fetch(
         options: Further options of `copier copy`. Without `--vcs-ref` it takes the newest release.
         source: Address of the template, by default the one that the service came from.
         answers: A file of answers, by default those of the service.
+        newer: The release is newer than the answers: those that it no longer has take its
+            defaults, which may depend on them. Otherwise they are refused.
 
     Raises:
         UpdateError: The answers name no template, or Copier cannot render it.
     """
     source = source or answer(root, "_src_path")
+    given = ["--data-file", str(answers or root / ANSWERS)]
+    if newer:
+        folder.mkdir(parents=True)
+        shutil.copy(root / ANSWERS, folder)
+        given = []
     command = [
         *(sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--overwrite"),
-        *("--data-file", str(answers or root / ANSWERS), *options, source, str(folder)),
+        *(*given, *options, source, str(folder)),
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
     if done.returncode:
@@ -101,12 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for folder in (release, base):
                 shutil.rmtree(folder, ignore_errors=True)
             chosen = ["--vcs-ref", options.to] if options.to else []
-            given = [part for each in shlex.split(options.answers) for part in ("--data", each)]
+            changed = [part for each in shlex.split(options.answers) for part in ("--data", each)]
             updater = ("--exclude", "!/scripts/updating")
             with ThreadPoolExecutor() as pool:
                 # If this fails, the updater fetches it again, and reports why.
                 pool.submit(fetch, root, base, "--vcs-ref", answer(root, "_commit"))
-                fetch(root, release, *updater, *chosen, *given, source=options.source)
+                given = (*updater, *chosen, *changed)
+                fetch(root, release, *given, source=options.source, newer=True)
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
         return 1
