@@ -42,9 +42,9 @@ def refuse_unready(service: Path) -> None:
         message = "the service must be committed to a git repository"
         raise UpdateError(message) from exc
     if dirty and (state := unfinished(service)):
-        how = "is not committed yet" if state["complete"] else "was interrupted"
+        how = "is not committed yet: commit it, or" if state["complete"] else "was interrupted:"
         message = (
-            f"the update to {state['release']} {how}: commit it, or restore the state before "
+            f"the update to {state['release']} {how} restore the state before "
             "with `make template-update ABORT=1`"
         )
         raise UpdateError(message)

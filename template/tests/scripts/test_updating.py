@@ -226,7 +226,7 @@ def test_a_killed_update_is_named_and_taken_back(trial: Trial) -> None:
         apply(trial.service, merged)
     assert 9 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert before != trial.files()
-    with pytest.raises(UpdateError, match=r"v1\.1\.0 was interrupted: .* ABORT=1"):
+    with pytest.raises(UpdateError, match=r"v1\.1\.0 was interrupted: restore .* ABORT=1"):
         refuse_unready(trial.service)
 
     abort(trial.service)
