@@ -29,7 +29,9 @@ FLOOR: Final = re.compile(r"--min\s+(?P<name>\w+)=(?P<value>[\d.]+)")
 REQUIREMENT: Final = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==(?P<version>[^\s;\\]+))?"
 )
-IMAGE: Final = re.compile(r"(.*/)?((Docker|Container)file[^/]*|[^/]*\.(Docker|docker)file)")
+IMAGE: Final = re.compile(
+    r"(.*/)?((Docker|Container|Make)file[^/]*|[^/]*\.(Docker|docker)file|[^/]*\.sh)"
+)
 INSTALL: Final = re.compile(
     r"\bpip3?\b[^&|;]*\binstall\b[^&|;]*|\buv\s+pip\s+(install|sync)\b[^&|;]*"
 )

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "cached_calls",
     "foreign_errors",
     "general_suppression",
     "hidden_causes",
     "mutable_arguments",
-    "racing_singletons",
+    "open_files",
+    "swallowing_exits",
     "unhashable_classes",
 ]
 
@@ -26,32 +28,57 @@ BUILTIN_ERRORS: Final = frozenset(
     for name, kind in vars(builtins).items()
     if isinstance(kind, type) and issubclass(kind, BaseException)
 )
-OPERATING_SYSTEM: Final = frozenset(
-    name for name in BUILTIN_ERRORS if issubclass(getattr(builtins, name), OSError)
+# Of the operating system, of the process, and of HTTP.
+FOREIGN: Final = frozenset(
+    name for name in BUILTIN_ERRORS if issubclass(getattr(builtins, name), OSError | SystemExit)
 ) | {"HTTPException"}
 DOMAIN: Final = re.compile(r"src/app/(utils|config|ingestion|retrieval|graph|evaluation)/.*")
-CACHES: Final = frozenset({"cache", "lru_cache"})
+CACHES: Final = frozenset({"functools.cache", "functools.lru_cache"})
+READS: Final = frozenset({"read", "readline", "readlines", "write", "writelines"})
+READERS: Final = frozenset({"DictReader", "load", "reader", "safe_load"})
 MODELS: Final = frozenset({"BaseModel", "Strict", "WireModel"})
 
 
 def foreign_errors(source: Source) -> Iterator[tuple[int, str]]:
     """Derive an error from `AppError` or one below it, and raise such in domain code."""
     for node in source.walk(ast.ClassDef):
-        for base in node.bases:
-            if isinstance(base, ast.Name) and base.id in BUILTIN_ERRORS and len(node.bases) == 1:
-                yield node.lineno, f"the error `{node.name}` is outside the tree of errors"
-    for node in source.walk(ast.Raise):
-        name = last_name(node.exc)
-        if name in OPERATING_SYSTEM and DOMAIN.fullmatch(source.path):
+        names = {*map(ast.unparse, node.bases)}
+        if names and names <= BUILTIN_ERRORS:
+            yield node.lineno, f"the error `{node.name}` is outside the tree of errors"
+    for node in source.walk(ast.Raise) if DOMAIN.fullmatch(source.path) else ():
+        if (name := last_name(node.exc)) in FOREIGN:
             yield node.lineno, f"domain code raises `{name}`"
+    for node in source.walk(ast.Call) if DOMAIN.fullmatch(source.path) else ():
+        if source.full_name(node.func) in {"sys.exit", "os._exit", "exit", "quit"}:
+            yield node.lineno, "domain code ends the process"
 
 
 def general_suppression(source: Source) -> Iterator[tuple[int, str]]:
     """Suppress the most specific class."""
     for node in source.walk(ast.Call):
         general = {"Exception", "BaseException"}.intersection(map(last_name, node.args))
-        if last_name(node.func) == "suppress" and general:
+        if source.full_name(node.func).endswith("suppress") and general:
             yield node.lineno, f"`{min(general)}` is suppressed"
+
+
+def swallowing_exits(source: Source) -> Iterator[tuple[int, str]]:
+    """Return whether the error is one that the context handles: `isinstance(value, …)`."""
+    for function in source.walk(*FUNCTIONS):
+        for node in ast.walk(function) if function.name in {"__exit__", "__aexit__"} else ():
+            if isinstance(node, ast.Return) and ast.unparse(node) == "return True":
+                yield node.lineno, f"`{function.name}` swallows every error"
+
+
+def open_files(source: Source) -> Iterator[tuple[int, str]]:
+    """Open a file in a `with` block, or read it by `Path.read_text`."""
+    for call in source.walk(ast.Call):
+        name, opened = last_name(call.func), call.args[0] if call.args else None
+        if name in READS and isinstance(call.func, ast.Attribute):
+            opened = call.func.value
+        elif name not in READERS:
+            continue
+        if isinstance(opened, ast.Call) and last_name(opened.func) == "open":
+            yield call.lineno, "nothing closes the file"
 
 
 def hidden_causes(source: Source) -> Iterator[tuple[int, str]]:
@@ -72,14 +99,31 @@ def mutable_arguments(source: Source, unhashable: frozenset[str]) -> Iterator[tu
         unhashable: The names of the service's classes whose objects have no hash.
     """
     for node in source.walk(*FUNCTIONS):
-        if not CACHES.intersection(map(last_name, node.decorator_list)):
+        if not any(source.full_name(_called(each)) in CACHES for each in node.decorator_list):
             continue
-        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+        for argument in (each for each in ast.walk(node.args) if isinstance(each, ast.arg)):
             if bad := unhashable & names_in(argument.annotation):
                 yield (
                     argument.lineno,
                     f"`{argument.arg}` of the cached `{node.name}` is a `{min(bad)}`",
                 )
+
+
+def cached_calls(source: Source) -> Iterator[tuple[int, str]]:
+    """Cache by the decorator, where the types of the arguments stand."""
+    decorators = {
+        id(part)
+        for node in source.walk(*FUNCTIONS)
+        for each in node.decorator_list
+        for part in ast.walk(each)
+    }
+    for call in source.walk(ast.Call):
+        if id(call) not in decorators and source.full_name(call.func) in CACHES:
+            yield call.lineno, "a function is cached by a call"
+
+
+def _called(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
 
 
 def unhashable_classes(source: Source) -> Iterator[str]:
@@ -93,51 +137,3 @@ def unhashable_classes(source: Source) -> Iterator[str]:
             continue
         if (made and compares) or last_name(node.bases[0] if node.bases else None) == "BaseModel":
             yield node.name
-
-
-def racing_singletons(source: Source) -> Iterator[tuple[int, str]]:
-    """Make an async singleton with `AsyncOnce`, or check again under an `asyncio.Lock`."""
-    for function in source.walk(ast.AsyncFunctionDef):
-        guarded = {
-            id(inner)
-            for block in ast.walk(function)
-            if isinstance(block, ast.AsyncWith)
-            for inner in ast.walk(block)
-        }
-        kept = {
-            name
-            for each in ast.walk(function)
-            if isinstance(each, ast.Global | ast.Nonlocal)
-            for name in each.names
-        }
-        for node in ast.walk(function):
-            if not isinstance(node, ast.If) or id(node) in guarded:
-                continue
-            target = _missing(node.test)
-            if target.isidentifier() and target not in kept:
-                continue  # of this call only
-            for inner in (each for part in node.body for each in ast.walk(part)):
-                match inner:
-                    case (
-                        ast.Assign(targets=[to], value=value)
-                        | ast.AnnAssign(target=to, value=ast.expr() as value)
-                    ):
-                        waits = any(isinstance(each, ast.Await) for each in ast.walk(value))
-                        if waits and target == ast.unparse(to) and id(inner) not in guarded:
-                            yield inner.lineno, f"two callers may both make `{target}`"
-                    case _:
-                        pass
-
-
-def _missing(test: ast.expr) -> str:
-    """Return `x` of the conditions `x is None`, `not x` and `x not in y`, as `y[x]`."""
-    match test:
-        case ast.Compare(left=left, ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
-            found = ast.unparse(left)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            found = ast.unparse(operand)
-        case ast.Compare(left=left, ops=[ast.NotIn()], comparators=[container]):
-            found = f"{ast.unparse(container)}[{ast.unparse(left)}]"
-        case _:
-            found = ""
-    return found

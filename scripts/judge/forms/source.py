@@ -94,5 +94,11 @@ def literal(node: ast.expr | None) -> str | float | None:
             return None
         case ast.Call(func=ast.Name(id="Path"), args=[ast.Constant(value=str(text)), *_]):
             return text
+        case ast.Call(func=ast.Name(id="field" | "Field"), keywords=keywords):
+            return next((literal(each.value) for each in keywords if each.arg == "default"), None)
+        case ast.BinOp(left=left) if all(
+            isinstance(each, ast.BinOp | ast.Constant | ast.operator) for each in ast.walk(node)
+        ):
+            return literal(left)
         case _:
             return None

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from scripts.judge.finding import Finding
-from scripts.judge.forms import errors, running, testing, values
+from scripts.judge.forms import errors, logs, running, singletons, testing, values
 from scripts.judge.forms.source import Source
 
 if TYPE_CHECKING:
@@ -24,22 +24,30 @@ TESTS: Final = r"tests/.*"
 # The code, the check, and the paths of the modules that it looks at.
 FORMS: Final[tuple[Form, ...]] = (
     ("TYP1", values.bare_attributes, APP),
+    ("TYP1", values.hidden_code, APP),
     ("CFG1", values.fixed_values, APP),
+    ("CFG1", values.fixed_calls, APP),
     ("CFG6", values.readable_secrets, APP),
+    ("CFG6", logs.told_secrets, APP),
+    ("LOG4", logs.kept_methods, APP),
     ("ERR1", errors.general_suppression, APP),
+    ("ERR1", errors.swallowing_exits, APP),
+    ("ERR2", errors.open_files, APP),
     ("ERR3", errors.hidden_causes, APP),
     ("ERR5", errors.foreign_errors, APP),
-    ("CCH3", errors.racing_singletons, APP),
+    ("CCH2", errors.cached_calls, APP),
+    ("CCH3", singletons.racing_singletons, APP),
+    ("STR2", values.hidden_imports, APP),
     ("ASY1", running.blocking_calls, APP),
     ("VAL1", running.unchecked_bodies, APP),
-    ("VAL1", running.unlimited_models, APP),
     ("TST3", testing.open_sockets, TESTS),
     ("TST4", testing.silent_skips, TESTS),
     ("TST4", testing.empty_tests, TESTS),
 )
 CROWD: Final = 12
+ROUTES: Final = re.compile(r"^@\w+\.(api_route|post|put|patch|delete)\(", re.MULTILINE)
 STRAY_PINS: Final = re.compile(
-    r"(requirements|constraints)[^/]*\.(txt|in)|Pipfile(\.lock)?|(poetry|uv|pdm|pylock[^/]*)\.(lock|toml)"
+    r"(?!(requirements|data|tests)/)(.*/)?(requirements|constraints)[^/]*\.(txt|in)|Pipfile(\.lock)?|(poetry|uv|pdm|pylock[^/]*)\.(lock|toml)"
 )
 WHOLE_PATH: Final = "tests/integration/test_whole_path.py"
 TEST: Final = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
@@ -56,8 +64,13 @@ def second_forms(release: Checkout, service: Checkout) -> Iterator[Finding]:
     # The release has no class that one of its own cached functions takes.
     unhashable = frozenset(n for s in sources.values() for n in errors.unhashable_classes(s))
     cached: Form = ("CCH2", partial(errors.mutable_arguments, unhashable=unhashable), APP)
+    # A route may be the release's, and its model changed.
+    parsed = (sources.get(path) or Source(path, service.text(path)) for path in service.paths)
+    routes = (s for s in parsed if s.path in sources or ROUTES.search(s.text))
+    asked = running.asked_models(routes) if sources else frozenset[str]()
+    models: Form = ("VAL1", partial(running.unlimited_models, asked=asked), APP)
     for path, source in sources.items():
-        for code, check, paths in (*FORMS, cached):
+        for code, check, paths in (*FORMS, cached, models):
             if not re.fullmatch(paths, path):
                 continue
             for line, fact in check(source):

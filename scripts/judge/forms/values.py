@@ -11,7 +11,14 @@ from scripts.judge.forms.source import Source, last_name, literal, names_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["bare_attributes", "fixed_values", "readable_secrets"]
+__all__ = [
+    "bare_attributes",
+    "fixed_calls",
+    "fixed_values",
+    "hidden_code",
+    "hidden_imports",
+    "readable_secrets",
+]
 
 SETTINGS: Final = re.compile(r".*Settings(Group)?")
 SECRET: Final = re.compile(
@@ -20,12 +27,16 @@ SECRET: Final = re.compile(
 )
 # Names of values that differ by environment. A number or text for one in source is configuration.
 VALUE: Final = re.compile(
-    r"_*(.*_)?(timeout|timeout_seconds|threshold|temperature|max_tokens|model|model_name"
-    r"|(base|api|server)_url|endpoint|host|port)",
+    r"_*(.*_)?(timeout|timeout_(seconds|s|ms)|threshold|temperature|max_tokens|model"
+    r"|model_name|min_(score|similarity)|(base|api|server)_url|endpoint|host|port)",
     re.IGNORECASE,
 )
-ADDRESS: Final = re.compile(r"(https?|wss?|postgres(ql)?|redis|amqp)://\w\S*")
+ADDRESS: Final = re.compile(
+    r"(https?|wss?|postgres(ql)?|redis|amqp|mongodb|mysql|grpc|ftp|s3|gs)(\+\w+)?://\w\S*"
+    r"|(localhost|(\d{1,3}\.){3}\d{1,3}):\d+"
+)
 FOLDER: Final = re.compile(r"(/(var|etc|opt|home|srv|usr|mnt|data|root|tmp)/|~/|[A-Z]:\\)\S*")
+WAITS: Final = frozenset({"asyncio.timeout", "asyncio.wait_for", "httpx.Timeout", "httpx2.Timeout"})
 MODELS: Final = re.compile(
     r"(gpt-|o\d(-|$)|claude-|gemini-|mistral-|llama-?\d|text-embedding-)[\w.:-]*\w"
 )
@@ -34,13 +45,22 @@ MODELS: Final = re.compile(
 def bare_attributes(source: Source) -> Iterator[tuple[int, str]]:
     """Annotate the attributes of a class that has no base to declare them."""
     for owner in source.walk(ast.ClassDef):
-        for node in owner.body if not owner.bases else ():
-            match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    if not name.startswith("__") and last_name(value) != "staticmethod":
-                        yield node.lineno, f"the attribute `{name}` has no annotation"
-                case _:
-                    pass
+        declared = {*map(last_name, owner.bases)} - {"ABC", "object"}
+        for node in owner.body if not declared else ():
+            if not isinstance(node, ast.Assign) or last_name(node.value) == "staticmethod":
+                continue
+            parts = (part for target in node.targets for part in ast.walk(target))
+            for name in (part.id for part in parts if isinstance(part, ast.Name)):
+                if not name.startswith("__"):
+                    yield node.lineno, f"the attribute `{name}` has no annotation"
+
+
+def hidden_code(source: Source) -> Iterator[tuple[int, str]]:
+    """Let the type checker see the code; a stub or a narrow ignore says what it cannot know."""
+    for node in source.walk(ast.If):
+        test = ast.unparse(node.test)
+        if test.startswith("not ") and test.endswith("TYPE_CHECKING"):
+            yield node.lineno, "the type checker does not see this code"
 
 
 def fixed_values(source: Source) -> Iterator[tuple[int, str]]:
@@ -56,11 +76,20 @@ def fixed_values(source: Source) -> Iterator[tuple[int, str]]:
         for kind, pattern in (("address", ADDRESS), ("folder", FOLDER), ("model", MODELS)):
             if pattern.fullmatch(node.value):
                 yield node.lineno, f"the {kind} {node.value!r} is fixed in source"
-    for node in source.walk(ast.Assign, ast.AnnAssign, ast.keyword, ast.arguments):
+    for node in source.walk(ast.Assign, ast.AnnAssign, ast.keyword, ast.arguments, ast.Dict):
         for name, value, line in _named(node):
-            known = literal(value)
-            if known not in {None, ""} and VALUE.fullmatch(name):
-                yield line, f"`{name}` is fixed in source at {known!r}"
+            if literal(value) not in {None, ""} and value and VALUE.fullmatch(name):
+                yield line, f"`{name}` is fixed in source at {ast.unparse(value)}"
+
+
+def fixed_calls(source: Source) -> Iterator[tuple[int, str]]:
+    """Declare a setting for a time to wait, or for a folder."""
+    for call in source.walk(ast.Call):
+        name = source.full_name(call.func)
+        if name in WAITS and isinstance(literal(call.args[-1] if call.args else None), int | float):
+            yield call.lineno, f"the time of `{name}` is fixed in source"
+        elif name == "pathlib.Path.home":
+            yield call.lineno, "the home folder is fixed in source"
 
 
 def _named(node: ast.AST) -> Iterator[tuple[str, ast.expr | None, int]]:
@@ -72,6 +101,12 @@ def _named(node: ast.AST) -> Iterator[tuple[str, ast.expr | None, int]]:
             yield last_name(target), value, node.lineno
         case ast.keyword(arg=str(name), value=value):
             yield name, value, value.lineno
+        case ast.Dict(keys=keys, values=values):
+            named = zip(keys, values, strict=True)
+            for key, value in named:
+                # Other keys of a mapping are words about something.
+                if (name := str(literal(key))) in {"max_tokens", "temperature", "timeout"}:
+                    yield name, value, value.lineno
         case ast.arguments():
             pairs = [
                 *zip(
@@ -96,3 +131,10 @@ def readable_secrets(source: Source) -> Iterator[tuple[int, str]]:
                         yield field.lineno, f"the secret setting `{name}` is plain text"
                 case _:
                     pass
+
+
+def hidden_imports(source: Source) -> Iterator[tuple[int, str]]:
+    """Import the module by a statement, which the layers see."""
+    for call in source.walk(ast.Call):
+        if ast.unparse(call.func) == "__import__":
+            yield call.lineno, "`__import__` goes around the layers"
