@@ -130,9 +130,9 @@ bench: $(VENV)/ready ## Measure, and write docs/benchmarks.md; CORPUS=folder, AR
 	@python -m benchmarks $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
 
 .PHONY: lock
-lock: $(VENV)/ready ## Resolve all pins again: the service with every option, the tools, the benchmarks
-	$(MAKE) -C template lock ARGS=--all
-	scripts/lock.sh
+lock: $(VENV)/ready ## Resolve all pins again, of the service and the tools; ARGS=--upgrade to the newest
+	$(MAKE) -C template lock ARGS="--all $(ARGS)"
+	scripts/lock.sh $(ARGS)
 
 .PHONY: clean
 clean: ## Remove all that the other targets created, including .venv

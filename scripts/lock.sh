@@ -2,13 +2,15 @@
 # Pin the template repository's own tools, with hashes. A render is checked with the tools that its team
 # will run, so all except pytest have the versions of the generated service. The competitors in the
 # benchmarks have separate environments, and so separate resolutions. What drives a browser is installed
-# beside a service.
+# beside a service. With --upgrade it takes the newest versions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+upgrade=("$@") # nothing, or --upgrade
 
 lock() {
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-    --no-strip-extras --no-emit-index-url --no-emit-find-links --no-config "$@"
+    --no-strip-extras --no-emit-index-url --no-emit-find-links --no-config \
+    ${upgrade[@]+"${upgrade[@]}"} "$@"
 }
 
 mkdir -p build

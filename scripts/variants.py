@@ -93,7 +93,7 @@ class Space:
 
     def __init__(self, config: Config | None = None) -> None:
         config = config or yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
-        self._environment = SandboxedEnvironment(
+        self.environment = SandboxedEnvironment(
             loader=FileSystemLoader(ROOT),
             extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
             **{name: value for name, value in config["_envops"].items() if name != "undefined"},
@@ -123,7 +123,7 @@ class Space:
             if given and name in given:
                 default = given[name]
             elif isinstance(default, str):
-                text = self._environment.from_string(default).render(found)
+                text = self.environment.from_string(default).render(found)
                 parsed = details["type"] == "bool" or details.get("multiselect")
                 default = yaml.safe_load(text) if parsed else text
             found[name] = default
@@ -235,9 +235,9 @@ class Space:
             expression: A condition if it is a `when`, otherwise a message, or nothing.
             own: The factors of the question.
         """
-        named = meta.find_undeclared_variables(self._environment.parse(expression))
+        named = meta.find_undeclared_variables(self.environment.parse(expression))
         read = [factor for factor in self.factors if factor.question in named]
-        template = self._environment.from_string(expression)
+        template = self.environment.from_string(expression)
         for factor in own:
             reads = (*dict.fromkeys([*read, factor]),)
             allows = {}
