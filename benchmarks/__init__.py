@@ -30,6 +30,7 @@ SUBJECTS: Final = (
     "ingestion",
     "chunking",
     "search",
+    "stores",
     "ranking",
     "citations",
     "api",

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.corpus is not None and not arguments.corpus.is_dir():
         parser.error(f"there is no folder {str(arguments.corpus)!r} to take documents from")
     corpus = arguments.corpus.resolve() if arguments.corpus else None
-    bench = Bench(quick=arguments.quick, corpus=corpus)
+    bench = Bench(quick=arguments.quick, corpus=corpus, chunks=arguments.chunks)
     out = arguments.out or (None if arguments.quick else ROOT / "docs")
     try:
         with alone():
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="*", help="what to measure; all by default")
     parser.add_argument("--corpus", type=Path, help="a folder of real documents")
+    parser.add_argument("--chunks", type=int, help="chunks up to which `stores` are compared")
     parser.add_argument("--quick", action="store_true", help="a quick look; writes only to --out")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")

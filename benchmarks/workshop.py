@@ -47,6 +47,7 @@ class Bench:
 
     quick: bool = False
     corpus: Path | None = None
+    chunks: int | None = None
     took_corpus: bool = field(default=False, init=False)
     _subject: str = ""
     _made: dict[str, Path] = field(default_factory=dict)
