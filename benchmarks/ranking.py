@@ -7,8 +7,9 @@ does. With *slips* one word of each question has a letter missing, doubled or in
 place, the same for both sides.
 
 `make bench CORPUS=folder ARGS=ranking` takes the collections in the subfolders, each in the form of
-BEIR: `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv`. Without a folder it is the golden set
-over the samples, which is small and was there while the ranking was made.
+BEIR: `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv`. Subfolders may hold groups of them, each
+with its own mean. Without a folder it is the golden set over the samples, which is small and was
+there while the ranking was made.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from itertools import chain, groupby
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +25,7 @@ from benchmarks.findings import Aim, Findings, Line
 from benchmarks.workshop import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from benchmarks.workshop import Bench, Worker
@@ -42,24 +44,30 @@ def measure(bench: Bench) -> Findings:
     lines: list[Line] = []
     with bench.scratch() as scratch:
         folders = _folders(bench, scratch)
-        for folder in folders[: bench.size(len(folders), 2)]:
-            lines += _collection(bench, folder, scratch)
-    means = []
+        some = folders[: bench.size(len(folders), 2)]
+        for group, members in groupby(some, key=lambda folder: folder.parent):
+            inside = bench.corpus not in {None, group}
+            measured = [line for folder in members for line in _collection(bench, folder, scratch)]
+            lines += [*measured, *_means(measured, f", {group.name}" if inside else "")]
+    return Findings(lines)
+
+
+def _means(lines: list[Line], group: str) -> Iterator[Line]:
+    """Yield the means of a group of collections, without slips and with them."""
     for kind in ("", ", slips"):
         same = [line for line in lines if line.what.endswith(", slips") == bool(kind)]
         ours = fmean(line.ours for line in same)
         theirs = fmean(line.theirs or 0 for line in same)
-        aim = Aim(">=", 1)
-        what = f"mean of {len(same)}{kind}"
-        means.append(_line(what, ours, theirs, aim=aim, remedy="" if kind else _REMEDY))
-    return Findings([*lines, *means])
+        what = f"mean of {len(same)}{group}{kind}"
+        yield _line(what, ours, theirs, aim=Aim(">=", 1), remedy="" if kind else _REMEDY)
 
 
 def _folders(bench: Bench, scratch: Path) -> list[Path]:
     if bench.corpus is None:
         return [_golden(bench, scratch / "golden")]
     bench.took_corpus = True
-    found = sorted(path.parent for path in bench.corpus.glob("*/corpus.jsonl"))
+    paths = chain(bench.corpus.glob("*/corpus.jsonl"), bench.corpus.glob("*/*/corpus.jsonl"))
+    found = sorted(path.parent for path in paths)
     if not found:
         raise BenchError(f"{bench.corpus} has no folder with a corpus.jsonl")
     return found
