@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 from gwkit.seams import Seam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.graph.answering import Answerer
     from app.ingestion.loaders import LoaderPart
+    from app.ingestion.pipeline import Pipeline
+    from app.ingestion.run import Engine
     from app.ingestion.sources import Source
     from app.retrieval.retriever import Reranker
     from app.services import Services
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from gwkit.telemetry.metrics import Metrics, MetricSpec
 
 __all__ = [
+    "EngineOpener",
     "GuardedModels",
     "GuardsPart",
     "Opener",
     "OrchestrationPart",
+    "PreparerOpener",
     "Registry",
     "RoutesPart",
     "SharedCounts",
@@ -48,6 +52,18 @@ _T = TypeVar("_T")
 
 Opener: TypeAlias = "Callable[[str, Settings], AbstractAsyncContextManager[_T]]"
 """Opens a part for as long as the service runs; takes the name that the settings give it."""
+
+
+PreparerOpener: TypeAlias = (
+    "Callable[[Mapping[str, object]], AbstractAsyncContextManager[Pipeline]]"
+)
+"""Opens a pipeline that prepares documents, of the values of settings; can be pickled."""
+
+
+EngineOpener: TypeAlias = (
+    "Callable[[Settings, PreparerOpener], AbstractAsyncContextManager[Engine]]"
+)
+"""Opens an engine of ingestion, which makes pipelines in processes of its own."""
 
 
 RoutesPart: TypeAlias = "APIRouter | Callable[[], APIRouter]"
@@ -136,6 +152,7 @@ class Registry:
         self.rerankers: Seam[Opener[Reranker]] = Seam("reranker")
         self.orchestrations: Seam[OrchestrationPart] = Seam("orchestration")
         self.sources: Seam[Opener[Source]] = Seam("source")
+        self.engines: Seam[EngineOpener] = Seam("engine")
         self.loaders: Seam[LoaderPart] = Seam("loader")
         self.prompts: Seam[Path] = Seam("prompt")
         self.authentication: Seam[Opener[Authenticate]] = Seam("authentication")

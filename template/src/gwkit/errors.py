@@ -38,6 +38,14 @@ __all__ = [
 class AppError(Exception):
     """Base of every error that the service raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Have errors pickled with their attributes, whatever arguments their class takes."""
+        return _restore, (type(self), self.args), vars(self)
+
+
+def _restore(kind: type[AppError], args: tuple[object, ...]) -> AppError:
+    return kind.__new__(kind, *args)
+
 
 class ConfigError(AppError):
     """The settings cannot work.

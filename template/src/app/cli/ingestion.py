@@ -36,6 +36,10 @@ _Source = Annotated[
     str | None,
     typer.Option("--source", help="Ingest a registered source; `config` lists them."),
 ]
+_Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="Prepare documents by a registered engine; `config` lists them."),
+]
 _Rebuild = Annotated[
     bool,
     typer.Option("--rebuild", help="Rebuild the index; needed once its settings have changed."),
@@ -56,6 +60,7 @@ def ingest(
     paths: _Paths = None,
     *,
     source: _Source = None,
+    engine: _Engine = None,
     rebuild: _Rebuild = False,
     timings: _Timings = False,
     profile_memory: _ProfileMemory = False,
@@ -84,17 +89,28 @@ def ingest(
     130 or 143 interrupted.
 
     Raises:
-        typer.BadParameter: there is neither a path nor a source, or both.
+        typer.BadParameter: there is neither a path nor a source, or both; or an engine goes with a
+            source.
     """
     if bool(paths) is (source is not None):
         raise typer.BadParameter("name files and folders, or one --source", param_hint="PATH")
+    if source is not None and engine is not None:
+        problem = "an engine reads files and folders; ingest a --source without it"
+        raise typer.BadParameter(problem, param_hint="--engine")
+    from app.cli.preparing import open_preparer
     from app.wiring import build_registry
 
-    settings = load(verbose=verbose)
-    open_source = build_registry().sources.find(source, "--source") if source else None
+    settings, registry = load(verbose=verbose), build_registry()
+    open_source = registry.sources.find(source, "--source") if source else None
+    open_engine = registry.engines.find(engine, "--engine") if engine else None
 
     async def work(services: Services, progress: Progress, stop: Interruption) -> Summary:
         pipeline = services.pipeline
+        if open_engine:
+            async with open_engine(settings, open_preparer) as opened:
+                return await pipeline.ingest(
+                    paths or [], progress=progress, stop=stop, engine=opened
+                )
         if source is None or open_source is None:
             return await pipeline.ingest(paths or [], progress=progress, stop=stop)
         async with open_source(source, settings) as opened:

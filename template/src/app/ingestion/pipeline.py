@@ -18,7 +18,7 @@ from app.ingestion.run import Run, report_failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.ingestion.run import Progress, Stop, Summary
+    from app.ingestion.run import Engine, Progress, Stop, Summary
     from app.ingestion.sources import Source
     from gwkit.index.store import Failure
 
@@ -35,7 +35,12 @@ class Pipeline(DocumentWriter):
     """
 
     async def ingest(
-        self, paths: Sequence[Path], *, progress: Progress | None = None, stop: Stop | None = None
+        self,
+        paths: Sequence[Path],
+        *,
+        progress: Progress | None = None,
+        stop: Stop | None = None,
+        engine: Engine | None = None,
     ) -> Summary:
         """Bring the index in step with files and folders, and say what was done.
 
@@ -44,13 +49,14 @@ class Pipeline(DocumentWriter):
         are removed; those of other folders and uploads are not touched. Once `stop` says so, the
         document in hand is the last one of the run. So it is when the index cannot be written, as
         on a full disk: the summary says so. When this is cancelled, the document in hand is written
-        to its end, and nothing after it.
+        to its end, and nothing after it. An `engine` prepares the documents elsewhere; what comes
+        of them is the same.
 
         Raises:
             RetrievalError: the index cannot be read.
         """
         found = await asyncio.to_thread(discover, paths, self.loaders.suffixes)
-        return await Run(found, self).ingest(progress, stop)
+        return await Run(found, self, engine=engine).ingest(progress, stop)
 
     async def ingest_source(
         self,

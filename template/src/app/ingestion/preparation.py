@@ -99,6 +99,7 @@ class DocumentWriter:
     metrics: Metrics
     settings: IndexSettings
     loaders: DocumentLoader = field(default_factory=LoaderRegistry)
+    ahead: int = field(default=AHEAD, init=False)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(AHEAD)
@@ -172,6 +173,16 @@ class DocumentWriter:
         if size > most:
             reason = f"has {size:,} bytes and {most:,} are allowed (APP_MAX_DOCUMENT_BYTES)"
             raise IngestError(document, reason)
+
+    async def prepare_file(
+        self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None
+    ) -> Ready | Unchanged:
+        """Prepare a file in this process; the arguments are those of `read_file`.
+
+        Raises:
+            AppError: the document cannot be prepared.
+        """
+        return await self.prepare(self.read_file, file, entry, failure)
 
     async def prepare(
         self, read: Callable[_P, _Parsed | Unchanged], *args: _P.args, **kwargs: _P.kwargs

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -21,7 +21,7 @@ from app.exceptions import (
     SkippedError,
     TokenLimitError,
 )
-from app.ingestion.preparation import AHEAD, Outcome, Ready
+from app.ingestion.preparation import Outcome, Ready
 from gwkit.index.store import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -34,9 +34,32 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int, str], None]
     Stop = Callable[[], bool]
 
-__all__ = ["Progress", "Run", "Stop", "Summary", "report_failure"]
+__all__ = ["Engine", "Progress", "Run", "Stop", "Summary", "report_failure"]
 
 _log = structlog.stdlib.get_logger(__name__)
+
+
+class Engine(Protocol):
+    """Prepares documents ahead of the writer; by default the threads of this process do."""
+
+    @property
+    def ahead(self) -> int:
+        """Documents that are prepared while an earlier one is written."""
+
+    async def prepare_file(
+        self, file: SourceFile, entry: LedgerEntry | None, failure: Failure | None
+    ) -> Ready | Unchanged:
+        """Read, parse, chunk and embed a file, unless its bytes are what the index holds.
+
+        Args:
+            file: what was found.
+            entry: what the index holds of it.
+            failure: what is known of earlier attempts, if they count.
+
+        Raises:
+            AppError: the document cannot be prepared.
+        """
+        ...
 
 
 @dataclass(slots=True)
@@ -80,11 +103,13 @@ class Run:
         found: the files, and the folders that were read as a whole.
         writer: prepares documents and writes them.
         force: also try the documents that were given up.
+        engine: prepares documents; by default the writer does.
     """
 
     found: Discovery
     writer: DocumentWriter
     force: bool = False
+    engine: Engine | None = None
     summary: Summary = field(init=False, default_factory=Summary)
     _ledger: Mapping[str, LedgerEntry] = field(init=False)  # from before the run, as the failures
     _failures: Mapping[str, Failure] = field(init=False)
@@ -124,14 +149,15 @@ class Run:
         return summary
 
     async def _ingest_files(self, progress: Progress | None, stop: Stop | None) -> None:
+        engine = self.engine or self.writer
         waiting = iter(self.found.files)
         window: deque[tuple[SourceFile, asyncio.Task[Ready | Unchanged]]] = deque()
         try:
             while not (stop and stop()):
-                for file in islice(waiting, AHEAD - len(window)):
+                for file in islice(waiting, engine.ahead - len(window)):
                     failure = None if self.force else self._failures.get(file.document)
                     entry = self._ledger.get(file.document)
-                    ready = self.writer.prepare(self.writer.read_file, file, entry, failure)
+                    ready = engine.prepare_file(file, entry, failure)
                     window.append((file, asyncio.create_task(ready)))
                 if progress:
                     document = window[0][0].document if window else ""
