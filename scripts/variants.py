@@ -39,7 +39,7 @@ _VERSION: Final = "python_version"
 _OPEN: Final = frozenset({"license", _VERSION})
 """Questions that no profile answers, so that its variant can have any answer."""
 
-_ATTEMPTS: Final = 64
+_ATTEMPTS: Final = 32
 _ATTEMPTS_WITH_RULES: Final = 4  # each takes a second
 
 Config = Mapping[str, Any]

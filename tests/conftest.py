@@ -19,8 +19,13 @@ Renderer = Callable[[str], Path]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest tests first, so that no process runs alone at the end."""
-    order = ("test_services", "test_commands", "test_bites", "test_updates", "test_extensions")
-    items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else 9)
+    order = (
+        *("test_services", "test_page", "test_commands", "test_bites", "test_updates"),
+        *("test_extensions", "test_drill", "test_mutations", "test_benchmarks"),
+    )
+    items.sort(
+        key=lambda item: order.index(item.path.stem) if item.path.stem in order else len(order)
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")
