@@ -55,7 +55,7 @@ _REMEDY: Final = (
 
 def measure(bench: Bench) -> Findings:
     """Compare the stores at each size, and go on with SQLite alone."""
-    sizes = _QUICK_SIZES if bench.quick else _SIZES
+    sizes: tuple[int, ...] = _QUICK_SIZES if bench.quick else _SIZES
     if bench.chunks:
         sizes = (*(size for size in sizes if size < bench.chunks), bench.chunks)
     rounds = bench.size(_ROUNDS, 1)
