@@ -27,7 +27,10 @@ __all__ = ["main", "navigation", "pages"]
 ROOT: Final = Path(__file__).resolve().parents[1]
 OUTPUT: Final = ROOT / "build/site"
 
-SECTIONS: Final = ("index.md", "tutorial.md", "architecture.md", "benchmarks.md", "enforce.md")
+SECTIONS: Final = (
+    *("index.md", "tutorial.md", "architecture.md", "benchmarks.md", "enforce.md"),
+    "updates.md",
+)
 """Pages with a place of their own in the navigation."""
 
 _BLOCK = re.compile(r"^# \[%.+%\]\n", re.MULTILINE)
@@ -85,12 +88,13 @@ def navigation(docs: Path) -> list[dict[str, object]]:
     tasks = [file for file in others if file not in _COPIES.values()]
     tasks += [f"how-to/{file.name}" for file in sorted((docs / "how-to").glob("*.md"))]
     reference = [f"reference/{file.name}" for file in sorted((docs / "reference").glob("*.md"))]
+    explained = ["architecture.md", "adr/index.md", "benchmarks.md"]
     return [
         {"Start": "index.md"},
         {"Tutorial": "tutorial.md"},
         {"How-to": ["enforce.md", *tasks]},
         {"Reference": [*reference, "changelog.md"]},
-        {"Explanation": ["architecture.md", "adr/index.md", "benchmarks.md", "contributing.md"]},
+        {"Explanation": [*explained, "updates.md", "contributing.md"]},
     ]
 
 
