@@ -126,3 +126,15 @@ def test_every_practice_bites() -> None:
     assert {} == {code: bites[code] for code in codes if bites[code] < FEWEST}
     assert set() == {each.code for each in BITES} - {each.code for each in NEAR_MISSES}
     assert set() == {each.code for each in (*BITES, *NEAR_MISSES)} - codes
+
+
+def test_the_page_tells_what_no_tool_decides() -> None:
+    """It has every practice, and one that no static check bites has forms that people review."""
+    catalogue = tomllib.loads((ROOT / "template/scripts/practices.toml").read_text("utf-8"))
+    page = (ROOT / "template/docs/standards.md").read_text("utf-8")
+    practices = {c: each for f in catalogue.values() for c, each in f.items() if c != "title"}
+    reviewed = {code: each["reviewed"] for code, each in practices.items() if "reviewed" in each}
+    bitten = {each.code for each in BITES} | {expected(name)[0] for name in WEAKENS}
+    assert practices.keys() <= bitten | reviewed.keys()
+    assert [] == [code for code in practices if f"| {code} |" not in page]
+    assert [] == [c for c, form in reviewed.items() if f"**{c}** *Reviewed:* {form}" not in page]
