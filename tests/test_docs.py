@@ -62,7 +62,8 @@ def test_commands_and_files_are_those_of_the_render(name: str, rendered: Rendere
     examples = [item.title for item in snippets(service) if item.title]
     targets = (service / "Makefile").read_text("utf-8")
     code = "".join(item.code for item in snippets(service))
-    commands = {"ask", "config", "eval", "failed", "feedback", "ingest", "search", "serve"}
+    commands = {"ask", "config", "eval", "failed", "feedback", "index", "ingest"}
+    commands |= {"search", "serve"}
     commands.update(re.findall(r"\bcommands\.add\(\"([a-z-]+)\"", code))
     for path, text in pages(service).items():
         for target in re.findall(r"(?:^|`|\$ )make ([a-z-]+)", text, re.MULTILINE):

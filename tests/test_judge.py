@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.answers import TEXTS, VARIANTS
 from harness.commands import git, run
 from harness.rendering import TemplateRepository, commit_all
 from harness.weakening import PASSES, WEAKENS, apply, expected
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("defaults")
 
+QUOTED = next(name for name, each in VARIANTS.items() if TEXTS["quotes"] in each.values())
 MYPY = 'strict = true\nfiles = ["src", "scripts", "tests"]'
 LOOSE = {"path": "pyproject.toml", "old": MYPY, "new": 'strict = true\nfiles = ["src"]'}
 ENTRY = """
@@ -295,7 +297,7 @@ def test_a_fleet_is_a_table_json_and_a_page(
     assert "pyproject.toml" == loaded[0]["findings"][0]["path"]
 
 
-@pytest.mark.parametrize("name", ["bare", "everything", "quotes"])
+@pytest.mark.parametrize("name", ["bare", "everything", QUOTED])
 @pytest.mark.slow
 def test_answers_do_not_matter(
     name: str, rendered: Callable[[str], Path], judged_by: Template

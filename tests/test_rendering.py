@@ -165,7 +165,7 @@ def test_links_between_files_lead_somewhere(name: str, rendered: Renderer) -> No
     for path, text in texts(service).items():
         if not path.endswith(".md") or path.startswith("data/samples/"):
             continue
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)", text):
+        for target in re.findall(r"(?<!\\)\]\(([^)#\s]+)(?:#[^)\s]*)?\)", text):
             if "://" not in target and not target.startswith("mailto:"):
                 where = Path(os.path.normpath(service / Path(path).parent / target))
                 assert where.exists(), f"{path} links to {target}"
