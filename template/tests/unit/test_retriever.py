@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ import structlog
 
 from app.retrieval.retriever import Retriever
 from fixtures.embedder import FakeEmbedder
-from gwkit.errors import LLMError, NoVectorsError
+from gwkit.errors import LLMError, NoVectorsError, RetrievalError
 from gwkit.index.store import Filters, Hit, Index, SearchMode, SearchQuery
 from gwkit.offline.no_embedder import NoEmbedder
 from gwkit.telemetry.metrics import Metrics
@@ -131,6 +131,59 @@ async def test_an_embedders_error_passes_through() -> None:
         await make(index, FakeEmbedder(error=LLMError("down"))).search("words", k=1)
 
     assert [] == index.queries
+
+
+class FakeReranker:
+    """Gives each hit a new score, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.calls = 0
+
+    async def rerank(self, _query: str, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Return the hits with a score of 0.5."""
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return [replace(hit, score=0.5) for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("error", "score", "outcome"),
+    [(None, 0.5, "succeeded"), (RetrievalError("down"), 0.75, "failed")],
+)
+async def test_a_reranker_that_fails_leaves_the_hits(
+    error: Exception | None, score: float, outcome: str
+) -> None:
+    """A search goes on without it, with one warning, and the outcome is counted."""
+    metrics = Metrics()
+    retriever = make(FakeIndex(), metrics=metrics)
+    retriever.reranker = FakeReranker(error)
+
+    with structlog.testing.capture_logs() as logs:
+        hits = await retriever.search("words", k=1)
+
+    assert [replace(HIT, score=score)] == list(hits)
+    warnings = [log["error"] for log in logs if log["event"] == "rerank_failed"]
+    assert (["down"] if error else []) == warnings
+    assert f'reranks_total{{outcome="{outcome}"}} 1.0' in metrics.exposition().decode()
+
+
+async def test_what_else_a_reranker_raises_passes_through() -> None:
+    """A defect of a team's reranker is not hidden."""
+    retriever = make(FakeIndex())
+    retriever.reranker = FakeReranker(KeyError("a defect"))
+    with pytest.raises(KeyError, match="a defect"):
+        await retriever.search("words", k=1)
+
+
+async def test_no_hits_are_not_reranked() -> None:
+    """A reranker is not asked about nothing."""
+    reranker = FakeReranker()
+    retriever = make(FakeIndex())
+    retriever.reranker = reranker
+    assert [] == list(await retriever.search("words", k=0))
+    assert 0 == reranker.calls
 
 
 async def test_of_a_long_query_the_beginning_is_searched_for() -> None:

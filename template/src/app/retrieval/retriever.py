@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 import structlog
 
-from app.exceptions import NoVectorsError
+from app.exceptions import NoVectorsError, RetrievalError
 from app.retrieval.ranking import HybridRanking, look_again
 from gwkit.index.store import Filters, SearchMode, SearchQuery
 from gwkit.models.messages import SEARCHED_CHARACTERS
@@ -39,7 +39,7 @@ class Reranker(Protocol):
         """Return the hits, best first, with scores in (0, 1].
 
         Raises:
-            RetrievalError: the reranker could not answer.
+            RetrievalError: the reranker could not answer; the hits stay as they are.
         """
         ...
 
@@ -102,8 +102,8 @@ class Retriever:
             )
             found = await self.index.search(query)
             hits: Sequence[Hit] = await asyncio.to_thread(self._second_look, text, found, mode, k)
-            if self.reranker:
-                hits = await self.reranker.rerank(text, hits)
+            if self.reranker and hits:
+                hits = await self._reranked(self.reranker, text, hits)
             hits = hits[:k]
         _log.info(
             "search_done",
@@ -116,6 +116,17 @@ class Retriever:
         )
         for rank, hit in enumerate(hits, start=1):
             _log.debug("search_hit", rank=rank, chunk=hit.chunk, score=round(hit.score, 4))
+        return hits
+
+    async def _reranked(self, reranker: Reranker, text: str, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Return the hits in the reranker's order, or in their own: a search does not need it."""
+        outcome = "failed"
+        try:
+            hits = await reranker.rerank(text, hits)
+            outcome = "succeeded"
+        except RetrievalError as exc:
+            _log.warning("rerank_failed", error=str(exc))
+        self.metrics.count("reranks_total", outcome=outcome)
         return hits
 
     def modes(self) -> list[SearchMode]:

@@ -50,7 +50,7 @@ class CircuitBreaker:
         failures: how many in a row open the circuit.
         cooldown_seconds: how long it stays open.
         probes: attempts at a time while it is half-open.
-        metrics: counts the changes of state.
+        metrics: counts the changes of state, if given; the log has them in any case.
         clock: seconds, as `time.monotonic`.
     """
 
@@ -60,7 +60,7 @@ class CircuitBreaker:
         *,
         failures: int,
         cooldown_seconds: float,
-        metrics: Metrics,
+        metrics: Metrics | None = None,
         probes: int = 1,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -137,5 +137,6 @@ class CircuitBreaker:
         self._state = state
         self._era += 1
         self._failures = self._probes = 0
-        self._metrics.count("llm_circuit_changes_total", model=self._model, state=state)
+        if self._metrics is not None:
+            self._metrics.count("llm_circuit_changes_total", model=self._model, state=state)
         _log.warning("llm_circuit_changed", model=self._model, state=state.value)

@@ -22,11 +22,20 @@ class CallLimit:
         model: the model, for the error.
         most: calls at a time.
         wait_seconds: how long a call may wait for its turn.
+        variable: of the setting that has `most`, for the error.
     """
 
-    def __init__(self, model: str, *, most: int, wait_seconds: float) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        most: int,
+        wait_seconds: float,
+        variable: str = "APP_LLM_CONCURRENCY",
+    ) -> None:
         self._model = model
         self._wait_seconds = wait_seconds
+        self._variable = variable
         # Wakes its waiters in the order in which they came.
         self._slots = asyncio.Semaphore(most)
 
@@ -53,6 +62,6 @@ class CallLimit:
                 await self._slots.acquire()
         except TimeoutError as exc:
             raise ModelUnavailableError(
-                f"{self._model} is at its limit of calls at a time (APP_LLM_CONCURRENCY)",
+                f"{self._model} is at its limit of calls at a time ({self._variable})",
                 retry_after=1.0,
             ) from exc

@@ -63,6 +63,9 @@ METRICS: Final = (
     MetricSpec("ingest_document_seconds", "Time to ingest one document."),
     MetricSpec("ingest_step_seconds", "Time of one step of ingesting a document.", ("step",)),
     MetricSpec("search_seconds", "Time to search the index.", ("mode",)),
+    MetricSpec(
+        "reranks_total", "Searches whose hits a reranker ordered, or failed to.", ("outcome",)
+    ),
     MetricSpec("answers_total", "Answers given.", ("outcome",)),
     MetricSpec("unsupported_statements_total", "What cited passages do not bear out.", ("kind",)),
 )
