@@ -181,7 +181,7 @@ async def test_the_description_is_whole(fakes: Fakes) -> None:
         description = (await client.get("/openapi.json")).json()
         again = (await client.get("/openapi.json")).json()
 
-    assert fakes.settings.service_name == description["info"]["title"]
+    assert fakes.settings.service_title == description["info"]["title"]
     assert {
         ("post", "/v1/answer"),
         ("post", "/v1/feedback"),
