@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 CANARY: Final = "sk-canary-4711"
 
 _SUFFIX: Final = "_api_key"
+_WITH_MODELS: Final = {
+    name.partition(":")[0]
+    for seam in (REGISTRY.chat_models, REGISTRY.embedders)
+    for name in seam.parts
+}
 PROVIDERS: Final = [
     name.removesuffix(_SUFFIX)
     for part, group in REGISTRY.settings.parts.items()
     for name in group.model_fields
     if name.endswith(_SUFFIX)
     and REGISTRY.settings.origins[part].startswith("app.options.")
-    and part not in REGISTRY.stores.parts
+    and name.removesuffix(_SUFFIX) in _WITH_MODELS
 ]
 """Those of the template's models; what a team's own provider asks for is the team's to say."""
 
