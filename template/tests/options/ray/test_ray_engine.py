@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ _TIMES = {"indexed_at", "failed_at", "first_failed_at"}
 
 def _content(index: Path) -> dict[str, list[dict[str, object]]]:
     """Return the rows of an index, in their order, without times."""
-    with sqlite3.connect(index) as connection:
+    with closing(sqlite3.connect(index)) as connection:
         connection.row_factory = sqlite3.Row
         return {
             table: [
@@ -136,7 +136,7 @@ def _wait_for(look: Callable[[], object]) -> None:
 
 
 def _written(index: Path) -> int:
-    with suppress(sqlite3.Error), sqlite3.connect(index) as connection:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(index)) as connection:
         (count,) = connection.execute("SELECT count(*) FROM documents").fetchone()
         return int(count)
     return 0
