@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,7 +62,7 @@ async def test_clients_are_forgotten(tmp_path: Path) -> None:
             await counts.count(f"{client}", 60)
         clock.now += 100
         await counts.count("last", 60)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert [("last",)] == connection.execute("SELECT client FROM clients").fetchall()
 
 
