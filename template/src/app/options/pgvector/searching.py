@@ -13,7 +13,7 @@ from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from psycopg import AsyncConnection
 
@@ -109,10 +109,9 @@ class Searcher:
     async def _by_words(
         self, connection: AsyncConnection, query: SearchQuery, most: int
     ) -> list[tuple[int, float]]:
-        terms = await self._affordable(connection, query)
+        terms, chunks, counts = await self._affordable(connection, query)
         if not terms:
             return []
-        _, chunks, counts = self._counts
         values = {
             "quoted": [_quoted(term) for term in terms],
             "rarities": [_rarity(min(counts[term], chunks), chunks) for term in terms],
@@ -141,8 +140,14 @@ class Searcher:
         )
         return await cursor.fetchall()
 
-    async def _affordable(self, connection: AsyncConnection, query: SearchQuery) -> Sequence[str]:
-        """Return the terms to search for; how frequent they are is counted once for a version."""
+    async def _affordable(
+        self, connection: AsyncConnection, query: SearchQuery
+    ) -> tuple[Sequence[str], int, Mapping[str, int]]:
+        """Return the terms to search for, the number of chunks, and how many chunks have a term.
+
+        That is counted once for a version of the index. Searches of two versions may go on side by
+        side, so what this one counts by is its own from here on.
+        """
         ranking, terms = query.ranking, query.ranking.terms(query.text)
         cursor = await connection.execute("SELECT version FROM state")
         (version,) = await cursor.fetchone() or (0,)
@@ -170,7 +175,7 @@ class Searcher:
             }
             cursor = await connection.execute(_COUNTS, values)
             counts.update(dict(await cursor.fetchall()))
-        return ranking.affordable(terms, chunks, lambda term, _: counts[term])
+        return ranking.affordable(terms, chunks, lambda term, _: counts[term]), chunks, counts
 
 
 async def _hits(connection: AsyncConnection, scored: Sequence[tuple[int, float]]) -> list[Hit]:
