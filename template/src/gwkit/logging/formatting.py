@@ -105,8 +105,9 @@ class EventFormatter(logging.Formatter):
         fields: Mapping[str, object] | None = getattr(record, _FIELDS, None)
         if fields is None:
             event["event"] = redactor.text(record.getMessage().rstrip())
-            extra = vars(record).items()
-            fields = {name: value for name, value in extra if name not in _FOREIGN_ATTRIBUTES}
+            # A library that makes the records itself, as Ray does, adds what is for it alone.
+            public = (each for each in vars(record).items() if not each[0].startswith("_"))
+            fields = {name: value for name, value in public if name not in _FOREIGN_ATTRIBUTES}
         else:
             event["event"] = redactor.value(str(record.msg))
         context = {**get_contextvars(), **fields}

@@ -111,10 +111,10 @@ def test_less_severe_records_are_left_out(
 def test_libraries_records_take_the_same_form(
     capsys: pytest.CaptureFixture[str], make_settings: MakeSettings
 ) -> None:
-    """Arguments are formatted, `extra` becomes fields, and the request id is added."""
+    """Arguments are formatted, public `extra` becomes fields, and the request id is added."""
     configure_logging(make_settings(log_format="json"))
     with bound_contextvars(request_id="r-1"):
-        logging.getLogger("library.part").warning("took %d ms", 12, extra={"attempt": 2})
+        logging.getLogger("library.part").warning("took %d ms", 12, extra={"attempt": 2, "_at": 3})
         log.warning("took_long")
     library, own = events(capsys.readouterr().err)
     assert ("library.part", "took 12 ms", 2) == (
