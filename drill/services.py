@@ -211,7 +211,7 @@ def _faults(life: Life, merged: Merge, report: Mapping[str, list[str]]) -> Itera
     for path, text in life.written.items():
         if merged.text(merged.result, path) != text:
             yield f"lost: {path}, a file of the team"
-    # What the team did to a file, it did at the place that the template moved the file to.
+    # A file that the template moved counts at both paths.
     gone, touched = (
         paths | {merged.moved.get(path, path) for path in paths}
         for paths in (life.gone, life.touched)

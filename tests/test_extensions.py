@@ -72,8 +72,7 @@ def test_the_code_of_the_documentation_passes_the_services_own_commands(
 
     listed = run(".venv/bin/python", "-m", "app", "config", "--json", cwd=service, env=env)
     parts = json.loads(listed.stdout)["parts"]
-    # Kinds whose parts the template has, and the documentation shows none of.
-    assert _extended(parts) == set(parts) - {"guards", "limits", "engines"}
+    assert _extended(parts) == set(parts) - {"guards"}
     _run_console_lines(service, env)
     if name == "own provider":
         _update(template, service, env, written)

@@ -81,6 +81,7 @@ def fetch(
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
     if done.returncode:
+        shutil.rmtree(folder, ignore_errors=True)  # nobody takes a part for the whole
         last = (done.stderr.strip() or "no output").splitlines()[-1]
         chosen = options[options.index("--vcs-ref") + 1] if "--vcs-ref" in options else "a release"
         moved = "if the template has moved: make template-source URL=…"
@@ -118,8 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with ThreadPoolExecutor() as pool:
                 # If this fails, the updater fetches it again, and reports why.
                 pool.submit(fetch, root, base, "--vcs-ref", answer(root, "_commit"))
-                given = (*updater, *chosen, *changed)
-                fetch(root, release, *given, source=options.source, newer=True)
+                newest = (*updater, *chosen, *changed)
+                fetch(root, release, *newest, source=options.source, newer=True)
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
         return 1

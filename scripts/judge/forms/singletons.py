@@ -18,7 +18,7 @@ LEAVES: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 @dataclass
 class _Tested:
-    """What is known to be missing, by the line of the test: outside of locks, and in the last."""
+    """Names that a test found missing, with its line: outside of locks, and in the last lock."""
 
     outside: dict[str, int] = field(default_factory=dict)
     inside: dict[str, int] | None = None

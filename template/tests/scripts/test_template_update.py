@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from scripts.template_update import UpdateError, answer, main, set_source
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from scripts.template_update import UpdateError, answer, fetch, main, set_source
 
 ANSWERS = "# by Copier\n_commit: v0.1.0\n_src_path: 'https://example.org/t.git'\nname: A: b\n"
 
@@ -52,6 +49,21 @@ def test_what_cannot_be_fetched_is_said_in_one_line(
 
     assert 1 == main(["--service", str(tmp_path)])
     assert 1 == capsys.readouterr().err.count("\n")
+
+
+def test_a_release_that_was_fetched_in_part_is_removed(
+    service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may be full in the middle: the updater must not take the part for the release."""
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        Path(command[-1], "part").mkdir(parents=True)
+        return subprocess.CompletedProcess(command, 1, "", "No space left on device")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(UpdateError, match="No space left"):
+        fetch(service, service / "release")
+    assert not (service / "release").exists()
 
 
 def test_the_fetched_release_runs_its_own_updater(

@@ -1,4 +1,4 @@
-"""`serve`: the service over HTTP, from one process or several, until it is told to stop."""
+"""`serve`: the service over HTTP, from one process or several, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _serve_from_workers(
     listener: socket.socket,
     count: int,
 ) -> None:
-    """Open the services once, so that what cannot work is told here, and then serve from workers.
+    """Open the services once, so that an error is reported here, and then serve from workers.
 
     Raises:
         ConfigError: the workers would spoil each other's log file.

@@ -16,10 +16,11 @@ from app.exceptions import IndexMismatchError, RetrievalError
 from app.graph.state import Question
 from app.options.pgvector.index import PgvectorIndex
 from app.options.pgvector.settings import PgvectorSettings
+from app.retrieval.ranking import HybridRanking
 from app.wiring import open_services
 from fixtures.command_line import DOCUMENTS
 from gwkit.documents import Chunk, Document
-from gwkit.index.store import UPLOAD, Manifest
+from gwkit.index.store import UPLOAD, Manifest, SearchMode, SearchQuery
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
@@ -132,6 +133,21 @@ async def test_readers_do_not_notice_a_rebuild(group: PgvectorSettings) -> None:
             await publishing
             assert {"new.md"} == set(await old.ledger())
         assert set(seen) <= {frozenset({"old.md"}), frozenset({"new.md"})}
+
+
+async def test_searches_of_two_versions_count_terms_each_for_itself(
+    group: PgvectorSettings,
+) -> None:
+    """A search that began before a write ends beside one that began after it."""
+    async with await PgvectorIndex.open(group, _MANIFEST) as index:
+        vector = np.ones(4, dtype=np.float32)
+        query = SearchQuery("needle", vector, HybridRanking(), 4, mode=SearchMode.LEXICAL)
+        for version in range(20):
+            _, *found = await asyncio.gather(
+                _write(index, "a.md", f"needle {version}"),
+                *(index.search(query) for _ in range(8)),
+            )
+            assert version == 0 or all(found)
 
 
 async def test_more_dimensions_than_an_index_takes_are_compared_one_by_one(

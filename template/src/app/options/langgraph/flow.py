@@ -45,7 +45,7 @@ _Piece = Delta | ChatReply
 
 
 class _State(TypedDict, total=False):
-    """What the steps hand on."""
+    """The state of the graph: the results of its steps."""
 
     question: Question
     found: _Hits

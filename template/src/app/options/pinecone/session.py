@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class IndexKind:
-    """What the records of an index can have: dense vectors, sparse ones, or both."""
+    """The vectors that an index takes: dense ones, sparse ones, or both."""
 
     dense: bool
     sparse: bool

@@ -23,7 +23,7 @@ _pipelines: list[tuple[asyncio.Runner, Pipeline]] = []
 """The pipeline of this process, once there is one."""
 
 _open_parts = AsyncExitStack()
-"""What the pipeline works with; it lives as long as the process, which Ray ends."""
+"""The parts of that pipeline; they stay open until Ray ends the process."""
 
 
 def prepare_in_worker(
