@@ -31,7 +31,7 @@ SERVICES: Final[Mapping[str, Answers]] = {
 
 NOT_RUN: Final = {
     r"make (check|test|reference)\b": "run before the others",
-    r"make (run|provider)\b|.*/uvicorn ": "serves until it is stopped",
+    r"make (run|provider)\b|.*/uvicorn |.*-m app serve\b": "serves until it is stopped",
     r"make template-(preview|source|update)\b": "the tests of updates run them",
     r"systemctl ": "needs a machine with systemd",
     r"docker ": "the tests of the container run it",

@@ -115,11 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 shutil.rmtree(folder, ignore_errors=True)
             chosen = ["--vcs-ref", options.to] if options.to else []
             changed = [part for each in shlex.split(options.answers) for part in ("--data", each)]
-            updater = ("--exclude", "!/scripts/updating")
             with ThreadPoolExecutor() as pool:
                 # If this fails, the updater fetches it again, and reports why.
                 pool.submit(fetch, root, base, "--vcs-ref", answer(root, "_commit"))
-                newest = (*updater, *chosen, *changed)
+                newest = ("--exclude", "!/scripts/updating", *chosen, *changed)
                 fetch(root, release, *newest, source=options.source, newer=True)
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
