@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fixtures.browser import missing_for_browser
 from fixtures.command_line import DOCUMENTS
 from fixtures.serving import serving
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     OpenTab = Callable[..., Tab]
 
 pytestmark = pytest.mark.slow
+if missing := missing_for_browser():
+    pytest.skip(f"the page is not tested: {missing}", allow_module_level=True)
 
 _KEY = "a-key-of-sixteen-characters"
 _SAID = "The ferry to the island leaves at 6:40 from the north pier."
