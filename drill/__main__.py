@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from drill.page import page
 from harness.ageing import age
-from harness.commands import git
+from harness.commands import git, run
 from harness.releases import NEXT, released, with_history
 from harness.rendering import TemplateRepository, commit_all, contents
 from harness.updating import TEAMS_OWN
@@ -46,14 +46,15 @@ def main(argv: list[str] | None = None) -> int:
         for outcome in drill(Path(folder), quick=options.quick, lives=options.life):
             outcomes.append(outcome)
             failed = "; ".join(unexplained(outcome)[:3])
-            about = f"{outcome['release']}, {outcome['variant']}, {outcome['life']}"
+            names = ("release", "variant", "life", "command")
+            about = ", ".join(outcome[name] for name in names)
             print(f"{len(outcomes):4} {about}: {failed or 'ok'}", flush=True)
     problems = [problem for outcome in outcomes for problem in unexplained(outcome)]
     if not (options.quick or options.life != "*"):
         problems += _unneeded(outcomes)
     if options.page:
         options.page.write_text(page(outcomes, _reasons()), encoding="utf-8")
-    print(f"{len(outcomes)} services updated, {len(problems)} problems", *problems[:40], sep="\n  ")
+    print(f"{len(outcomes)} updates, {len(problems)} problems", *problems[:40], sep="\n  ")
     return 1 if problems or not outcomes else 0
 
 
@@ -70,6 +71,9 @@ def drill(folder: Path, *, quick: bool = False, lives: str = "*") -> Iterator[Ou
     catalogue = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
     plan = {
         "template": str(template),
+        "copiers": {"newest": sys.prefix}
+        if quick
+        else {"newest": sys.prefix, "oldest": _oldest(folder)},
         "to": NEXT,
         "releases": releases[:1] if quick else releases,
         "variants": ["defaults"] if quick else [*catalogue["variants"]],
@@ -125,6 +129,17 @@ def _template(folder: Path) -> tuple[Path, str]:
     git(template, "tag", aged)
     git(template, "reset", "--quiet", "--hard", NEXT)
     return template, aged
+
+
+def _oldest(folder: Path) -> str:
+    """Return an environment with the oldest Copier that the template accepts."""
+    environment = folder / "oldest"
+    uv = Path(sys.prefix, "bin/uv")
+    run(uv, "venv", "--quiet", "--python", sys.executable, environment, cwd=ROOT)
+    pins = ("--require-hashes", "--requirements", ROOT / "requirements/floor.txt")
+    python = environment / "bin/python"
+    run(uv, "pip", "install", "--quiet", "--python", python, *pins, cwd=ROOT)
+    return str(environment)
 
 
 def _reasons() -> list[dict[str, str]]:

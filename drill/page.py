@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 
+_UPDATER: Final = "the updater"
 _HEAD: Final = """\
 # Updates, drilled
 
@@ -21,7 +22,9 @@ _HEAD: Final = """\
 every release, several variants, and what teams do to a service between two updates
 (`drill/catalogue.toml`). For each, the preview was compared with the outcome, every edit was looked
 for, and every other file was compared with the release. `v998.0.0` is the template itself in an
-older state, with other lines in most of its files.
+older state, with other lines in most of its files. {again} of them were updated a second time, from
+the same commit, by a command line with the newest or the oldest Copier that the template accepts,
+without trust: the files must be those of the updater, apart from conflicts and generated files.
 
 **Edits lost: {lost}.** Conflicts are counted by file. The seconds are those of the merge and of
 writing the result, without the two renders, with two services at a time on two cores.
@@ -30,10 +33,12 @@ writing the result, without the two renders, with two services at a time on two 
 
 def page(outcomes: list[Mapping[str, Any]], reasons: list[dict[str, str]]) -> str:
     """Return the Markdown of a drill's outcome."""
+    everything, outcomes = outcomes, [o for o in outcomes if o["command"] == _UPDATER]
     edits = sum(outcome["edits"] for outcome in outcomes)
-    lost = sum("lost" in fault for outcome in outcomes for fault in outcome["faults"])
+    lost = sum("lost" in fault for outcome in everything for fault in outcome["faults"])
+    again = len(everything) - len(outcomes)
     lines = [
-        _HEAD.format(services=f"{len(outcomes):,}", edits=f"{edits:,}", lost=lost),
+        _HEAD.format(services=f"{len(outcomes):,}", edits=f"{edits:,}", lost=lost, again=again),
         "## By release",
         "",
         *_table("release", outcomes),
@@ -41,6 +46,12 @@ def page(outcomes: list[Mapping[str, Any]], reasons: list[dict[str, str]]) -> st
         "## By what the team did",
         "",
         *_table("life", outcomes),
+        "",
+        "## By command line",
+        "",
+        "The seconds of the command lines include the renders.",
+        "",
+        *_table("command", everything),
         "",
         "## Why there are conflicts",
         "",

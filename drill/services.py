@@ -15,21 +15,25 @@ import tempfile
 import time
 import tomllib
 from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 from scripts.updating import merging
 from scripts.updating.applying import apply, refuse_unready
-from scripts.updating.merging import COPY_ONLY, SEEDS, Merge
+from scripts.updating.merging import COPY_ONLY, GENERATED, SEEDS, Merge
 from scripts.updating.reporting import classify
 from scripts.updating.repository import Repository
 
+from drill.commands import COMMANDS, CommandFailedError, run_command
 from drill.life import TOKEN, Life, live
 from scripts import template_update  # type: ignore[attr-defined]  # the rendered release's
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from scripts.updating.repository import Entries
 
 __all__ = ["CATALOGUE", "main"]
 
@@ -81,11 +85,13 @@ _fetch = template_update.fetch
 
 
 class Case(NamedTuple):
-    """A service of the drill."""
+    """A service of the drill, and the command line and Copier that update it again, if any do."""
 
     release: str
     variant: str
     life: Mapping[str, Any]
+    command: str = ""
+    copier: str = ""
 
 
 def main(argv: list[str]) -> int:
@@ -96,12 +102,10 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="drill-") as scratch:
         renders = Renders(Path(plan["template"]), Path(scratch))
         merging.fetch = renders.fetch
-        outcomes = []
         for case in _cases(plan, catalogue):
             folder = Path(scratch) / "service"
-            outcome = _drill(case, plan["to"], renders, catalogue["variants"], folder)
-            outcomes.append(outcome)
-            print(json.dumps(outcome), flush=True)
+            for outcome in _drill(case, plan, renders, catalogue["variants"], folder):
+                print(json.dumps(outcome), flush=True)
             shutil.rmtree(folder)
     return 0
 
@@ -111,26 +115,37 @@ def _cases(plan: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Ca
     lives = [x for x in catalogue["life"] if fnmatchcase(x["name"], plan["lives"])]
     if plan["quick"]:
         lives = [life for life in lives if life.get("quick")]
-    cases = [
-        Case(release, variant, life)
-        for release in plan["releases"]
-        for variant in plan["variants"]
-        for life in lives
-        if variant in life.get("variants", [variant])
-    ]
+    lines = [(command, copier) for command in COMMANDS for copier in plan["copiers"]]
+    cases = []
+    for group, (release, variant) in enumerate(product(plan["releases"], plan["variants"])):
+        for number, life in enumerate(lives):
+            if variant in life.get("variants", [variant]):
+                plain = life.get("plain", True) and release not in catalogue["not_plain"]
+                # Each life by another line in the next group, and each line with other lives.
+                line = lines[(number + 3 * group) % len(lines)] if plain else ()
+                cases.append(Case(release, variant, life, *line))
     # Neighbours have the same renders, so each part takes a piece in one.
     size = -(-len(cases) // parts)
     return iter(cases[part * size : (part + 1) * size])
 
 
 def _drill(
-    case: Case, to: str, renders: Renders, variants: Mapping[str, Any], folder: Path
-) -> dict[str, object]:
-    """Return what became of one service."""
+    case: Case,
+    plan: Mapping[str, Any],
+    renders: Renders,
+    variants: Mapping[str, Any],
+    folder: Path,
+) -> Iterator[dict[str, object]]:
+    """Yield what became of one service, by the updater and by the command line of the case."""
+    to = plan["to"]
     rendered = renders.render(case.release, variants[case.variant])
     given = answers_of((rendered / ANSWERS).read_text("utf-8"))
     life, service = _make(case, rendered, renders.render(to, given), folder)
-    release = renders.render(to, answers_of((service / ANSWERS).read_text("utf-8")))
+    answers = answers_of((service / ANSWERS).read_text("utf-8"))
+    release = renders.render(to, answers | case.life.get("given", {}))
+    top, inside = folder / "repository", service.relative_to(folder / "repository")
+    if case.command or "given" in case.life:
+        shutil.copytree(top, folder / "again", symlinks=True)
     refuse_unready(service)
     predicted = _merge(service, release, folder / "first")
     begun = time.perf_counter()
@@ -141,18 +156,71 @@ def _drill(
     faults = list(_faults(life, merged, report))
     if predicted.result != merged.result or classify(predicted) != report:
         faults.append("the preview differs from the outcome")
-    if (written := _written(service)) != merged.result:
-        names = {n for n in {*written, *merged.result} if written.get(n) != merged.result.get(n)}
-        faults.append(f"files differ from the merge: {', '.join(sorted(names)[:5])}")
-    return {
+    faults += _differing("the merge", merged.result, _written(service))
+    again = folder / "again" / inside
+    if "given" in case.life:
+        faults += _back(service, again, renders.render(to, answers), folder, report)
+    outcome = {
         "release": case.release,
         "variant": case.variant,
         "life": case.life["name"],
+        "command": "the updater",
         "edits": len(life.touched),
         "conflicts": merged.conflicts,
         "seconds": round(seconds, 2),
         "faults": faults,
     }
+    yield outcome
+    if case.command:
+        begun = time.perf_counter()
+        faults = list(_by_command(case, again, plan, merged))
+        name = f"{case.command}, {case.copier} Copier"
+        seconds = round(time.perf_counter() - begun, 2)
+        yield outcome | {"command": name, "faults": faults, "seconds": seconds}
+
+
+def _back(
+    service: Path, again: Path, release: Path, folder: Path, report: Mapping[str, list[str]]
+) -> Iterator[str]:
+    """Yield what is not as if the answers had never been given, once they are taken back.
+
+    Args:
+        service: The service, updated with the answers.
+        again: The service before that update.
+        release: The render with the answers of before.
+        folder: A folder for the merges.
+        report: The report of the update, which names the files that only the commit before has.
+    """
+    _commit(Repository(service))
+    refuse_unready(service)
+    apply(service, _merge(service, release, folder / "back"))
+    straight = _merge(again, release, folder / "straight").result
+    retired = {name.split(" ")[0] for name in report.get("retired", ())}
+    expected = {path: entry for path, entry in straight.items() if path not in retired}
+    written = {path: entry for path, entry in _written(service).items() if path not in retired}
+    yield from _differing("an update without the answers", expected, written)
+
+
+def _by_command(case: Case, service: Path, plan: Mapping[str, Any], merged: Merge) -> Iterator[str]:
+    """Update a service by a command line; yield what differs from the updater's merge."""
+    try:
+        run_command(case.command, service, Path(plan["copiers"][case.copier]), plan["to"])
+    except CommandFailedError as exc:
+        yield str(exc)
+        return
+    # Where both changed a line, each merge shows it in its own way; `make reference` writes others.
+    free = {*merged.conflicts, *(() if "make" in case.command else GENERATED)}
+    expected, written = (
+        {path: entry for path, entry in entries.items() if path not in free}
+        for entries in (merged.result, _written(service))
+    )
+    yield from _differing("the updater's merge", expected, written)
+
+
+def _differing(name: str, expected: Entries, written: Entries) -> Iterator[str]:
+    paths = {*expected, *written}
+    if differing := sorted(p for p in paths if expected.get(p) != written.get(p)):
+        yield f"{len(differing)} files differ from {name}: {', '.join(differing[:5])}"
 
 
 def _merge(service: Path, release: Path, folder: Path) -> Merge:
@@ -188,14 +256,14 @@ def _commit(repository: Repository) -> None:
     repository.git("commit", "--quiet", "--allow-empty", "--message", "Our service")
 
 
-def _written(service: Path) -> dict[str, tuple[str, str]]:
+def _written(service: Path) -> Entries:
     """Return the files of the checkout as a tree."""
     repository = Repository(service)
     # With the files of a conflict, which have markers as in the merge.
-    repository.git("add", "--all", "--force", ".")
+    repository.git("add", "--all", ".")
     prefix = repository.git("rev-parse", "--show-prefix").strip()
     tree = repository.git("write-tree", *([f"--prefix={prefix}"] if prefix else [])).strip()
-    entries: dict[str, tuple[str, str]] = repository.entries(tree)
+    entries: Entries = repository.entries(tree)
     return entries
 
 

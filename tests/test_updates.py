@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import copier
 import pytest
 import yaml
 
@@ -208,6 +209,24 @@ def test_an_answer_that_an_old_service_lacks_takes_its_default(
     assert_no_conflict(service)
     expected = history.render(tmp_path / "expected", ref=NEW)
     assert [] == differing(contents(expected), contents(service))
+
+
+@pytest.mark.slow
+def test_a_recopy_keeps_the_teams_own_files(history: History, tmp_path: Path) -> None:
+    """It replaces edits of owned files, as `git diff` shows; then an update has nothing to do."""
+    service = start(history, tmp_path / "service", OLD, ours=True)
+    before = contents(service)
+    kept = {n: data for n, data in before.items() if n in NEW_FILES or TEAMS_OWN.match_file(n)}
+
+    copier.run_recopy(service, defaults=True, overwrite=True, quiet=True)
+
+    fresh = contents(history.render(tmp_path / "expected", ref=NEW))
+    assert [] == differing(fresh | kept, contents(service))
+    changed = git(service, "diff", "--name-only").split()
+    assert {*EDITS} - {*kept} <= {*changed}
+    commit_all(service, "Recopied")
+    update_with_command(service)
+    assert "" == git(service, "status", "--porcelain")
 
 
 @pytest.mark.slow

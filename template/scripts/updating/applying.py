@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypedDict
 
 from scripts.template_update import ANSWERS, UpdateError
@@ -143,8 +145,11 @@ def _refuse_blocked(service: Path, merged: Merge) -> None:
     before = set(checkout.paths("ls-tree", "-r", "--name-only", "HEAD"))
     if checkout.git("config", "--get", "--bool", "core.ignoreCase", passing=1).strip() == "true":
         before |= _refuse_same_but_case(merged, before)
-    new = [path for path in merged.result if path not in before]
-    if blocked := [path for path in new if (service / path).exists()]:
+    new = merged.result.keys() - before
+    folders = {str(each) for path in new for each in PurePosixPath(path).parents[:-1]}
+    instead = {path for path in folders - before if not _is_folder(service / path)}
+    blocked = sorted(path for path in new | instead if os.path.lexists(service / path))
+    if blocked:
         message = (
             f"the release has files at paths of your untracked files: {', '.join(blocked)}; "
             "move them away first"
@@ -156,6 +161,10 @@ def _refuse_blocked(service: Path, merged: Merge) -> None:
     if (free := shutil.disk_usage(service).free) < needed:
         message = f"{needed:,} bytes are needed on the disk, and {free:,} are free"
         raise UpdateError(message)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _refuse_same_but_case(merged: Merge, before: set[str]) -> set[str]:

@@ -235,16 +235,29 @@ def test_a_killed_update_is_named_and_taken_back(trial: Trial) -> None:
     assert "" == Repository(trial.service).git("status", "--porcelain")
 
 
-def test_an_ignored_file_in_the_way_is_not_overwritten(trial: Trial) -> None:
-    """The file would be lost, so the update does not begin."""
-    write(trial.release, {"notes.local": "theirs\n"})
-    write(trial.service, {"notes.local": "ours\n"})
+@pytest.mark.parametrize(
+    ("theirs", "block", "named"),
+    [
+        ("notes.local", lambda path: path.write_text("ours\n", encoding="utf-8"), "notes.local"),
+        ("notes.local", lambda path: path.symlink_to("nowhere"), "notes.local"),
+        ("desk.local/new.txt", lambda path: path.parent.write_text("ours\n"), "desk.local"),
+        ("notes.local", lambda path: path.mkdir(), "notes.local"),
+    ],
+    ids=["file", "dangling link", "file instead of a folder", "folder instead of a file"],
+)
+def test_an_ignored_file_in_the_way_is_not_overwritten(
+    theirs: str, block: Callable[[Path], object], named: str, trial: Trial
+) -> None:
+    """It would be lost, so the update does not begin."""
+    write(trial.release, {theirs: "theirs\n"})
+    block(trial.service / theirs)
     before = trial.files()
 
-    with pytest.raises(UpdateError, match=r"paths of your untracked files: notes\.local"):
+    with pytest.raises(UpdateError, match=rf"paths of your untracked files: {named};"):
         apply(trial.service, trial.merge())
 
     assert before == trial.files()
+    assert "" == Repository(trial.service).git("status", "--porcelain")
 
 
 def test_a_full_disk_is_seen_before_anything_is_written(
