@@ -21,6 +21,7 @@ __all__ = ["loose_installs", "loose_pins", "weakened_targets"]
 
 MAKEFILE: Final = "Makefile"
 PROTECTED: Final = ("check", "test", "eval", "audit", "setup", "$(ready)", "hooks", "lock", "sbom")
+NEEDED: Final = (".venv", "requirements/", "scripts/")
 ASSIGNMENT: Final = re.compile(r"(?:export\s+)?([\w.]+)\s*(?:::?:?|\?|\+|!)?=")
 RULE: Final = re.compile(
     r"(?P<targets>[^:=#]+?)\s*::?(?!=)\s*(?P<needs>[^;]*?)\s*(?:;(?P<inline>.*))?"
@@ -32,8 +33,9 @@ REQUIREMENT: Final = re.compile(
 IMAGE: Final = re.compile(
     r"(.*/)?((Docker|Container|Make)file[^/]*|[^/]*\.(Docker|docker)file|[^/]*\.sh)"
 )
+PIPELINES: Final = (".github/workflows/", ".github/actions/", ".gitlab-ci.yml")
 INSTALL: Final = re.compile(
-    r"\bpip3?\b[^&|;]*\binstall\b[^&|;]*|\buv\s+pip\s+(install|sync)\b[^&|;]*"
+    r"\b(pip3?|pipx|uv|poetry|pdm|conda)\b(?=[^&|;]*(\b(install|sync|add)\b|\s--with\b))[^&|;]*"
 )
 
 
@@ -89,9 +91,13 @@ def _targets(before: _Makefile, after: _Makefile) -> Iterator[tuple[str, str]]:
             yield target, "a variable is set for the target"
         if target in before.needs(".PHONY") and target not in after.needs(".PHONY"):
             yield target, "a file of this name would hide the target"
+    known = {_variable(line) for line in before.lines}
     for name in sorted(after.rules.keys() - before.rules.keys()):
+        variable = re.match(r"\$[({](\w+)", name)
         if re.fullmatch(r"\.[A-Z_]+", name):
             yield name, "a special target changes how recipes run"
+        elif name.startswith(NEEDED) or (variable and variable[1] in known):
+            yield name, "the rule makes a file that the targets of the release need"
 
 
 def _lines(before: _Makefile, after: _Makefile) -> Iterator[tuple[str, str]]:
@@ -168,7 +174,7 @@ def _older(own: str, released: str) -> bool:
 def loose_installs(release: Checkout, service: Checkout) -> Iterator[Finding]:
     """Yield commands of images and workflows that install what no hash pins."""
     for path in sorted(service.paths):
-        if not (IMAGE.fullmatch(path) or path.startswith(".github/workflows/")):
+        if not (IMAGE.fullmatch(path) or path.startswith(PIPELINES)):
             continue
         known = _installs(release.text(path))
         for command in _installs(service.text(path)):

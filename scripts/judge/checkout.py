@@ -61,7 +61,21 @@ class Checkout:
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """The files that git tracks or would track; without git, all but caches."""
+        """The plain files that git tracks or would track; without git, all but caches."""
+        # A symbolic link could lead out of the checkout.
+        return frozenset(name for name, plain in self._names.items() if plain)
+
+    @cached_property
+    def unread(self) -> frozenset[str]:
+        """The symbolic links and submodules, which are not looked into."""
+        found = frozenset(name for name, plain in self._names.items() if not plain)
+        return frozenset(
+            n for n in found if (self.root / n).is_symlink() or (self.root / n).is_dir()
+        )
+
+    @cached_property
+    def _names(self) -> dict[str, bool]:
+        """The names that git lists, each with whether it is a plain file."""
         if (self.root / ".git").exists():
             listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
             names = {name for name in git(self.root, *listed).split("\0") if name}
@@ -72,9 +86,8 @@ class Checkout:
                 for path in folder.rglob("*")
                 if not _LEFT_OUT & {*(name := path.relative_to(folder)).parts}
             }
-        # A symbolic link could lead out of the checkout.
         files = {name: self._file(name) for name in names}
-        return frozenset(n for n, file in files.items() if file.is_file() and not file.is_symlink())
+        return {n: file.is_file() and not file.is_symlink() for n, file in files.items()}
 
     def _file(self, path: str) -> Path:
         if self.over and (self.over / path).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import tokenize
 from collections import Counter
 from pathlib import PurePosixPath
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["hidden_configuration", "inline_suppressions", "unwanted_files"]
 
 WORDS: Final = 3
+ENCODING_LINES: Final = 2
 FOLDERS: Final = ("src/", "scripts/", "tests/")
 WHOLE: Final = re.compile(
     r"#\s*(?P<key>(?:ruff|flake8)\s*:\s*(?:noqa|disable|ignore|file-ignore)\b[^-#]*|mypy\s*:\s*[^#]*"
-    r"|(?:ruff\s*:\s*)?isort\s*:\s*skip_file)",
+    r"|(?:ruff\s*:\s*)?isort\s*:\s*skip_file|deptry\s*:\s*ignore\b[^#]*)",
     re.IGNORECASE,
 )
 NOQA: Final = re.compile(
@@ -31,11 +33,19 @@ NOQA: Final = re.compile(
 )
 IGNORE: Final = re.compile(r"#\s*type\s*:\s*ignore(?P<codes>\[[^]]+\])?")
 ALLOW: Final = re.compile(r"#\s*allow (?P<code>[A-Z]{3}\d): *(?P<reason>.*)")
+# Python reads the file by this comment, ruff as UTF-8.
+ENCODED: Final = re.compile(r"#.*?(?P<key>coding[:=][ \t]*(?!utf-?8\b)[-\w.]+)", re.IGNORECASE)
+AUDITED: Final = re.compile(r"#\s*(?P<key>zizmor\s*:\s*ignore\b.*)")
 UNCOVERED: Final = re.compile(r"#\s*(?P<key>pragma\s*:?\s*no\s*\w+)", re.IGNORECASE)
 UNCHECKED: Final = frozenset({"no_type_check", "no_type_check_decorator"})
 UNCOLLECTED: Final = frozenset(
     {"__test__", "collect_ignore", "collect_ignore_glob"}
-    | {"pytest_collection_modifyitems", "pytest_ignore_collect"}
+    | {"pytest_collection_modifyitems", "pytest_ignore_collect", "pytest_itemcollected"}
+)
+# Hooks of pytest that can turn a failure into a pass.
+UNREPORTED: Final = frozenset(
+    {"pytest_cmdline_main", "pytest_pyfunc_call", "pytest_runtest_call", "pytest_runtestloop"}
+    | {"pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_sessionfinish"}
 )
 # Files that the tools read instead of pyproject.toml, or that make reads instead of the Makefile.
 CONFIGURATION: Final = frozenset(
@@ -52,6 +62,9 @@ CONFIGURATION: Final = frozenset(
     }
     | {"pyproject.toml", "sitecustomize.py", "usercustomize.py"}
 )
+COMPILED: Final = (".pyc", ".pyo", ".so", ".pyd")
+ENVIRONMENT: Final = (".venv/", ".cache/")
+TOP: Final = re.compile(r"(?P<name>\w+)(\.py|/__(init|main)__\.py)")
 ENV_FILE: Final = re.compile(r"(.*/)?(\.env(?!(\.ext)?\.example$)[^/]*|[^/]+\.env)")
 KEY_FILE: Final = re.compile(
     r".*\.(key|p12|pfx|jks|keystore|kdbx|ppk)|(.*/)?id_(rsa|dsa|ecdsa|ed25519)"
@@ -68,14 +81,30 @@ LARGEST: Final = 1_000_000
 
 def inline_suppressions(release: Checkout, service: Checkout) -> Iterator[Finding]:
     """Yield comments and decorators, not of the release, that turn a check off without a reason."""
-    for path in sorted(p for p in service.paths if p.endswith(".py") and p.startswith(FOLDERS)):
+    for path in sorted(filter(_is_checked, service.paths)):
         if service.equals(release, path):
             continue
-        known = Counter(key for _, key, _ in _suppressions(path, release.data(path) or b""))
-        for line, key, message in _suppressions(path, service.data(path) or b""):
+        find = _suppressions if path.endswith(".py") else _unaudited
+        known = Counter(key for _, key, _ in find(path, release.data(path) or b""))
+        for line, key, message in find(path, service.data(path) or b""):
             known[key] -= 1
             if known[key] < 0:
                 yield Finding(path, line, "ENF6", message, key)
+
+
+def _is_checked(path: str) -> bool:
+    workflow = path.startswith(".github/") and path.endswith((".yml", ".yaml"))
+    return workflow or path == "conftest.py" or (path.endswith(".py") and path.startswith(FOLDERS))
+
+
+def _unaudited(_path: str, data: bytes) -> Iterator[tuple[int, str, str]]:
+    for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), 1):
+        if match := AUDITED.search(line):
+            yield (
+                number,
+                match["key"].strip(),
+                "the comment hides a finding of the workflows' scanner",
+            )
 
 
 def _suppressions(path: str, data: bytes) -> Iterator[tuple[int, str, str]]:
@@ -85,11 +114,15 @@ def _suppressions(path: str, data: bytes) -> Iterator[tuple[int, str, str]]:
             line = token.start[0]
             if token.type == tokenize.COMMENT:
                 alone = token.line.lstrip().startswith("#")
+                if line <= ENCODING_LINES and (match := ENCODED.search(token.string)):
+                    yield line, match["key"], "Python reads another text here than the checks"
                 yield from ((line, *found) for found in _comment(path, token.string, alone=alone))
             elif token.type == tokenize.NAME and token.string in UNCHECKED:
                 yield line, token.string, "the decorator turns the type checker off"
             elif token.type == tokenize.NAME and token.string in UNCOLLECTED:
                 yield line, token.string, "tests are not collected"
+            elif token.type == tokenize.NAME and token.string in UNREPORTED:
+                yield line, token.string, "the hook can turn a failure into a pass"
     except (tokenize.TokenError, SyntaxError):
         return  # not Python, which other steps find
 
@@ -127,10 +160,25 @@ def hidden_configuration(release: Checkout, service: Checkout) -> Iterator[Findi
             yield Finding(path, 1, "ENF7", "the file hides the configuration of a tool")
         elif path.startswith("src/") and name.endswith(".pyi") and path[:-1] in service.paths:
             yield Finding(path, 1, "ENF7", "the stub hides its module from the type checker")
+        elif path.startswith("src/") and name.endswith(COMPILED):
+            yield Finding(path, 1, "ENF7", "no check reads compiled code")
+        elif (match := TOP.match(path)) and match["name"] in _modules(service):
+            message = f"`python -m` would run it for the module `{match['name']}`"
+            yield Finding(path, 1, "ENF7", message)
+    for path in sorted(p for p in service.paths if p.startswith(ENVIRONMENT))[:1]:
+        yield Finding(path, 1, "ENF7", "an environment or a cache of the checks is tracked")
+    for path in sorted(p for p in service.unread if p.startswith(FOLDERS)):
+        yield Finding(path, 1, "ENF7", "no check follows a link or submodule")
     if (service.root / ".git").exists():
         ignored = git(service.root, "ls-files", "-z", "--cached", "--ignored", "--exclude-standard")
         for path in sorted(p for p in ignored.split("\0") if p.startswith(FOLDERS)):
             yield Finding(path, 1, "ENF7", "git ignores the file, so ruff does not look at it")
+
+
+def _modules(service: Checkout) -> frozenset[str]:
+    """Return the modules that `python -m` and the checks take from Python and the pins."""
+    pinned = re.findall(r"^([\w.-]+)==", service.text("requirements/dev.txt"), re.MULTILINE)
+    return frozenset({name.replace("-", "_") for name in pinned} | sys.stdlib_module_names)
 
 
 def unwanted_files(release: Checkout, service: Checkout) -> Iterator[Finding]:

@@ -29,8 +29,8 @@ FREE_HOOKS: Final = frozenset(
 )
 # Variables that change what the checks do.
 TELLING: Final = re.compile(
-    r"CI|ARGS|KIT|SHELL|PATH|PYTHON\w*|MAKE\w*|GNUMAKE\w*|PYTEST\w*|MYPY\w*|RUFF\w*|COV\w*|SKIP"
-    r"|PRE_COMMIT\w*|BASH_ENV|ENV|LD_\w+|UV_NO\w*|PIP_NO\w*"
+    r"CI|ARGS|STEPS|KIT|SHELL|PATH|PYTHON\w*|MAKE\w*|GNUMAKE\w*|PYTEST\w*|MYPY\w*|RUFF\w*|COV\w*|SKIP"
+    r"|PRE_COMMIT\w*|PREK\w*|ZIZMOR\w*|BASH_ENV|ENV|LD_\w+|UV_NO\w*|PIP_NO\w*"
 )
 SET_LATER: Final = re.compile(r"\b(GITHUB_ENV|GITHUB_PATH|BASH_ENV|set-env|add-path)\b")
 PINNED: Final = re.compile(r"(?P<action>[\w./-]+)@[0-9a-f]{40}")

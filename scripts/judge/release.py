@@ -18,8 +18,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import copier
-from copier.errors import CopierError
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from pathspec import GitIgnoreSpec
@@ -153,6 +151,10 @@ class Release:
 
     def _rendered(self, kind: str, answers: Mapping[str, Any]) -> Path:
         def write(folder: Path) -> None:
+            # It takes a second, and what is cached needs no render.
+            import copier  # noqa: PLC0415 - see above
+            from copier.errors import CopierError  # noqa: PLC0415 - see above
+
             try:
                 # No release needs trust, so nothing of the template is run, either.
                 copier.run_copy(

@@ -15,6 +15,7 @@ from scripts.judge.forms.table import second_forms
 from scripts.judge.pipelines import weakened_hooks, weakened_workflows
 from scripts.judge.release import find_release
 from scripts.judge.rules import broken_rules
+from scripts.judge.suite import weakened_suite
 from scripts.judge.tables import weakened_tables
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ BYTE_FOR_BYTE: Final = ("scripts/", "src/gwkit/MANIFEST")
 COMPARISONS: Final = (
     *(weakened_tables, weakened_hooks, weakened_workflows, weakened_targets, loose_pins),
     *(loose_installs, inline_suppressions, hidden_configuration, unwanted_files, second_forms),
+    weakened_suite,
 )
 
 

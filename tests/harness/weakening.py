@@ -21,8 +21,11 @@ WEAKENS: Final[Mapping[str, dict[str, list[Edit]]]] = _LOADED["weakens"]
 
 
 def apply(edit: Edit, service: Path) -> None:
-    """Edit, write or delete a file of a service."""
+    """Edit, write, link or delete a file of a service."""
     path = service / edit["path"]
+    if "link" in edit:
+        path.symlink_to(edit["link"])
+        return
     if "delete" in edit:
         path.unlink()
         return

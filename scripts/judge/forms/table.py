@@ -49,8 +49,6 @@ ROUTES: Final = re.compile(r"^@\w+\.(api_route|post|put|patch|delete)\(", re.MUL
 STRAY_PINS: Final = re.compile(
     r"(?!(requirements|data|tests)/)(.*/)?(requirements|constraints)[^/]*\.(txt|in)|Pipfile(\.lock)?|(poetry|uv|pdm|pylock[^/]*)\.(lock|toml)"
 )
-WHOLE_PATH: Final = "tests/integration/test_whole_path.py"
-TEST: Final = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
 
 
 def second_forms(release: Checkout, service: Checkout) -> Iterator[Finding]:
@@ -92,13 +90,3 @@ def _files(release: Checkout, service: Checkout) -> Iterator[Finding]:
     for path in sorted(p for p in service.paths - release.paths if STRAY_PINS.fullmatch(p)):
         message = "requirements beside those of requirements/. Ask for the package in app.in."
         yield Finding(path, 1, "DEP2", message)
-    present = {
-        name
-        for path in service.paths
-        if path.startswith("tests/integration/")
-        for name in TEST.findall(service.text(path))
-    }
-    for name in TEST.findall(release.text(WHOLE_PATH)):
-        if name not in present:
-            message = f"`{name}` is gone. Test the whole path from documents to an answer."
-            yield Finding(WHOLE_PATH, 1, "TST2", message, name)

@@ -57,9 +57,11 @@ def bare_attributes(source: Source) -> Iterator[tuple[int, str]]:
 
 def hidden_code(source: Source) -> Iterator[tuple[int, str]]:
     """Let the type checker see the code; a stub or a narrow ignore says what it cannot know."""
-    for node in source.walk(ast.If):
-        test = ast.unparse(node.test)
-        if test.startswith("not ") and test.endswith("TYPE_CHECKING"):
+    for node in source.walk(ast.If, ast.IfExp, ast.While):
+        test, inverse = node.test, False
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            test, inverse = test.operand, True
+        if last_name(test) in {"TYPE_CHECKING", "MYPY"} and (inverse or node.orelse):
             yield node.lineno, "the type checker does not see this code"
 
 

@@ -74,9 +74,8 @@ class Project:
 
     @cached_property
     def _python(self) -> list[Module]:
-        paths = sorted(
-            path for folder in PYTHON_FOLDERS for path in (self.root / folder).rglob("*.py")
-        )
+        found = (path for name in PYTHON_FOLDERS for path in (self.root / name).rglob("*.py"))
+        paths = sorted(path for path in found if path.is_file())
         return [
             Module(path.relative_to(self.root).as_posix(), path.read_text(encoding="utf-8"))
             for path in paths
