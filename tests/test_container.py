@@ -82,6 +82,30 @@ def test_compose_takes_every_privilege_away(rendered: Renderer) -> None:
     assert writable == ["index:/data"]
 
 
+@pytest.mark.parametrize(
+    ("store", "server", "address"),
+    [("pgvector", "postgres", "DATABASE_URL"), ("qdrant", "qdrant", "QDRANT_URL")],
+)
+def test_compose_offers_the_server_of_a_store(
+    rendered: Renderer, store: str, server: str, address: str
+) -> None:
+    """It is started by its profile alone, and keeps its data; an address in .env goes before."""
+    compose = yaml.safe_load((rendered("everything") / "compose.yaml").read_text(encoding="utf-8"))
+    app, offered = compose["services"]["app"], compose["services"][server]
+    assert offered["profiles"] == [store]
+    assert offered["healthcheck"]["test"][0] == "CMD"
+    assert app["depends_on"][server] == {"condition": "service_healthy", "required": False}
+    assert re.match(rf"\$\{{{address}:-\w+://.*\b{server}:\d+", app["environment"][address])
+    assert "ports" not in offered
+    assert ":" in offered["image"]
+    (volume,) = offered["volumes"]
+    assert volume.split(":")[0] in compose["volumes"]
+    default = yaml.safe_load((rendered("defaults") / "compose.yaml").read_text(encoding="utf-8"))
+    assert default["services"].keys() == {"app"}
+    assert default["volumes"].keys() == {"index"}
+    assert "depends_on" not in default["services"]["app"]
+
+
 @pytest.mark.slow
 def test_the_image_serves_from_a_read_only_tree_and_stops_when_told(
     template: TemplateRepository, tmp_path: Path, public_folder: Path
