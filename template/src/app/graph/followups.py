@@ -4,10 +4,12 @@
 leave take?`, and `And in France?` asks the question before about France. The rules, in their order:
 
 1. A question word alone (`Why?`) goes before the last question.
-2. A part of a question (`And in France?`, `What about contractors?`) takes the place of the part of
-   the last question that is of its kind: of the same preposition, a number, the same noun, a name.
-   If there is none, it is added.
-3. A pronoun is replaced by the subject of the last question, `he` and `she` by the last name.
+2. A part of a question (`And in France?`, `What about the relay?`) takes the place of the part of
+   the last question that is of its kind: of the same preposition, a number, the same noun, the last
+   noun with an article, a name. If there is none, it is added, and so is a condition (`What if
+   it is closed?`).
+3. A pronoun is replaced by the subject of the last question, `they` by what stands there in the
+   plural, `he` and `she` by the last name.
 4. A question that has only a verb (`¿Cuánto dura?`, `And how do I cancel?`) gets that subject.
 
 Every other question stays as it is. `followups.toml` has the words of each language.
@@ -16,19 +18,14 @@ Every other question stays as it is. `followups.toml` has the words of each lang
 from __future__ import annotations
 
 import re
-import tomllib
-from functools import cached_property
-from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING
 
-from pydantic import BeforeValidator, Field
-
-from gwkit.models.messages import Strict
+from app.graph.phrases import EDGE, WORD, language_of, phrases_of, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.graph.phrases import Language
     from app.graph.state import Turn
 
 __all__ = ["standalone_question"]
@@ -42,62 +39,31 @@ _LONGEST = 300
 _LONGEST_PART = 6
 """Words of a part of a question that begins with a preposition."""
 
-_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _NAME = re.compile(r"\b[A-ZÀ-Þ][\w-]+(?: [A-ZÀ-Þ][\w-]+)*")
 _FULL_NAME = re.compile(r"\b[A-ZÀ-Þ][\w-]+(?: [A-ZÀ-Þ][\w-]+)+")
 _NUMBER = re.compile(r"\d+")
-_EDGE = " \t\n.,;:!?¿¡"
 _NEEDLESS = re.compile(
     r"[ ,]+(?:too|also|as well|instead|then|auch|stattdessen|aussi|también)$", re.IGNORECASE
 )
-_COPULAS = frozenset({"is", "are", "was", "were", "ist", "sind", "est", "sont", "es", "son"})
-"""After `what` they have no verb behind the subject: `What is the refund policy?`"""
-
 _INVERTED = re.compile(r"(?:-t)?-(?:il|elle|ils|elles)\b", re.IGNORECASE)
-_BEFORE_THE_VERB = {
-    "fr": re.compile(r"^(?P<asks>qui|quand|comment|où) l['\u2019](?P<verb>\w+)", re.IGNORECASE),
+_BESIDE_THE_VERB = {
+    "fr": re.compile(
+        r"^(?P<asks>qui|.*\b(?:peut|dois|doit|faut|puis)(?:-\w+)?) "
+        r"(?:l['\u2019]|l[ea]s? )(?P<verb>\w+)"
+        r"|^(?P<asks_how>quand|comment|où) (?:l['\u2019]|l[ea]s? )"
+        r"(?P<infinitive>\w+(?:er|ir|re)\b)",
+        re.IGNORECASE,
+    ),
     "es": re.compile(
-        r"^(?P<asks>¿?(?:quién|cuándo|cómo|dónde)) (?:lo|la|los|las) (?P<verb>\w+)", re.IGNORECASE
+        r"^(?P<asks>¿?(?:quién|cuándo|cómo|dónde)) (?:lo|la|los|las) (?P<verb>\w+)"
+        r"|^(?P<asks_how>.*?) (?P<infinitive>\w{3,}[aei]r)(?:lo|la|los|las)\b",
+        re.IGNORECASE,
     ),
 }
+"""Pronouns before a verb, or written to its end, which are articles elsewhere."""
 
-
-_Words = Annotated[frozenset[str], BeforeValidator(str.split)]
-
-
-class _Language(Strict):
-    """The words of a language, as in the file."""
-
-    name: str
-    openings: tuple[str, ...]
-    questions: _Words
-    selecting: _Words
-    auxiliaries: _Words
-    prepositions: _Words
-    determiners: _Words
-    subjects: _Words
-    pronouns: _Words
-    demonstratives: _Words
-    possessives: _Words
-    persons: _Words
-    personal_possessives: _Words
-    common: _Words
-    adverbs: dict[str, str] = Field(default_factory=dict)
-
-    @cached_property
-    def function_words(self) -> frozenset[str]:
-        """Words that name no subject."""
-        return self.common.union(
-            *(self.questions, self.auxiliaries, self.prepositions, self.determiners),
-            *(self.subjects, self.pronouns, self.demonstratives, self.possessives),
-            *(self.persons, self.personal_possessives, self.adverbs),
-        )
-
-
-_TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-_LANGUAGES: Final = [
-    _Language.model_validate({"name": name, **table}) for name, table in _TABLES.items()
-]
+_IN_PLACE_OF_A_NOUN = frozenset({"one", "ones"})
+_PLURALS = frozenset({"they", "them", "these", "those"})
 
 
 def standalone_question(question: str, messages: Sequence[Turn]) -> str:
@@ -118,11 +84,11 @@ def standalone_question(question: str, messages: Sequence[Turn]) -> str:
 
 def _rewritten(question: str, before: str, answer: str) -> str:
     """Return a question with what it takes from the one before it and its answer."""
-    if not before or len(question) > _LONGEST or not _WORD.search(question):
+    if not before or len(question) > _LONGEST or not WORD.search(question):
         return question
-    language = _language_of(f"{before} {question}")
+    language = language_of(f"{before} {question}")
     opening, rest = _opened(question, language)
-    words = [word.casefold() for word in _WORD.findall(rest)] or [""]
+    words = [word.casefold() for word in WORD.findall(rest)] or [""]
     content = [word for word in words if word not in language.function_words]
     asks = words[0] in language.auxiliaries or not language.questions.isdisjoint(words[:2])
     is_part = words[0] in language.prepositions and len(words) <= _LONGEST_PART
@@ -132,26 +98,20 @@ def _rewritten(question: str, before: str, answer: str) -> str:
     if not content and not resolved:
         return f"{_sentence(rest)} {before}"
     if not asks and (opening or is_part):
-        return _combined(before, _NEEDLESS.sub("", rest.strip(_EDGE)), language)
+        return _combined(before, _NEEDLESS.sub("", rest.strip(EDGE)), language)
     if resolved:
         question = _sentence(resolved)
     elif len(content) == 1 and not has_noun and (opening or is_verb_only):
-        question = f"{_sentence(rest).rstrip(_EDGE)} {_subject(before, language)}?"
+        question = f"{_sentence(rest).rstrip(EDGE)} {subject_of(before, language)}?"
     return question
 
 
-def _language_of(text: str) -> _Language:
-    words = [word.casefold() for word in _WORD.findall(text.replace("'", " "))]
-    counts = [sum(word in each.function_words for word in words) for each in _LANGUAGES]
-    return _LANGUAGES[counts.index(max(counts))]
-
-
-def _opened(question: str, language: _Language) -> tuple[str, str]:
+def _opened(question: str, language: Language) -> tuple[str, str]:
     """Return what opens a question, and the rest of it."""
     text = question.strip(" \n¿¡")
     for opening in language.openings:
-        if re.match(rf"{re.escape(opening)}\b", text, re.IGNORECASE):
-            return opening, text[len(opening) :].strip(" ,")
+        if match := re.match(rf"{opening}\b", text, re.IGNORECASE):
+            return match[0], text[match.end() :].strip(" ,")
     return "", question
 
 
@@ -160,25 +120,28 @@ def _sentence(text: str) -> str:
     return text if text.endswith(("?", ".", "!")) else f"{text}?"
 
 
-def _resolved(rest: str, before: str, answer: str, language: _Language) -> str:
+def _resolved(rest: str, before: str, answer: str, language: Language) -> str:
     """Return a question with the subject in place of its pronoun, empty if it has none."""
-    subject = _subject(before, language)
-    if pattern := _BEFORE_THE_VERB.get(language.name):
-        changed = pattern.sub(lambda match: f"{match['asks']} {match['verb']} {subject}", rest)
-        if changed != rest:
-            return changed
+    subject = subject_of(before, language)
+    pattern = _BESIDE_THE_VERB.get(language.name)
+    if pattern and (match := pattern.match(rest)):
+        verb = match["verb"] or match["infinitive"]
+        asks = match["asks"] or match["asks_how"]
+        return f"{asks} {verb} {subject}{rest[match.end() :]}"
     if language.name == "fr" and _INVERTED.search(rest) and "y a-t-il" not in rest.casefold():
         return _INVERTED.sub(lambda _: f" {subject}", rest, count=1)
-    for token in _WORD.finditer(rest):
+    for token in WORD.finditer(rest):
+        if token[0].casefold() in _PLURALS:
+            subject = subject_of(before, language, plural=True)
         if put := _in_place_of(token, subject, _person(answer, before, subject), language):
             return f"{rest[: token.start()]}{put}{rest[token.end() :]}"
     return ""
 
 
-def _in_place_of(token: re.Match[str], subject: str, person: str, language: _Language) -> str:
+def _in_place_of(token: re.Match[str], subject: str, person: str, language: Language) -> str:
     """Return what a word stands for, empty if it stands for itself."""
     word = token[0] if language.name == "de" else token[0].casefold()
-    following = [each.casefold() for each in _WORD.findall(token.string[token.end() :])]
+    following = [each.casefold() for each in WORD.findall(token.string[token.end() :])]
     put = ""
     if word in language.pronouns:
         put = "" if _is_empty(token, following, language) else subject
@@ -196,9 +159,9 @@ def _in_place_of(token: re.Match[str], subject: str, person: str, language: _Lan
     return put
 
 
-def _is_empty(pronoun: re.Match[str], following: Sequence[str], language: _Language) -> bool:
+def _is_empty(pronoun: re.Match[str], following: Sequence[str], language: Language) -> bool:
     """Say whether a pronoun stands for nothing, as in `Is it possible to …` and `Gibt es …`."""
-    before = _WORD.findall(pronoun.string[: pronoun.start()].casefold())[-1:]
+    before = WORD.findall(pronoun.string[: pronoun.start()].casefold())[-1:]
     if language.name == "en":
         is_empty = before in (["is"], ["was"]) or following[:1] in (["take"], ["cost"], ["is"])
         return is_empty and pronoun[0].casefold() == "it" and "to" in following[:-1]
@@ -211,73 +174,75 @@ def _person(answer: str, before: str, subject: str) -> str:
     return found[-1] if found else subject
 
 
-def _subject(before: str, language: _Language) -> str:
-    """Return what a question is about: its first noun with an article, or else its longest run.
-
-    A verb at the end of such a run, as in `does the warranty expire`, and one after `I` or `who`
-    are left out.
-    """
-    tokens = list(_WORD.finditer(before.replace("'", " ").replace("\u2019", " ")))
-    lower = [token[0].casefold() for token in tokens]
-    runs = []
-    for is_content, group in groupby(
-        range(len(tokens)), key=lambda place: lower[place] not in language.function_words
-    ):
-        places = list(group)
-        if not is_content:
-            continue
-        previous = lower[places[0] - 1] if places[0] else ""
-        earlier = lower[places[0] - 2] if places[0] > 1 else ""
-        has_article = previous in language.determiners
-        if len(places) > 1 and previous in language.subjects | {"who", "wer", "qui", "quién"}:
-            places = places[1:]
-        verb = earlier if has_article else previous
-        is_inverted = verb in language.auxiliaries and (verb not in _COPULAS or lower[0] == verb)
-        if len(places) > 1 and is_inverted:
-            places = places[:-1]
-        start = tokens[places[0] - has_article].start()
-        is_subject = has_article or is_inverted or previous in language.selecting
-        article = "the " if previous in language.selecting and language.name == "en" else ""
-        text = f"{article}{before[start : tokens[places[-1]].end()]}"
-        runs.append((is_subject, len(places), text))
-    first = [text for is_subject, _, text in runs if is_subject]
-    if language.name == "de":  # which writes nouns with a capital
-        first = [text for _, _, text in runs if not text.islower()] or first
-    if first:
-        return first[0]
-    return max(runs, key=lambda run: run[1])[2] if runs else before.strip(_EDGE)
-
-
-def _combined(before: str, part: str, language: _Language) -> str:
+def _combined(before: str, part: str, language: Language) -> str:
     """Return the last question with a part of it replaced by another of its kind."""
-    words = [word.casefold() for word in _WORD.findall(part)]
+    words = [word.casefold() for word in WORD.findall(part)]
     if words[0] in language.prepositions | language.determiners:
         part = part[:1].lower() + part[1:]
-    prepositions = "|".join(language.prepositions)
     if words[0] in language.prepositions:
-        # A name after the preposition, or all up to the next one.
-        same = re.compile(
-            rf"\b{words[0]}\s(?:(?-i:{_NAME.pattern})|(?:(?!\b(?:{prepositions})\b)[^?.,;])+"
-            rf"(?=\s(?:{prepositions})\b|\s*[?.,;]|$))",
-            re.IGNORECASE,
-        )
-        if found := list(same.finditer(before)):
-            return _replaced(before, found[-1], part)
-        return f"{before.rstrip(_EDGE)} {part}?"
+        return _in_place(before, part, language)
     bare = " ".join(word for word in part.split() if word.casefold() not in language.determiners)
     numbers = list(_NUMBER.finditer(before))
     if bare.isdecimal() and len(numbers) == 1:
-        return _replaced(before, numbers[0], bare)
+        return _replaced(before, numbers[0].span(), bare)
     last = re.search(rf"(?:[\w-]+\s)?\b{re.escape(words[-1])}\b", before, re.IGNORECASE)
     if last and len(words) > 1:
         first = last[0].rpartition(" ")[0]
         keeps = f"{first} " if first.casefold() in language.function_words else ""
-        return _replaced(before, last, f"{keeps}{bare}")
+        return _replaced(before, last.span(), f"{keeps}{bare}")
+    if words[0] in language.determiners:
+        return _in_phrase(before, part, language)
     named = [match for match in _NAME.finditer(before) if match.start() and match[0] != "I"]
     if bare[:1].isupper() and len(named) == 1 and language.name != "de":
-        return _replaced(before, named[0], bare)
-    return f"{before.rstrip(_EDGE)} — {part}?"
+        return _replaced(before, named[0].span(), bare)
+    return _added(before, part)
 
 
-def _replaced(text: str, match: re.Match[str], other: str) -> str:
-    return f"{text[: match.start()]}{other}{text[match.end() :]}"
+def _in_place(before: str, part: str, language: Language) -> str:
+    """Return the last question with a part behind the same preposition replaced, or added.
+
+    That is a name, or all up to the next preposition. `Im zweiten` takes over the noun.
+    """
+    prepositions = "|".join(language.prepositions)
+    preposition = part.split(maxsplit=1)[0]
+    same = re.compile(
+        rf"\b{preposition}\s(?:(?-i:{_NAME.pattern})|(?:(?!\b(?:{prepositions})\b)[^?.,;])+"
+        rf"(?=\s(?:{prepositions})\b|\s*[?.,;]|$))",
+        re.IGNORECASE,
+    )
+    if not (found := list(same.finditer(before))):
+        return f"{before.rstrip(EDGE)} {part}?"
+    lacks_noun = language.name == "de" and part.islower()
+    noun = f" {found[-1][0].split()[-1]}" if lacks_noun else ""
+    return _replaced(before, found[-1].span(), f"{part}{noun}")
+
+
+def _in_phrase(before: str, part: str, language: Language) -> str:
+    """Return the last question with a noun and its article in the place of its last such.
+
+    `The basic one` and `el básico` take over the noun. In French and Spanish one in the plural
+    takes the place of no singular.
+    """
+    found = [each for each in phrases_of(before, language) if each.has_article]
+    if not found:
+        return _added(before, part)
+    phrase = found[-1]
+    article, *new = part.split()
+    article_before = before[phrase.start : phrase.first].strip()
+    old = before[phrase.first : phrase.end].split()
+    if language.name in {"es", "fr"}:
+        if article.endswith("s") is not article_before.endswith("s"):
+            return _added(before, part)
+        if (len(old), len(new)) == (2, 1) and article == article_before:
+            new = [old[0], *new]
+    if new and new[-1] in _IN_PLACE_OF_A_NOUN:
+        new[-1] = old[-1]
+    return _replaced(before, (phrase.start, phrase.end), " ".join([article, *new]))
+
+
+def _added(before: str, part: str) -> str:
+    return f"{before.rstrip(EDGE)} — {part}?"
+
+
+def _replaced(text: str, span: tuple[int, int], other: str) -> str:
+    return f"{text[: span[0]]}{other}{text[span[1] :]}"
