@@ -35,8 +35,8 @@ __all__ = ["ResilientGuards"]
 class ResilientGuards:
     """Prices, the budget of the day and paid results, shared by the models of a process.
 
-    Made by `open`, as a context manager. The models of the provider `offline` are only observed:
-    they cost nothing and have nothing to fail.
+    Made by `open`, as a context manager. The models `offline:` and `local:` run in this process and are
+    only observed: they cost nothing, and there is no connection that fails.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class ResilientGuards:
     def embedder(self, embedder: Embedder) -> Embedder:
         """Return an embedder that survives what its provider does, and pays for no text twice.
 
-        One of the provider `offline` is returned as it is.
+        One that runs in this process is returned as it is.
         """
         if self._store is None or not _is_paid(embedder.name):
             return embedder
@@ -165,7 +165,7 @@ class ResilientGuards:
 
 
 def _is_paid(model: str) -> bool:
-    return not model.startswith("offline:")
+    return not model.startswith(("local:", "offline:"))
 
 
 def _prices(models: Sequence[str]) -> dict[str, PriceList]:
