@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["ANSWERS", "UpdateError", "answer", "fetch", "main", "set_source"]
 
 ROOT = Path(__file__).resolve().parent.parent
 ANSWERS = ".copier-answers.yml"
+UPDATER = "--exclude=!/scripts/updating"  # a service does not have it, an update does
 
 
 class UpdateError(Exception):
@@ -40,11 +41,10 @@ def answer(root: Path, name: str) -> str:
         UpdateError: There is no such file, or no such entry in it.
     """
     file = root / ANSWERS
-    if not file.exists():
-        raise UpdateError(f"there is no {ANSWERS} here, so no template to update from is known")
-    if match := re.search(rf"^{name}: ['\"]?(.*?)['\"]?$", file.read_text("utf-8"), re.MULTILINE):
+    text = file.read_text("utf-8") if file.exists() else ""
+    if match := re.search(rf"^{name}: ['\"]?(.*?)['\"]?$", text, re.MULTILINE):
         return match[1]
-    raise UpdateError(f"{ANSWERS} has no {name}")
+    raise UpdateError(f"{file} is missing, or has no {name}")
 
 
 def fetch(
@@ -53,7 +53,7 @@ def fetch(
     *options: str,
     source: str = "",
     answers: Path | None = None,
-    newer: bool = False,
+    changes: Mapping[str, str] | None = None,
 ) -> None:
     """Render the template with a service's answers to a folder, without running any of its code.
 
@@ -63,18 +63,20 @@ def fetch(
         options: Further options of `copier copy`. Without `--vcs-ref` it takes the newest release.
         source: Address of the template, by default the one that the service came from.
         answers: A file of answers, by default those of the service.
-        newer: The release is newer than the answers: those that it no longer has take its
-            defaults, which may depend on them. Otherwise they are refused.
+        changes: Changed answers for a release that is newer than the others: those of the others
+            that it no longer has take its defaults, which may depend on them. Without changes
+            they are refused.
 
     Raises:
-        UpdateError: The answers name no template, or Copier cannot render it.
+        UpdateError: The answers name no template, Copier cannot render it, or it does not ask for
+            a changed answer.
     """
     source = source or answer(root, "_src_path")
     given = ["--data-file", str(answers or root / ANSWERS)]
-    if newer:
+    if changes is not None:
         folder.mkdir(parents=True)
         shutil.copy(root / ANSWERS, folder)
-        given = []
+        given = [part for name in changes for part in ("--data", f"{name}={changes[name]}")]
     command = [
         *(sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--overwrite"),
         *(*given, *options, source, str(folder)),
@@ -82,10 +84,12 @@ def fetch(
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
     if done.returncode:
         shutil.rmtree(folder, ignore_errors=True)  # nobody takes a part for the whole
-        last = (done.stderr.strip() or "no output").splitlines()[-1]
-        chosen = options[options.index("--vcs-ref") + 1] if "--vcs-ref" in options else "a release"
+        reason = [done.stderr.strip(), *re.findall("(?:fatal|Error): (.+)", done.stderr)][-1]
         moved = "if the template has moved: make template-source URL=…"
-        raise UpdateError(f"cannot fetch {chosen} of {source}: {last} ({moved})")
+        raise UpdateError(f"cannot fetch the template from {source}: {reason} ({moved})")
+    for name in changes or ():
+        if not re.search(rf"(?m)^{re.escape(name)}:", (folder / ANSWERS).read_text("utf-8")):
+            raise UpdateError(f"the release has no question {name}, or not with the other answers")
 
 
 def set_source(root: Path, url: str) -> None:
@@ -111,15 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             set_source(root, options.set_source)
             return 0
         if "--abort" not in others or not (release / "scripts/updating").exists():
-            for folder in (release, base):
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(release.parent, ignore_errors=True)
+            given = dict(each.partition("=")[::2] for each in shlex.split(options.answers))
             chosen = ["--vcs-ref", options.to] if options.to else []
-            changed = [part for each in shlex.split(options.answers) for part in ("--data", each)]
             with ThreadPoolExecutor() as pool:
                 # If this fails, the updater fetches it again, and reports why.
                 pool.submit(fetch, root, base, "--vcs-ref", answer(root, "_commit"))
-                newest = ("--exclude", "!/scripts/updating", *chosen, *changed)
-                fetch(root, release, *newest, source=options.source, newer=True)
+                fetch(root, release, UPDATER, *chosen, source=options.source, changes=given)
     except UpdateError as exc:
         print(f"template-update: {exc}", file=sys.stderr)
         return 1

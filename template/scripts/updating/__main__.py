@@ -105,6 +105,9 @@ def _preview(merged: Merge, *, proven: bool) -> int:
         print("Nothing was changed. The update would have these conflicts.")
         return 1
     if proven:
+        print(
+            "Checking and testing the result in a copy, with an environment of its own:", flush=True
+        )
         prove(merged.scratch.folder, merged)
     print("Nothing was changed. `make template-update` applies this update.")
     return 0
@@ -117,7 +120,7 @@ def prove(folder: Path, merged: Merge) -> None:
         subprocess.CalledProcessError: One of them failed.
     """
     for target in (*(["reference"] if merged.generated else []), "check", "test"):
-        subprocess.run(["make", target, "ARGS="], cwd=folder, check=True)
+        subprocess.run(["make", "--no-print-directory", target, "ARGS="], cwd=folder, check=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     [
         ("", "has no _commit"),
         ("_commit: v0.1.0\n", "has no _src_path"),
-        ("_src_path: gone\n_commit: v0.1.0\n", "cannot fetch v0.1.0 of gone: "),
+        ("_src_path: gone\n_commit: v0.1.0\n", "cannot fetch the template from gone: "),
     ],
 )
 def test_what_cannot_be_fetched_is_said_in_one_line(

@@ -27,7 +27,7 @@ def test_the_entries_of_copier_are_read(service: Path) -> None:
 
 def test_a_missing_entry_is_named(service: Path) -> None:
     """A service that came from no release cannot be updated to another."""
-    with pytest.raises(UpdateError, match=r"\.copier-answers\.yml has no _version"):
+    with pytest.raises(UpdateError, match=r"\.copier-answers\.yml is missing, or has no _version"):
         answer(service, "_version")
 
 
@@ -58,7 +58,7 @@ def test_a_release_that_was_fetched_in_part_is_removed(
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         Path(command[-1], "part").mkdir(parents=True)
-        return subprocess.CompletedProcess(command, 1, "", "No space left on device")
+        return subprocess.CompletedProcess(command, 1, "", "OSError: No space left on device")
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(UpdateError, match="No space left"):
@@ -67,13 +67,17 @@ def test_a_release_that_was_fetched_in_part_is_removed(
 
 
 def test_the_fetched_release_runs_its_own_updater(
-    service: Path, monkeypatch: pytest.MonkeyPatch
+    service: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Copier checks choices; the updater's output and exit code are passed on."""
     commands: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         commands.append(command)
+        if "copy" in command:
+            rendered = Path(command[-1], ".copier-answers.yml")
+            rendered.parent.mkdir(parents=True, exist_ok=True)
+            rendered.write_text(f"{ANSWERS}docs: false\nproject_name:\n", encoding="utf-8")
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -86,6 +90,26 @@ def test_the_fetched_release_runs_its_own_updater(
     (copy,) = (command for command in commands[:2] if command is not base)
     update = commands[2]
     assert ["copy", "--defaults"] == copy[3:5]
-    chosen = ["--vcs-ref", "v0.2.0", "--data", "docs=false", "--data"]
-    assert [*chosen, "project_name=Our desk", "https://example.org/t.git"] == copy[-8:-1]
+    data = ["--data", "docs=false", "--data", "project_name=Our desk"]
+    chosen = ["--exclude=!/scripts/updating", "--vcs-ref", "v0.2.0"]
+    assert [*data, *chosen, "https://example.org/t.git"] == copy[-9:-1]
     assert ["-m", "scripts.updating", "--preview", str(service)] == update[1:]
+
+    assert 1 == main(["--service", str(service), "--answers", "doc=false"])
+    assert "the release has no question doc, or" in capsys.readouterr().err
+
+
+def test_a_reason_is_named_by_the_line_that_has_it(
+    service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git's advice about access rights comes after its error, and Copier's frames before."""
+    said = {
+        "fatal: no such repository\nPlease make sure that it exists.": "no such repository",
+        "  File 1\nValueError: Unknown revision: 'v7'": "Unknown revision: 'v7'",
+        "killed": "killed",
+    }
+    for output, reason in said.items():
+        done = subprocess.CompletedProcess([], 1, "", output)
+        monkeypatch.setattr(subprocess, "run", lambda *_, done=done, **__: done)
+        with pytest.raises(UpdateError, match=rf"from https://example.org/t.git: {reason} \(if"):
+            fetch(service, service / "release")
