@@ -110,7 +110,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _cases(plan: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Case]:
+def _cases(plan: Mapping[str, Any], catalogue: Mapping[str, Any]) -> list[Case]:
     part, parts = plan["part"]
     lives = [x for x in catalogue["life"] if fnmatchcase(x["name"], plan["lives"])]
     if plan["quick"]:
@@ -118,15 +118,15 @@ def _cases(plan: Mapping[str, Any], catalogue: Mapping[str, Any]) -> Iterator[Ca
     lines = [(command, copier) for command in COMMANDS for copier in plan["copiers"]]
     cases = []
     for group, (release, variant) in enumerate(product(plan["releases"], plan["variants"])):
+        if group % parts != part:  # a group has the same renders, so one part takes it whole
+            continue
         for number, life in enumerate(lives):
             if variant in life.get("variants", [variant]):
                 plain = life.get("plain", True) and release not in catalogue["not_plain"]
                 # Each life by another line in the next group, and each line with other lives.
                 line = lines[(number + 3 * group) % len(lines)] if plain else ()
                 cases.append(Case(release, variant, life, *line))
-    # Neighbours have the same renders, so each part takes a piece in one.
-    size = -(-len(cases) // parts)
-    return iter(cases[part * size : (part + 1) * size])
+    return cases
 
 
 def _drill(
