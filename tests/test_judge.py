@@ -137,6 +137,16 @@ def test_an_exception_that_is_wrong_is_a_finding(
     assert "tool.mypy.files: scripts" in {finding.key for finding in verdict.findings}
 
 
+def test_an_exception_from_a_rule_of_the_team_is_theirs(service: Path, judged_by: Template) -> None:
+    """The judge does not run that rule, so it cannot say that nothing needs the entry."""
+    entry = ENTRY.format("").replace("ENF1", "BIL1")
+    (service / "exceptions.toml").write_text(entry, encoding="utf-8")
+    assert ["ENF9"] == [finding.code for finding in judge(service, judged_by).findings]
+    rules = service / "scripts/standards/own/rules.py"
+    rules.write_text('CODE = "BIL1"\n', encoding="utf-8")
+    assert "ENF9" not in {finding.code for finding in judge(service, judged_by).findings}
+
+
 def test_an_exception_holds_until_its_day(service: Path, judged_by: Template) -> None:
     """On the day itself it covers; its age is that of the commit."""
     apply(LOOSE, service)

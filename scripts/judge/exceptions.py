@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
     from scripts.judge.checkout import Checkout
 
-__all__ = ["EXCEPTIONS", "Entry", "entries", "sift"]
+__all__ = ["EXCEPTIONS", "Entry", "entries", "own_codes", "sift"]
 
 EXCEPTIONS: Final = "exceptions.toml"
 WORDS: Final = 5
 FIELDS: Final = frozenset({"code", "path", "key", "reason", "expires"})
+OWN_RULES: Final = "scripts/standards/own/"
 HEADING: Final = re.compile(r"^\[\[exception\]\]", re.MULTILINE)
 
 
@@ -97,8 +98,26 @@ def _days(service: Checkout) -> dict[int, date]:
     return {n: datetime.fromtimestamp(int(s), UTC).date() for n, s in enumerate(found, 1)}
 
 
-def sift(findings: Sequence[Finding], accepted: Sequence[Entry], today: date) -> Iterator[Finding]:
-    """Yield the findings that no entry covers, and the entries that cover nothing any more."""
+def own_codes(service: Checkout) -> frozenset[str]:
+    """Return the codes of the team's own rules, which the judge does not run."""
+    texts = [service.text(path) for path in service.paths if path.startswith(OWN_RULES)]
+    return frozenset(re.findall(r"[\"']([A-Z]{3}\d)[\"']", "\n".join(texts)))
+
+
+def sift(
+    findings: Sequence[Finding],
+    accepted: Sequence[Entry],
+    today: date,
+    others: frozenset[str] = frozenset(),
+) -> Iterator[Finding]:
+    """Yield the findings that no entry covers, and the entries that cover nothing any more.
+
+    Args:
+        findings: What the judge found.
+        accepted: The entries.
+        today: The day on which they must not have expired.
+        others: Codes of findings that the judge does not look for.
+    """
     used = set[Entry]()
     for finding in findings:
         covering = [entry for entry in accepted if entry.covers(finding)]
@@ -107,7 +126,7 @@ def sift(findings: Sequence[Finding], accepted: Sequence[Entry], today: date) ->
             yield finding
     for entry in accepted:
         problem = entry.problem
-        if not problem and entry not in used:
+        if not problem and entry not in used and entry.code not in others:
             problem = "nothing needs the entry (any more)"
         elif not problem and entry.expires and entry.expires < today:
             problem = f"the entry expired on {entry.expires}"

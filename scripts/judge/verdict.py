@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scripts.judge.build import loose_installs, loose_pins, weakened_targets
 from scripts.judge.checkout import ANSWERS, Checkout, git
 from scripts.judge.comments import hidden_configuration, inline_suppressions, unwanted_files
-from scripts.judge.exceptions import Entry, entries, sift
+from scripts.judge.exceptions import Entry, entries, own_codes, sift
 from scripts.judge.finding import Finding, JudgeError
 from scripts.judge.forms.table import second_forms
 from scripts.judge.pipelines import weakened_hooks, weakened_workflows
@@ -79,7 +79,7 @@ def judge(root: Path, template: Template, *, at: str = "", today: date | None = 
             found += comparison(release, service)
         found += broken_rules(release, service, changed)
         accepted = entries(service)
-        findings = sift(sorted(set(found)), accepted, day)
+        findings = sift(sorted(set(found)), accepted, day, own_codes(service))
         return Verdict(
             root.resolve().name,
             day,

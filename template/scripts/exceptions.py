@@ -1,9 +1,9 @@
-"""List what this service may do against the standards: exceptions.toml, and edits of the kit.
+"""List what this service may do against the standards, from exceptions.toml.
 
     python -m scripts.exceptions [--json]
 
-`make check` fails for an entry that is incomplete, unknown or expired. The template's `make judge`
-knows the release, and finds an entry that nothing needs any more.
+`make check` fails for an entry that is incomplete, unknown or expired, or that none of its rules
+needs. The template's `make judge` knows the release, and finds the others that nothing needs.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.findings import Finding
 from scripts.practices import PRACTICES
-from scripts.standards.kit import REASONS
 from scripts.standards.own import RULES as OWN
 from scripts.standards.project import WHOLE, Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from scripts.findings import Finding
 
 __all__ = ["Entry", "entries", "listed", "main", "uncovered", "wrong_entries"]
 
@@ -41,7 +39,6 @@ WORDS = 5
 class Entry:
     """One exception: what it accepts, why and until when, and what is wrong with it."""
 
-    file: str
     line: int
     code: str
     path: str
@@ -77,12 +74,8 @@ def entries(project: Project) -> Iterator[Entry]:
     heads = re.finditer(r"^\[\[ *exception *\]\]", text, re.MULTILINE)
     lines = (text.count("\n", 0, head.start()) + 1 for head in heads)
     for line, table in zip(chain(lines, repeat(WHOLE)), tables, strict=False):
-        yield Entry(
-            FILE,
-            line,
-            **{name: str(table.get(name, "")) for name in FIELDS},
-            problem=_problem(table),
-        )
+        texts = {name: str(table.get(name, "")) for name in FIELDS}
+        yield Entry(line, **texts, problem=_problem(table))
 
 
 def _problem(table: dict[str, object]) -> str:
@@ -105,46 +98,48 @@ def _problem(table: dict[str, object]) -> str:
 def wrong_entries(project: Project) -> Iterator[tuple[str, int, str]]:
     """Correct or delete the entry; `make exceptions` lists all of them."""
     try:
-        yield from ((e.file, e.line, e.problem) for e in entries(project) if e.problem)
+        yield from ((FILE, e.line, e.problem) for e in entries(project) if e.problem)
     except ValueError as exc:
         yield FILE, WHOLE, f"the file cannot be read: {exc}"
 
 
 def uncovered(found: Iterable[Finding], project: Project) -> Iterator[Finding]:
-    """Yield the findings that no entry accepts."""
+    """Yield the findings that no entry accepts, and the entries that these rules do not need."""
+    found = list(found)
     try:
-        accepted = list(entries(project))
+        accepted = [entry for entry in entries(project) if not entry.problem]
     except ValueError:
         accepted = []
-    return (item for item in found if not any(entry.covers(item) for entry in accepted))
+    yield from (item for item in found if not any(entry.covers(item) for entry in accepted))
+    ours = {rule.code for rule in OWN} | {p.code for p in PRACTICES if "judge" not in p.by}
+    for entry in accepted:
+        if entry.code in ours and not any(entry.covers(item) for item in found):
+            yield Finding(FILE, entry.line, "ENF9", "nothing needs the entry. Delete it.")
 
 
 def listed(project: Project) -> Iterator[Entry]:
-    """Yield the entries, and the edits of the kit that have a reason, with their ages.
+    """Yield the entries with their ages.
 
     Raises:
-        ValueError: A file is not as documented.
+        ValueError: The file is not as documented.
     """
-    reasons = tomllib.loads(project.text(REASONS))
-    edits = (
-        Entry(REASONS, project.line_of(REASONS, f'"{path}"'), "STR5", path, str(reason))
-        for path, reason in reasons.items()
-    )
-    for entry in (*entries(project), *edits):
-        lines = ("-L", f"{entry.line},{entry.line}", "--porcelain", "--", entry.file)
+    for entry in entries(project):
+        lines = ("-L", f"{entry.line},{entry.line}", "--porcelain", "--", FILE)
         command = ("git", "-C", str(project.root), "blame", *lines)
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         seconds = re.search(r"^committer-time (\d+)$", done.stdout, re.MULTILINE)
-        day = str(datetime.fromtimestamp(int(seconds[1]), UTC).date()) if seconds else ""
+        # A line that is not committed has a hash of zeros.
+        known = not done.stdout.startswith("0" * 40)
+        day = str(datetime.fromtimestamp(int(seconds[1]), UTC).date()) if seconds and known else ""
         yield replace(entry, since=day)
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Print the exceptions of a checkout; return 1 if one is wrong, 2 if a file is."""
+    """Print the exceptions of a checkout; return 1 if one is wrong, 2 if the file is."""
     try:
         found = list(listed(Project(root)))
     except ValueError as exc:
-        print(f"{FILE} or {REASONS} cannot be read: {exc}", file=sys.stderr)
+        print(f"{FILE} cannot be read: {exc}", file=sys.stderr)
         return 2
     if "--json" in arguments:
         print(json.dumps([asdict(entry) for entry in found], indent=2))

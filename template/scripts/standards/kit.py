@@ -1,9 +1,9 @@
-"""The rule that the kit is unmodified, except for edits with a reason."""
+"""The rule that the kit is unmodified."""
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
+import re
 from typing import TYPE_CHECKING
 
 from scripts.standards.project import WHOLE
@@ -18,8 +18,7 @@ __all__ = ["digests", "manifest", "recorded_edits"]
 
 KIT = "src/gwkit"
 MANIFEST = f"{KIT}/MANIFEST"
-REASONS = "gwkit-edits.toml"
-WORDS = 3
+FORMER = "gwkit-edits.toml"
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -38,25 +37,17 @@ def manifest(root: Path) -> str:
 
 
 def recorded_edits(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Do not edit the kit, or give a reason for the edit in gwkit-edits.toml."""
+    """Do not edit the kit, or give the reason in an entry of exceptions.toml, by code and path."""
     lines = [line.split(maxsplit=1) for line in project.text(MANIFEST).splitlines()]
     released = {path: digest for digest, path in lines if (project.root / path).parent.is_dir()}
     found = digests(project.root)
-    facts = dict.fromkeys(found.keys() - released.keys(), "the file was added to the kit")
-    facts |= dict.fromkeys(released.keys() - found.keys(), "the file of the kit was deleted")
-    for path in released.keys() & found.keys():
+    for path in sorted(found.keys() - released.keys()):
+        yield path, WHOLE, "the file was added to the kit"
+    for path in sorted(released.keys() - found.keys()):
+        yield path, WHOLE, "the file of the kit was deleted"
+    for path in sorted(released.keys() & found.keys()):
         if found[path] != released[path]:
-            facts[path] = "the file of the kit was edited"
-    try:
-        reasons = tomllib.loads(project.text(REASONS))
-    except tomllib.TOMLDecodeError as exc:
-        yield REASONS, WHOLE, f"the file is not valid TOML: {exc}"
-        return
-    for path in sorted(facts.keys() - reasons.keys()):
-        yield path, WHOLE, facts[path]
-    for path, reason in reasons.items():
-        line = project.line_of(REASONS, f'"{path}"')
-        if path not in facts:
-            yield REASONS, line, f"`{path}` is unmodified, so no reason is needed"
-        elif len(str(reason).split()) < WORDS:
-            yield REASONS, line, f"the reason for `{path}` has fewer than {WORDS} words"
+            yield path, WHOLE, "the file of the kit was edited"
+    if re.search('^"', project.text(FORMER), re.MULTILINE):
+        line = project.line_of(FORMER, '"')
+        yield FORMER, line, "the file is not read any more: move its reasons, then delete it"

@@ -25,6 +25,7 @@ key = "tool.coverage.report.fail_under: 85"
 reason = "{REASON}"
 expires = 2999-03-31
 """
+EDIT = f'[[exception]]\ncode = "STR5"\npath = "src/gwkit/a.py"\nreason = "{REASON}"\n'
 LOOSE = "[tool.coverage.run]\nbranch = false\n[tool.coverage.report]\nfail_under = 85\n"
 
 
@@ -90,17 +91,24 @@ def test_a_file_that_is_no_list_of_entries_is_a_finding(text: str, tmp_path: Pat
     assert found == list(uncovered(found, project))
 
 
+def test_an_entry_that_no_rule_needs_is_a_finding(tmp_path: Path) -> None:
+    """It is one that only the rules need: the judge may need those of its own codes."""
+    (stale,) = uncovered([], checkout(tmp_path, f"{ENTRY}\n{EDIT}"))
+    assert ("exceptions.toml", 8, "ENF9") == (stale.path, stale.line, stale.code)
+    assert [] == list(uncovered([Finding("src/gwkit/a.py", 1, "STR5", "")], Project(tmp_path)))
+
+
 def test_entries_are_listed_with_their_ages(tmp_path: Path) -> None:
     """An entry is as old as its commit; one that is not committed is new."""
     project = checkout(tmp_path, ENTRY)
     assert [""] == [entry.since for entry in listed(project)]
     Repository(tmp_path).git("init", "--quiet")
     commit(tmp_path)
-    (tmp_path / "gwkit-edits.toml").write_text('\n"src/gwkit/a.py" = "our proxy needs it"\n')
-    first, edit = listed(project)
+    checkout(tmp_path, f"{ENTRY}\n{EDIT}")
+    first, edit = listed(Project(tmp_path))
     assert ("2999-03-31", 1) == (first.expires, first.line)
     assert date(2026, 1, 1) < date.fromisoformat(first.since)
-    assert ("STR5", "src/gwkit/a.py", 2) == (edit.code, edit.path, edit.line)
+    assert ("STR5", "src/gwkit/a.py", 8) == (edit.code, edit.path, edit.line)
     assert f"since {first.since}, until 2999-03-31" in str(first)
     assert "since now, until it is deleted" in str(edit)
 

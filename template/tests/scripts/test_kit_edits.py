@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.standards.kit import MANIFEST, REASONS, manifest, recorded_edits
+from scripts.exceptions import uncovered
+from scripts.standards.kit import FORMER, MANIFEST, manifest, recorded_edits
 from scripts.standards.project import Project
+from scripts.standards.rule import ProjectRule
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WHY = "we need it so"
+ENTRY = '[[exception]]\ncode = "STR5"\npath = "{}"\nreason = "We need it to be so here."\n'
 
 
 @pytest.fixture
@@ -27,12 +29,12 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def problems(root: Path, reasons: str = "") -> list[str]:
-    """Return the places and the last words of the findings with this file of reasons."""
-    (root / REASONS).write_text(reasons, encoding="utf-8")
-    return [
-        f"{path}:{line} {fact.split()[-1]}" for path, line, fact in recorded_edits(Project(root))
-    ]
+def problems(root: Path, entries: str = "") -> list[str]:
+    """Return the places and the last words of the findings with these exceptions."""
+    (root / "exceptions.toml").write_text(entries, encoding="utf-8")
+    project = Project(root)
+    found = uncovered(ProjectRule("STR5", recorded_edits).violations(project), project)
+    return [f"{f.path}:{f.line} {f.message.partition('.')[0].split()[-1]}" for f in found]
 
 
 def test_kit_as_released_has_no_finding(checkout: Path) -> None:
@@ -50,16 +52,22 @@ def test_kit_as_released_has_no_finding(checkout: Path) -> None:
     [("a.py", "ours\n", "edited"), ("b/d.txt", None, "deleted"), ("b/new.py", "", "kit")],
 )
 def test_change_needs_a_reason(path: str, text: str | None, fact: str, checkout: Path) -> None:
-    """An edited, deleted or added file is reported, unless there is a reason of several words."""
+    """An edited, deleted or added file is reported, unless an entry has its path and a reason."""
     changed = checkout / "src/gwkit" / path
     changed.unlink() if text is None else changed.write_text(text, encoding="utf-8")
 
     assert [f"src/gwkit/{path}:1 {fact}"] == problems(checkout)
-    assert [] == problems(checkout, f'"src/gwkit/{path}" = "{WHY}"\n')
-    assert [f"{REASONS}:2 words"] == problems(checkout, f'#\n"src/gwkit/{path}" = "why not"\n')
+    assert [] == problems(checkout, ENTRY.format(f"src/gwkit/{path}"))
 
 
-def test_reason_without_an_edit_is_found(checkout: Path) -> None:
-    """A reason for an unmodified file is stale; a file that is not TOML has no reasons."""
-    assert [f"{REASONS}:1 needed"] == problems(checkout, f'"src/gwkit/a.py" = "{WHY}"\n')
-    assert [f"{REASONS}:1"] == [found.split()[0] for found in problems(checkout, "a = ")]
+def test_entry_without_an_edit_is_found(checkout: Path) -> None:
+    """A reason for an unmodified file is stale."""
+    assert ["exceptions.toml:1 entry"] == problems(checkout, ENTRY.format("src/gwkit/a.py"))
+
+
+def test_reasons_in_the_former_file_are_to_be_moved(checkout: Path) -> None:
+    """Services of 0.3.0 gave them in a file of their own; one with comments only needs nothing."""
+    (checkout / FORMER).write_text("# ours\n", encoding="utf-8")
+    assert [] == problems(checkout)
+    (checkout / FORMER).write_text('# ours\n"src/gwkit/a.py" = "we need it so"\n', encoding="utf-8")
+    assert [f"{FORMER}:2 it"] == problems(checkout)
