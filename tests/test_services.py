@@ -29,6 +29,8 @@ All cases of all options are run in place, once, so that here the samples are en
 """
 
 WITH_PIP: Final = "variant 4"
+FRESH: Final = "starter"
+"""The variant that shares no cache with others; the template in place does not either."""
 
 
 @pytest.mark.slow
@@ -45,7 +47,9 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     used = _processor_seconds()
     service = template.render(tmp_path / "service", answers)
     commit_all(service, "Start from Groundwork")
-    env = user_environment(tmp_path / "tools", python=python, uv=name != WITH_PIP)
+    env = user_environment(
+        tmp_path / "tools", python=python, uv=name != WITH_PIP, fresh=name == FRESH
+    )
 
     run("make", "check", cwd=service, env=env)
     run("make", "test", *SUITES.get(name, ("CI=",)), cwd=service, env=env)
@@ -72,8 +76,8 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
         pytest.skip(f"no Python {version} here")
     place = tmp_path / "template"
     shutil.copytree(template.root / "template", place)
-    env = user_environment(tmp_path / "tools", python=python, uv=True)
     whole = version == default("python_version")
+    env = user_environment(tmp_path / "tools", python=python, uv=True, fresh=whole)
     # The others run a part of the examples: all of them on one Python take minutes.
     part = () if whole else ("CI=", "ARGS=tests/kit tests/scripts")
     if whole:
