@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fnmatch import fnmatchcase
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -22,12 +23,14 @@ _HEAD: Final = """\
 every release, several variants, and what teams do to a service between two updates
 (`drill/catalogue.toml`). For each, the preview was compared with the outcome, every edit was looked
 for, and every other file was compared with the release. `v998.0.0` is the template itself in an
-older state, with other lines in most of its files. {again} of them were updated a second time, from
-the same commit, by a command line with the newest or the oldest Copier that the template accepts,
-without trust: the files must be those of the updater, apart from conflicts and generated files.
+older state, with other lines in most of its files.
+
+{again} services were also updated from the same commit by a command line, with the newest or the
+oldest Copier that the template accepts, without trust: the files must be those of the updater,
+apart from conflicts and generated files.
 
 **Edits lost: {lost}.** Conflicts are counted by file. The seconds are those of the merge and of
-writing the result, without the two renders, with two services at a time on two cores.
+writing the result, without the two renders, on {cores} cores with a load of {load:.0f}.
 """
 
 
@@ -38,7 +41,14 @@ def page(outcomes: list[Mapping[str, Any]], reasons: list[dict[str, str]]) -> st
     lost = sum("lost" in fault for outcome in everything for fault in outcome["faults"])
     again = len(everything) - len(outcomes)
     lines = [
-        _HEAD.format(services=f"{len(outcomes):,}", edits=f"{edits:,}", lost=lost, again=again),
+        _HEAD.format(
+            services=f"{len(outcomes):,}",
+            edits=f"{edits:,}",
+            lost=lost,
+            again=again,
+            cores=os.cpu_count(),
+            load=os.getloadavg()[2],
+        ),
         "## By release",
         "",
         *_table("release", outcomes),

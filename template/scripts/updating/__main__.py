@@ -87,7 +87,8 @@ def update(service: Path, *, preview: bool, proven: bool = True, branch: str = "
     if merged.conflicts:
         listed = "\n  ".join(merged.conflicts)
         print(
-            f"Resolve the conflicts, then run `make reference lock check test`:\n  {listed}\n"
+            "Resolve the conflicts and `git add` the files, then run "
+            f"`make reference lock check test`:\n  {listed}\n"
             "`make template-update ABORT=1` restores the state before.",
             file=sys.stderr,
         )

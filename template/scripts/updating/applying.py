@@ -8,7 +8,7 @@ import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypedDict
 
-from scripts.template_update import ANSWERS, UpdateError
+from scripts.template_update import UpdateError
 from scripts.updating.repository import GitError, Repository
 
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ def refuse_unready(service: Path) -> None:
     """Reject a checkout in which an update could not be undone.
 
     Raises:
-        UpdateError: There are no answers, no commits, or uncommitted changes.
+        UpdateError: There are no commits, or uncommitted changes.
     """
-    if not (service / ANSWERS).exists():
-        raise UpdateError(f"there is no {ANSWERS} here, so no template to update from is known")
     checkout = Repository(service)
     try:
         checkout.git("rev-parse", "--verify", "--quiet", "HEAD:./")
@@ -125,8 +123,7 @@ def abort(service: Path) -> str:
     checkout = Repository(service)
     if not state["complete"]:
         # The git process of an interrupted update has ended, so its lock is stale.
-        lock = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "index.lock")
-        service.joinpath(lock.strip()).unlink(missing_ok=True)
+        checkout.git_path("index.lock").unlink(missing_ok=True)
     before = set(checkout.paths("ls-tree", "-r", "--name-only", "HEAD"))
     for path, (_, name) in checkout.entries(state["tree"]).items():
         file = service / path
@@ -190,23 +187,19 @@ def _whole_tree(checkout: Repository, prefix: str, tree: str) -> str:
     """Return the tree of the whole repository with the service's part replaced."""
     if not prefix:
         return tree
-    top = Repository(checkout.folder)
-    index = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "groundwork-index")
-    env = {"GIT_INDEX_FILE": index.strip()}
+    index = checkout.git_path("groundwork-index")
+    env = {"GIT_INDEX_FILE": str(index)}
     try:
-        top.git("read-tree", "HEAD", env=env)
-        top.git("rm", "-r", "--quiet", "--cached", "--", ".", env=env)
-        top.git("read-tree", f"--prefix={prefix}", tree, env=env)
-        return top.git("write-tree", env=env).strip()
+        checkout.git("read-tree", "HEAD", env=env)
+        checkout.git("rm", "-r", "--quiet", "--cached", "--", ".", env=env)
+        checkout.git("read-tree", f"--prefix={prefix}", tree, env=env)
+        return checkout.git("write-tree", env=env).strip()
     finally:
-        checkout.folder.joinpath(index.strip()).unlink(missing_ok=True)
+        index.unlink(missing_ok=True)
 
 
 def _state_file(service: Path) -> Path:
-    path = Repository(service).git(
-        "rev-parse", "--path-format=absolute", "--git-path", "groundwork-update.json"
-    )
-    return service / path.strip()
+    return Repository(service).git_path("groundwork-update.json")
 
 
 def _save(service: Path, state: State) -> None:

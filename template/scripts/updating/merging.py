@@ -102,8 +102,9 @@ def merge(service: Path, release: Path, folder: Path) -> Merge:
     # A release from another address does not change the update address of the service.
     set_source(theirs, answer(service, "_src_path"))
 
-    objects = checkout.git("rev-parse", "--path-format=absolute", "--git-path", "objects").strip()
-    scratch.create(Path(objects), checkout.git("rev-parse", "--show-object-format").strip())
+    scratch.create(
+        checkout.git_path("objects"), checkout.git("rev-parse", "--show-object-format").strip()
+    )
     scratch.git("read-tree", checkout.git("rev-parse", "HEAD:./").strip())
     ours = scratch.entries(scratch.git("write-tree").strip())
 

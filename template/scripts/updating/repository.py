@@ -87,6 +87,11 @@ class Repository:
         (info / "attributes").write_text(unconverted, encoding="utf-8")
         (self.folder / ".git/objects/info/alternates").write_text(f"{objects}\n", encoding="utf-8")
 
+    def git_path(self, name: str) -> Path:
+        """Return the absolute path of a file in the git directory."""
+        path = self.git("rev-parse", "--path-format=absolute", "--git-path", name)
+        return self.folder / path.strip()
+
     def paths(self, *arguments: str) -> list[str]:
         """Return the paths that a git command lists."""
         return [path for path in self.git(*arguments, "-z").split("\0") if path]

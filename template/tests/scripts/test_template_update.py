@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from scripts.template_update import UpdateError, answer, fetch, main, set_source
+from scripts.template_update import ROOT, UpdateError, answer, fetch, main, set_source
 
 ANSWERS = "# by Copier\n_commit: v0.1.0\n_src_path: 'https://example.org/t.git'\nname: A: b\n"
 
@@ -113,3 +115,28 @@ def test_a_reason_is_named_by_the_line_that_has_it(
         monkeypatch.setattr(subprocess, "run", lambda *_, done=done, **__: done)
         with pytest.raises(UpdateError, match=rf"from https://example.org/t.git: {reason} \(if"):
             fetch(service, service / "release")
+
+
+def test_an_update_is_taken_back_without_another_setup(tmp_path: Path) -> None:
+    """The pins that it brought may not install, or be written in part."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    needed = (".venv/ready", ".python-version", "scripts/setup.sh")
+    pins = (f"requirements/{layer}.txt" for layer in ("base", "app", "dev"))
+    for age, name in enumerate((*needed, *pins)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
+    env = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS"}}
+
+    def planned(*arguments: str) -> str:
+        command = ["make", "--dry-run", "template-update", *arguments]
+        done = subprocess.run(  # noqa: S603 - make, with arguments of this test
+            command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    assert "setup.sh" in planned()
+    assert "setup.sh" not in planned("ABORT=1")
+    assert "scripts.template_update --abort" in planned("ABORT=1")
+    (tmp_path / ".venv/ready").unlink()
+    assert "setup.sh" in planned("ABORT=1")

@@ -301,10 +301,9 @@ def test_a_service_in_a_larger_repository_is_updated_alone(
     ("prepare", "message"),
     [
         (lambda service: (service / "new.local.txt").touch(), r"commit or stash .*new\.local\.txt"),
-        (lambda service: (service / ".copier-answers.yml").unlink(), "there is no .copier-answers"),
         (lambda service: shutil.rmtree(service / ".git"), "must be committed to a git repository"),
     ],
-    ids=["uncommitted", "no answers", "no repository"],
+    ids=["uncommitted", "no repository"],
 )
 def test_a_service_that_is_not_ready_is_refused(
     prepare: Callable[[Path], object], message: str, trial: Trial
