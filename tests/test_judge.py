@@ -260,7 +260,7 @@ def test_drift_lists_what_differs(
     assert 0 == main(["drift", *options])
     lines = capsys.readouterr().out.splitlines()
     assert ["differs    LICENSE", "differs    README.md"] == lines[:-1]
-    assert "2 owned files differ, 0 exceptions, 0 releases behind" in lines[-1]
+    assert "2 owned files changed, 0 exceptions, 0 releases behind" in lines[-1]
     assert 1 == main(["drift", "--strict", *options])
 
 

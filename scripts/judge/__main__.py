@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from scripts.judge.finding import CODES
+from scripts.judge.finding import CODES, counted
 from scripts.judge.fleet import checkouts, judge_all, page, table
 from scripts.judge.release import Template
 from scripts.judge.verdict import judge
@@ -74,7 +74,8 @@ def _report(verdict: Verdict) -> str:
     lines += [f"exception  {entry}" for entry in verdict.exceptions]
     lines.append(
         f"{verdict.service}, {verdict.release}, judged by {verdict.judged_at}: "
-        f"{len(verdict.findings)} findings, {len(verdict.exceptions)} exceptions"
+        f"{counted(len(verdict.findings), 'finding')}, "
+        f"{counted(len(verdict.exceptions), 'exception')}"
     )
     return "\n".join(lines).strip()
 
@@ -95,8 +96,10 @@ def _drift(verdict: Verdict) -> str:
     lines = [f"differs    {path}" for path in verdict.drift]
     lines += [f"exception  {entry}" for entry in verdict.exceptions]
     lines.append(
-        f"{verdict.service}, {verdict.release}: {len(verdict.drift)} owned files differ, "
-        f"{len(verdict.exceptions)} exceptions, {verdict.behind} releases behind"
+        f"{verdict.service}, {verdict.release}: "
+        f"{counted(len(verdict.drift), 'owned file')} changed, "
+        f"{counted(len(verdict.exceptions), 'exception')}, "
+        f"{counted(verdict.behind, 'release')} behind"
     )
     return "\n".join(lines)
 

@@ -26,6 +26,8 @@ ASSIGNMENT: Final = re.compile(r"(?:export\s+)?([\w.]+)\s*(?:::?:?|\?|\+|!)?=")
 RULE: Final = re.compile(
     r"(?P<targets>[^:=#]+?)\s*::?(?!=)\s*(?P<needs>[^;]*?)\s*(?:;(?P<inline>.*))?"
 )
+# Functions of make that can set any variable, or write files while it reads.
+REWRITES: Final = re.compile(r"\$[({](eval|file|guile)\b")
 FLOOR: Final = re.compile(r"--min\s+(?P<name>\w+)=(?P<value>[\d.]+)")
 REQUIREMENT: Final = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==(?P<version>[^\s;\\]+))?"
@@ -36,6 +38,7 @@ IMAGE: Final = re.compile(
 PIPELINES: Final = (".github/workflows/", ".github/actions/", ".gitlab-ci.yml")
 INSTALL: Final = re.compile(
     r"\b(pip3?|pipx|uv|poetry|pdm|conda)\b(?=[^&|;]*(\b(install|sync|add)\b|\s--with\b))[^&|;]*"
+    r"|\b(curl|wget)\b[^|;]*\|\s*(\w+\s+)?(sh|bash|zsh|python3?)\b"
 )
 
 
@@ -57,7 +60,8 @@ class _Makefile:
                 continue
             if not (line := " ".join(written.partition("#")[0].split())):
                 continue
-            match = None if ASSIGNMENT.match(line) else RULE.fullmatch(line)
+            free = not (ASSIGNMENT.match(line) or REWRITES.search(line))
+            match = RULE.fullmatch(line) if free else None
             if not match:
                 found.lines.append(line)
                 continue
@@ -113,6 +117,7 @@ def _lines(before: _Makefile, after: _Makefile) -> Iterator[tuple[str, str]]:
             continue
         name = _variable(line)
         free = name and not (name in known or name.startswith(".") or TELLING.fullmatch(name))
+        free = free and not REWRITES.search(line)
         if not free and name not in flagged - {""}:
             yield name or line, "the line may change what the targets do"
 

@@ -151,6 +151,8 @@ class Checkout:
         Raises:
             JudgeError: The checkout is not a service of this template.
         """
+        if not self.root.is_dir():
+            raise JudgeError("there is no such folder")
         if self.data(ANSWERS) is None:
             raise JudgeError(f"no {ANSWERS}: not a service of this template")
         return self.yaml(ANSWERS)

@@ -43,7 +43,8 @@ class Entry:
         key = f" [{self.key}]" if self.key else ""
         days = [f"since {self.since}"] if self.since else []
         days += [f"until {self.expires}"] if self.expires else []
-        return f"{self.path}: {self.code}{key} {self.reason} {', '.join(days)}".strip()
+        told = f" ({', '.join(days)})" if days else ""
+        return f"{self.path}: {self.code}{key} {self.reason}{told}"
 
     def covers(self, finding: Finding) -> bool:
         """Say whether the entry is about a finding."""

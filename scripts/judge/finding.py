@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CODES", "Finding", "JudgeError"]
+__all__ = ["CODES", "Finding", "JudgeError", "counted"]
 
 CODES: Final = {
     "ENF1": "the tables of tools in pyproject.toml are at least as strict as the release's",
@@ -18,6 +18,11 @@ CODES: Final = {
     "ENF8": "git tracks no secret, merge marker, rejected hunk or file above 1 MB",
     "ENF9": "each entry of exceptions.toml is complete, needed and not expired",
 }
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun: `1 finding`, `2 findings`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 class JudgeError(Exception):

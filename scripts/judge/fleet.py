@@ -34,7 +34,8 @@ def checkouts(paths: Iterable[Path]) -> list[Path]:
         if (path / ".git").exists() or (path / ANSWERS).exists() or not path.is_dir():
             found.append(path)
         else:
-            found += sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
+            inside = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
+            found += inside or [path]
     return found
 
 
@@ -81,7 +82,7 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
     behind = sum(bool(each.behind) for each in verdicts)
     passing = len(verdicts) - failing - broken
     return (
-        f"{len(verdicts)} repositories: {passing} pass, {failing} fail, {broken} cannot be judged; "
+        f"{len(verdicts)} repositories: {passing} pass, {failing} fail, {broken} cannot be judged, "
         f"{behind} behind the newest release"
     )
 

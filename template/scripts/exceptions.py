@@ -144,7 +144,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if "--json" in arguments:
         print(json.dumps([asdict(entry) for entry in found], indent=2))
     else:
-        print(*found, f"{len(found)} exceptions", sep="\n")
+        print(*found, f"{len(found) or 'no'} exception{'s' * (len(found) != 1)}", sep="\n")
     return int(any(entry.problem for entry in found))
 
 

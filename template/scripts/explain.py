@@ -1,6 +1,7 @@
 """Explain a practice: what it asks for and why, with a wrong and a right example.
 
-python -m scripts.explain LOG4
+python -m scripts.explain         list all codes
+python -m scripts.explain LOG4    explain one
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def explain(code: str) -> str:
     for item in PRACTICES:
         if item.code == code:
             notes = [f"- {rule.remedy}" for rule in RULES if rule.code == code]
-            notes += [f"- Reviewed, as no tool can: {item.reviewed}"] if item.reviewed else []
+            notes += [f"- No tool can check, so review: {item.reviewed}"] if item.reviewed else []
             shown = {**vars(item), "by": ", ".join(item.by), "notes": "\n".join([*notes, ""])}
             wrong, right = (indent(example, "    ") for example in (item.wrong, item.right))
             return PAGE.format_map({**shown, "wrong": wrong, "right": right})
@@ -52,9 +53,16 @@ def explain(code: str) -> str:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        for known, text in (
+            *((p.code, p.text) for p in PRACTICES),
+            *((r.code, r.remedy) for r in OWN),
+        ):
+            print(f"{known}  {text}")
+        print("ENF1 to ENF9 are codes of the template's `make judge`, which explains them.")
+        sys.exit()
     try:
-        print(explain("".join(sys.argv[1:2]).upper()), end="")
+        print(explain(sys.argv[1].upper()), end="")
     except KeyError as exc:
-        known = ", ".join([*(item.code for item in PRACTICES), *(rule.code for rule in OWN)])
-        print(f"there is no code {exc}; there are {known}", file=sys.stderr)
+        print(f"there is no code {exc}; `make explain` lists them", file=sys.stderr)
         sys.exit(2)

@@ -63,7 +63,8 @@ def second_forms(release: Checkout, service: Checkout) -> Iterator[Finding]:
     unhashable = frozenset(n for s in sources.values() for n in errors.unhashable_classes(s))
     cached: Form = ("CCH2", partial(errors.mutable_arguments, unhashable=unhashable), APP)
     # A route may be the release's, and its model changed.
-    parsed = (sources.get(path) or Source(path, service.text(path)) for path in service.paths)
+    modules = (path for path in service.paths if re.fullmatch(r"src/app/.*\.py", path))
+    parsed = (sources.get(path) or Source(path, service.text(path)) for path in modules)
     routes = (s for s in parsed if s.path in sources or ROUTES.search(s.text))
     asked = running.asked_models(routes) if sources else frozenset[str]()
     models: Form = ("VAL1", partial(running.unlimited_models, asked=asked), APP)

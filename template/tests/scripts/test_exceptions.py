@@ -125,7 +125,7 @@ def test_the_command_prints_them(
     printed = capsys.readouterr()
     assert ("cannot be read" in printed.err) is (code == 2)
     if code != 2:
-        shown, _, as_json = printed.out.partition("1 exceptions\n")
+        shown, _, as_json = printed.out.partition("1 exception\n")
         (entry,) = json.loads(as_json)
         assert REASON in shown
         assert REASON == entry["reason"]
