@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from app.options.pinecone.namespace import STATE, Namespace, current_namespace, use
-from gwkit.index.store import UPLOAD
+from gwkit.index.servers.writes import Write, take_over
 
 if TYPE_CHECKING:
     from app.options.pinecone.records import Payload, Records
@@ -75,22 +75,15 @@ class Rebuild:
 
     async def _take_over(self, old: Namespace) -> None:
         there = await _documents(old)
-        here = await _documents(self.namespace)
-        for name, payload in here.items():
-            if payload["source"] == UPLOAD and name not in there:
-                await self.namespace.drop(document=name)
-        for name, payload in there.items():
-            mine = here.get(name)
-            if payload["source"] == UPLOAD:
-                is_newer = mine is None or mine["write"] != payload["write"]
-            else:
-                is_newer = mine is None and payload["write"] > self.since
-            if is_newer:
-                found = await old.scroll(document=name, write=payload["write"])
-                await self.namespace.drop(document=name)
-                await self.namespace.put(list(found.values()))
+        gone, copied = take_over(there, await _documents(self.namespace), self.since)
+        for name in gone:
+            await self.namespace.drop(document=name)
+        for name in copied:
+            found = await old.scroll(document=name, write=there[name].number)
+            await self.namespace.drop(document=name)
+            await self.namespace.put(list(found.values()))
 
 
-async def _documents(namespace: Namespace) -> dict[str, Payload]:
-    payloads = await namespace.payloads(kind="document")
-    return {str(payload["document"]): dict(payload) for payload in payloads}
+async def _documents(namespace: Namespace) -> dict[str, Write]:
+    payloads: list[Payload] = [dict(each) for each in await namespace.payloads(kind="document")]
+    return {each["document"]: Write(each["source"], int(each["write"])) for each in payloads}

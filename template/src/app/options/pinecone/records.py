@@ -7,16 +7,15 @@ write that is current, and only chunks of that write count, as Pinecone has no t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - JSON of several shapes
 from uuid import UUID, uuid5
-from zlib import crc32
 
 import numpy as np
 from pinecone import SparseValues, Vector
 
 from gwkit.documents import Chunk, Document, Place
+from gwkit.index.servers.words import chunk_weights, query_weights
 from gwkit.index.store import Failure, FailureKind, LedgerEntry
 
 if TYPE_CHECKING:
@@ -46,12 +45,6 @@ Payload = dict[str, Any]
 """The metadata of a record."""
 
 _NAMESPACE: Final = UUID("2b9a4f5e-7f0d-4a50-a1a0-5d8d2f6a7c31")
-
-_SATURATION: Final = 1.2
-_LENGTH_SHARE: Final = 0.75
-_AVERAGE_WORDS: Final = 100
-"""The parameters k1 and b of BM25, as usual, and the words of an average chunk. The last is fixed,
-as a vector must not depend on other documents."""
 
 _MOST_TERMS: Final = 1_000
 """Terms of a chunk that Pinecone takes; of more, the heaviest stay."""
@@ -136,8 +129,10 @@ class Records:
         self, document: Document, chunk: Chunk, vector: protocols.Vector, write: int
     ) -> Vector:
         """Return the record of a chunk, with its terms and its vector."""
-        weighted = [(document.title, 3), ("\n".join(chunk.headings), 2), (chunk.text, 1)]
-        sparse = _sparse(self.rules, weighted) if self.kind.sparse else None
+        sparse = None
+        if self.kind.sparse:
+            weights = chunk_weights(self.rules, document.title, chunk, most=_MOST_TERMS)
+            sparse = _sparse(weights)
         data = [chunk.position, chunk.headings, list(map(astuple, chunk.places)), chunk.text]
         has_vector = bool(vector.any())
         return Vector(
@@ -220,28 +215,10 @@ def vectors_of(records: Sequence[Vector], dimension: int) -> protocols.Vectors:
 
 def sparse_query(terms: Iterable[str]) -> SparseValues | None:
     """Return the vector of a query: how often it says each term."""
-    counts = Counter(map(_index, terms))
-    if not counts:
+    return _sparse(query_weights(terms))
+
+
+def _sparse(weights: Mapping[int, float]) -> SparseValues | None:
+    if not weights:
         return None
-    indices = sorted(counts)
-    return SparseValues(indices=indices, values=[float(counts[each]) for each in indices])
-
-
-def _sparse(rules: TermRules, weighted: Sequence[tuple[str, int]]) -> SparseValues | None:
-    """Return how often each term occurs, saturated as in BM25; the last text decides the length."""
-    counts: Counter[int] = Counter()
-    terms: Sequence[str] = ()
-    for text, weight in weighted:
-        terms = rules.of_text(text)
-        for term in terms:
-            counts[_index(term)] += weight
-    if not counts:
-        return None
-    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * len(terms) / _AVERAGE_WORDS)
-    indices = sorted(index for index, _ in counts.most_common(_MOST_TERMS))
-    values = [counts[each] * (_SATURATION + 1) / (counts[each] + norm) for each in indices]
-    return SparseValues(indices=indices, values=values)
-
-
-def _index(term: str) -> int:
-    return crc32(term.encode(errors="replace")) or 1
+    return SparseValues(indices=list(weights), values=list(weights.values()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - filters of severa
 
 from app.exceptions import RetrievalError
 from app.options.pinecone.records import chunk_of, data_of, labels, record_id, sparse_query
+from gwkit.index.servers.writes import fuse
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -56,21 +57,16 @@ async def search(namespace: Namespace, query: SearchQuery) -> list[Hit]:
         if name == namespace.name and (is_current or documents == known):
             break
         known = documents
-    numbers: dict[tuple[str, int], int] = {}
-    hits: list[tuple[Payload, Chunk]] = []
-    rankings = []
-    for leg in legs:
-        ranking = []
-        for payload, chunk, score in leg:
-            if _is_current(payload, documents):
-                place = (payload["document"], chunk.position)
-                if place not in numbers:
-                    numbers[place] = len(hits)
-                    hits.append((payload, chunk))
-                ranking.append((numbers[place], score))
-        rankings.append(ranking)
-    best = query.ranking.fuse(rankings, weights)[: max(0, query.k)]
-    return [_hit(*hits[number], documents, score) for number, score in best]
+    current = [
+        [
+            ((payload, chunk), score)
+            for payload, chunk, score in leg
+            if _is_current(payload, documents)
+        ]
+        for leg in legs
+    ]
+    best = fuse(query, current, weights, lambda hit: (hit[0]["document"], hit[1].position))
+    return [_hit(*found, documents, score) for found, score in best]
 
 
 async def _conditions(namespace: Namespace, query: SearchQuery) -> _Conditions | None:

@@ -7,16 +7,15 @@ document changes at once, although Qdrant has no transactions over several point
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Final  # noqa: TID251 - JSON of several shapes
 from uuid import UUID, uuid5
-from zlib import crc32
 
 import numpy as np
 from qdrant_client import models
 
 from gwkit.documents import Chunk, Document, Place
+from gwkit.index.servers.words import chunk_weights, query_weights
 from gwkit.index.store import Failure, FailureKind, LedgerEntry
 
 if TYPE_CHECKING:
@@ -51,12 +50,6 @@ DENSE: Final = "dense"
 WORDS: Final = "words"
 
 _NAMESPACE: Final = UUID("6b0f2a53-5c0e-4a8e-9c57-6d1f3c0b9e11")
-
-_SATURATION: Final = 1.2
-_LENGTH_SHARE: Final = 0.75
-_AVERAGE_WORDS: Final = 100
-"""The parameters k1 and b of BM25, as usual, and the words of an average chunk. The last is fixed,
-as a vector must not depend on other documents; the server adds the rarity of each word."""
 
 
 def point_id(kind: str, name: str = "") -> str:
@@ -118,11 +111,11 @@ def chunk_point(
         "text": chunk.text,
         "labels": labels(document.metadata),
     }
-    weighted = [(document.title, 3), ("\n".join(chunk.headings), 2), (chunk.text, 1)]
+    words = _sparse(chunk_weights(rules, document.title, chunk))
     dense = {DENSE: vector.tolist()} if len(vector) else {}
     return models.PointStruct(
         id=chunk_id(document.id, write, chunk.position),
-        vector={**dense, WORDS: _sparse(rules, weighted)},
+        vector={**dense, WORDS: words},
         payload=payload,
     )
 
@@ -197,25 +190,8 @@ def failure_of(payload: Payload) -> Failure:
 
 def sparse_query(terms: Iterable[str]) -> models.SparseVector:
     """Return the vector of a query: how often it says each term."""
-    counts = Counter(map(_index, terms))
-    indices = sorted(counts)
-    return models.SparseVector(indices=indices, values=[float(counts[each]) for each in indices])
+    return _sparse(query_weights(terms))
 
 
-def _sparse(rules: TermRules, weighted: Sequence[tuple[str, int]]) -> models.SparseVector:
-    """Return how often each term occurs, saturated as in BM25; the last text decides the length."""
-    counts: Counter[int] = Counter()
-    terms: Sequence[str] = ()
-    for text, weight in weighted:
-        terms = rules.of_text(text)
-        for term in terms:
-            counts[_index(term)] += weight
-    length = len(terms) / _AVERAGE_WORDS
-    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
-    indices = sorted(counts)
-    values = [counts[each] * (_SATURATION + 1) / (counts[each] + norm) for each in indices]
-    return models.SparseVector(indices=indices, values=values)
-
-
-def _index(word: str) -> int:
-    return crc32(word.encode(errors="replace"))
+def _sparse(weights: Mapping[int, float]) -> models.SparseVector:
+    return models.SparseVector(indices=list(weights), values=list(weights.values()))

@@ -10,7 +10,7 @@ from qdrant_client import models
 
 from app.options.qdrant.collection import STATE, Collection
 from app.options.qdrant.points import equals
-from gwkit.index.store import UPLOAD
+from gwkit.index.servers.writes import Write, take_over
 
 if TYPE_CHECKING:
     from app.options.qdrant.session import Session
@@ -93,25 +93,12 @@ class Rebuild:
         return Collection(new.session, self.alias, new.manifest)
 
     async def _take_over(self, old: Collection) -> None:
-        there = {
-            str(record.id): record.payload or {}
-            for record in await old.scroll(equals(kind="document"))
-        }
-        here = {
-            str(record.id): record.payload or {}
-            for record in await self.collection.scroll(equals(kind="document"))
-        }
-        for id_, payload in here.items():
-            if payload["source"] == UPLOAD and id_ not in there:
-                await self.collection.drop(equals(document=payload["document"]))
-        for id_, payload in there.items():
-            mine = here.get(id_)
-            if payload["source"] == UPLOAD:
-                is_newer = mine is None or mine["write"] != payload["write"]
-            else:
-                is_newer = mine is None and payload["write"] > self.since
-            if is_newer:
-                await self._copy(old, payload["document"], payload["write"])
+        there = await _documents(old)
+        gone, copied = take_over(there, await _documents(self.collection), self.since)
+        for document in gone:
+            await self.collection.drop(equals(document=document))
+        for document in copied:
+            await self._copy(old, document, there[document].number)
 
     async def _copy(self, old: Collection, document: str, write: int) -> None:
         chunks = equals(kind="chunk", document=document, write=write)
@@ -124,3 +111,9 @@ class Rebuild:
                 for record in records
             ]
         )
+
+
+async def _documents(collection: Collection) -> dict[str, Write]:
+    records = await collection.scroll(equals(kind="document"))
+    payloads = [record.payload or {} for record in records]
+    return {each["document"]: Write(each["source"], each["write"]) for each in payloads}

@@ -15,6 +15,7 @@ from app.options.qdrant.points import (
     point_id,
     sparse_query,
 )
+from gwkit.index.servers.writes import fuse
 from gwkit.index.store import Hit, SearchMode
 from gwkit.text.normalization import normalize
 
@@ -56,21 +57,9 @@ async def search(collection: Collection, query: SearchQuery) -> list[Hit]:
         if is_current or documents == known:
             break
         known = documents
-    numbers: dict[tuple[str, int], int] = {}
-    payloads: list[Payload] = []
-    rankings = []
-    for leg in legs:
-        ranking = []
-        for payload, score in leg:
-            if _is_current(payload, documents):
-                place = (payload["document"], payload["position"])
-                if place not in numbers:
-                    numbers[place] = len(payloads)
-                    payloads.append(payload)
-                ranking.append((numbers[place], score))
-        rankings.append(ranking)
-    best = query.ranking.fuse(rankings, weights)[: max(0, query.k)]
-    return [_hit(payloads[number], documents, score) for number, score in best]
+    current = [[hit for hit in leg if _is_current(hit[0], documents)] for leg in legs]
+    best = fuse(query, current, weights, lambda hit: (hit["document"], hit["position"]))
+    return [_hit(payload, documents, score) for payload, score in best]
 
 
 async def _conditions(collection: Collection, query: SearchQuery) -> list[models.Condition] | None:
