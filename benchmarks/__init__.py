@@ -28,6 +28,7 @@ SUBJECTS: Final = (
     "green",
     "startup",
     "ingestion",
+    "wide",
     "chunking",
     "search",
     "stores",

@@ -14,8 +14,8 @@ _SECTIONS: Final = 6
 _PARAGRAPHS: Final = 4
 
 
-def write_pages(folder: Path, count: int, *, samples: Path) -> None:
-    """Write pages of Markdown, about 7 KB each, from the paragraphs of the samples.
+def write_pages(folder: Path, count: int, *, samples: Path, sections: int = _SECTIONS) -> None:
+    """Write pages of Markdown, by default about 7 KB each, from the paragraphs of the samples.
 
     No two pages are alike: each has its own choice and order of paragraphs, its own number in
     every heading, and the words of each paragraph that are exchanged for those of another. The
@@ -25,6 +25,7 @@ def write_pages(folder: Path, count: int, *, samples: Path) -> None:
         folder: made, with a hundred pages to each folder in it.
         count: of pages.
         samples: Markdown with the paragraphs to use.
+        sections: of each page, of some 1.2 KB each.
     """
     paragraphs = [
         block.strip()
@@ -36,7 +37,7 @@ def write_pages(folder: Path, count: int, *, samples: Path) -> None:
     draw = random.Random(count)  # noqa: S311 - the same pages every time
     for number in range(count):
         page = [f"# Page {number}"]
-        for section in range(_SECTIONS):
+        for section in range(sections):
             page.append(f"## Section {section} of {number}")
             for paragraph in draw.sample(paragraphs, _PARAGRAPHS):
                 text = paragraph.split(" ")
