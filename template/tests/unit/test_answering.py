@@ -139,7 +139,9 @@ async def test_a_question_goes_before_the_settings(make_settings: MakeSettings) 
     await bench.answerer.answer(question)
     (request,) = bench.model.requests
     assert (request.temperature, request.max_tokens, len(request.passages)) == (0.0, 5, 1)
-    assert bench.retriever.searches == [("How long does a parcel wait?", 1, filters)]
+    assert bench.retriever.searches == [
+        ("How long does a parcel wait?", 20, filters)
+    ]  # 19 for the words' rarity
 
 
 async def test_the_prompt_is_read_once(make_settings: MakeSettings) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from math import log
+from typing import TYPE_CHECKING
 
 import pytest
 
 from app.graph.evidence import check_evidence, passages
 from fixtures.models import make_hit
 from gwkit.text.words import count_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gwkit.index.store import Hit
 
 HITS = (
     make_hit("A parcel waits for 72 hours.", headings=("Lockers", "Hold time")),
@@ -18,9 +24,9 @@ HITS = (
 MANY = 10_000
 
 
-def coverage(question: str) -> float:
-    """Return the share of the question that the hits cover."""
-    return check_evidence(question, HITS, min_grounding=0.5, max_tokens=MANY).coverage
+def coverage(question: str, hits: Sequence[Hit] = HITS[:1]) -> float:
+    """Return the share of the question that the hits cover, by default only the first."""
+    return check_evidence(question, hits, min_grounding=0.5, max_tokens=MANY).coverage
 
 
 @pytest.mark.parametrize(
@@ -38,29 +44,62 @@ def test_a_hit_with_every_word_covers_the_question(question: str) -> None:
 
 def test_a_missing_word_weighs_more_than_a_common_one() -> None:
     """A question about something else is not covered by what all documents are about."""
-    absent, in_two, in_all = (1 + log(1 + (3 - n + 0.5) / (n + 0.5)) for n in (0, 2, 3))
-    assert pytest.approx(in_two / (in_two + absent)) == coverage("Does a parcel swim?")
-    assert pytest.approx(in_all / (in_all + absent)) == coverage("Do lockers swim?")
-    assert 0.0 == coverage("Who won the cup?") == coverage("What is it?")
+    absent, in_all = (1 + log(1 + (3 - n + 0.5) / (n + 0.5)) for n in (0, 3))
+    assert pytest.approx(in_all / (in_all + absent)) == coverage("Do lockers swim?", HITS)
+    assert coverage("Do lockers swim?", HITS) < coverage("Does a parcel swim?", HITS) < 0.5
+    assert 0.0 == coverage("Who won the cup?", HITS) == coverage("What is it?", HITS)
+    assert coverage("Who won the cup?", ()) == 0.0
+
+
+def test_the_best_hit_counts_most_and_the_two_after_it_as_well() -> None:
+    """What the documents are about stands in more than one place."""
+    hits = [make_hit(text, position=at) for at, text in enumerate(("Cats purr.", *["Dogs."] * 9))]
+    assert pytest.approx((1 + 1 / 3) / 2) == coverage("Do cats purr?", hits)
+    assert coverage("Do cats purr?", hits[:1]) == 1.0
+
+
+def test_further_hits_only_say_how_rare_words_are() -> None:
+    """They are no evidence themselves, and not sent to a model."""
+    hits = [make_hit("Cats purr."), *(make_hit("Cats mew.", position=at) for at in range(1, 9))]
+    found = check_evidence("Do cats bark?", hits, min_grounding=0.1, max_tokens=MANY, most=1)
+    assert tuple(hits[:1]) == found.hits
+    assert found.coverage < coverage("Do cats bark?", hits[:1])
+
+
+@pytest.mark.parametrize(
+    ("question", "covered"),
+    [
+        ("Was steht im Mietvertrag?", True),  # a part of it
+        ("Wer stellt die Verlängerung aus?", True),
+        ("Wie setze ich die Vertragsverlängerung um?", True),  # its verb counts half
+        ("Welche Wasserfarbe ist es?", False),
+    ],
+)
+def test_german_compounds_agree_with_their_parts_and_nouns_count_twice(
+    question: str, covered: bool
+) -> None:
+    """Long words are written as one, and verbs are said in many ways."""
+    hits = [make_hit("Der Vertrag und seine Verlängerung."), make_hit("Anderes.", position=1)]
+    assert covered is (coverage(question, hits[:1]) >= 0.5)
 
 
 def test_words_are_those_of_the_question_s_language() -> None:
     """Function words of another language do not count, and nouns are no names."""
     hits = [make_hit("Das Paket wartet 72 Stunden."), make_hit("Was the parcel late?", position=1)]
     found = check_evidence("Wie lange warten Pakete?", hits, min_grounding=0.5, max_tokens=MANY)
-    assert (1.0, tuple(hits[:1])) == (found.coverage, found.hits)
+    assert (0.75, tuple(hits[:1])) == (found.coverage, found.hits)
 
 
 def test_words_scattered_over_hits_are_no_evidence() -> None:
     """One hit has to have all of them."""
-    assert coverage("Does the canteen have a parcel station?") < 1
+    assert coverage("Does the canteen have a parcel station?", HITS) < 0.6
 
 
 def test_below_the_least_coverage_nothing_is_evidence() -> None:
     """The answer is that the documents do not contain it."""
     question = "How long does a parcel swim?"
     assert check_evidence(question, HITS, min_grounding=0.5, max_tokens=MANY).hits == ()
-    assert check_evidence(question, HITS, min_grounding=0.3, max_tokens=MANY).hits == HITS[:2]
+    assert check_evidence(question, HITS, min_grounding=0.2, max_tokens=MANY).hits == HITS[:2]
 
 
 def test_hits_without_any_word_are_dropped() -> None:

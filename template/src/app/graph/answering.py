@@ -42,6 +42,8 @@ __all__ = ["Answerer"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_FOR_RARITY = 20
+
 
 @dataclass(kw_only=True)
 class Answerer:
@@ -149,8 +151,12 @@ class Answerer:
                     yield Delta(text="") if self.settings.citations == "refuse" else piece
 
     async def _retrieve(self, question: Question) -> Sequence[Hit]:
-        k = question.top_k or self.settings.top_k
+        # More than the model gets: they say how rare the words of the question are.
+        k = max(self._most_passages(question), _FOR_RARITY)
         return await self.retriever.search(question.question, k=k, filters=question.filters)
+
+    def _most_passages(self, question: Question) -> int:
+        return question.top_k or self.settings.top_k
 
     def _nothing_found(
         self, question: Question, found: Sequence[Hit], prompt: PromptFile
@@ -190,6 +196,7 @@ class Answerer:
             hits,
             min_grounding=settings.min_grounding,
             max_tokens=settings.max_evidence_tokens,
+            most=self._most_passages(question),
         )
         _log.debug(
             "evidence_checked",

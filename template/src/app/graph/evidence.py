@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from app.exceptions import TokenLimitError
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS, Passage
 from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words, count_tokens, near_words, rarity, vocabulary
+from gwkit.text.words import count_tokens, question_weights, share, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ __all__ = ["Evidence", "check_evidence", "fewer", "fitted", "passages"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_BEST = 3
 _SAFETY = 0.9
 """How much of its limit is used once a model has refused a prompt: tokens here are estimates."""
 
@@ -31,7 +33,7 @@ _SAFETY = 0.9
 class Evidence:
     """The hits to answer from, best first, none where the documents do not answer the question.
 
-    `coverage` is the share of the question's content words that the best of the hits has.
+    `coverage` is the share of the question's content words that the hits have.
     """
 
     hits: tuple[Hit, ...]
@@ -39,13 +41,20 @@ class Evidence:
 
 
 def check_evidence(
-    question: str, hits: Sequence[Hit], *, min_grounding: float, max_tokens: int
+    question: str,
+    hits: Sequence[Hit],
+    *,
+    min_grounding: float,
+    max_tokens: int,
+    most: int | None = None,
 ) -> Evidence:
     """Return the hits that are evidence for the question.
 
-    If no hit by itself has `min_grounding` of the question's content words (compared by stem, a
-    misspelt one by its nearest) the documents do not say, and nothing is returned. Each counts by
-    its rarity among the hits: a search prefers hits with the rarest words, so one that no hit has
+    The measure is the share of the question's content words that a hit has (compared by stem, a
+    misspelt one by its nearest): of the best hit, and the mean of the three best, for what
+    documents are about stands in more than one place; `coverage` is the mean of both. If it is
+    less than `min_grounding` the documents do not say, and nothing is returned. A word counts by
+    its rarity among all hits: a search prefers hits with the rarest words, so one that no hit has
     says that the question is about something else, and one that all have says little.
 
     Otherwise hits without any of the words are dropped, and what remains is cut to `max_tokens`
@@ -53,21 +62,28 @@ def check_evidence(
     `min_grounding` of 0 every hit is evidence, as suits a search by meaning, in which words need
     not agree.
 
-    Of the question the first 10,000 characters count. Stemming a few thousand words takes
+    Args:
+        question: of which the first 10,000 characters count.
+        hits: best first.
+        min_grounding: least coverage.
+        max_tokens: most tokens of text.
+        most: hits that may be evidence; the rest only say how rare words are.
+
+    Stemming a few thousand words takes
     milliseconds, so call it off the event loop.
     """
     question = question[:SEARCHED_CHARACTERS]
     language = guess_language(question)
     texts = ("\n".join((hit.title, *hit.headings, hit.text)) for hit in hits)
     vocabularies = [vocabulary(text, language) for text in texts]
-    known = frozenset[str]().union(*vocabularies)
-    asked = frozenset(near_words(content_words(question, language), known))
-    weights = {word: rarity(word, vocabularies) for word in asked}
-    shares = [sum(weights[word] for word in asked & words) for words in vocabularies]
-    coverage = max(shares, default=0.0) / (sum(weights.values()) or 1.0)
+    weights = question_weights(question, language, vocabularies)
+    hits = hits[:most]
+    shares = [share(weights, words, language) for words in vocabularies[: len(hits)]]
+    best = sorted(shares, reverse=True)[:_BEST] or [0.0]
+    coverage = (best[0] + fmean(best)) / 2
     if coverage < min_grounding:
         return Evidence((), coverage)
-    kept = [hit for hit, share in zip(hits, shares, strict=True) if share or not min_grounding]
+    kept = [hit for hit, part in zip(hits, shares, strict=True) if part or not min_grounding]
     return Evidence(_fitting(kept, max_tokens), coverage)
 
 

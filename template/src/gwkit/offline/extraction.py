@@ -2,24 +2,26 @@
 
 A quote's score is the share of the question's content words that it has, each weighted by its
 rarity among the passages (the inverse document frequency of BM25, Robertson & Zaragoza 2009); words
-that stand beside or above it count half. A search brings what has the question's rarest words, so
-one that no passage has tells most: if too much of the question is missing from what would be shown,
-there is no answer.
+that stand beside or above it count half. The three passages with the best quotes are shown, the
+first with more around its quote than the others. Whether the passages answer the question at all is
+decided before, by `app.graph.evidence`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain, takewhile, zip_longest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS
 from gwkit.offline.passages import LIST_MARKER, QuoteKind, quotes
 from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words, near_words, rarity, vocabulary
+from gwkit.text.words import question_weights, share, vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gwkit.models.messages import Passage
@@ -27,19 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Excerpt", "extract"]
 
-_AROUND: Final = 4
-"""Quotes on either side of the best one that are shown with it."""
+_AROUND: Final = (3, 2, 2)
+"""Quotes on either side of the best one that are shown with it, in each excerpt."""
+
+_NEAR: Final = 4
+"""Quotes on either side of a quote whose words count half."""
 
 _LONGEST_LIST: Final = 10
 """A list of so many items or rows is shown as a whole: of a procedure each step is needed."""
 
-_MOST_EXCERPTS: Final = 2
-_LEAST_GAIN: Final = 0.35
-"""Share of the question's words that a further excerpt must add."""
+_LEAST_OF_BEST: Final = 0.6
+"""Share of the best quote's score that a further excerpt's must have."""
 
-_LEAST_COVERAGE: Final = 0.475
 _CONTEXT_WEIGHT: Final = 0.5
-_HEADING_WEIGHT: Final = 0.6
+_HEADING_WEIGHT: Final = 0.3
 _RANK_WEIGHT: Final = 0.1
 _TRANSITION_FACTOR: Final = 0.6
 _LISTED: Final = {QuoteKind.ITEM, QuoteKind.ROW}
@@ -66,44 +69,35 @@ _SECOND_PART = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A part of a passage, word for word, around the quote that answers.
-
-    `words` has those of the headings, too.
-    """
+    """A part of a passage, word for word, around the quote that answers."""
 
     passage: int
     before: str
     quote: str
     after: str
     kind: QuoteKind
-    words: frozenset[str]
 
 
 def extract(question: str, passages: Sequence[Passage]) -> list[Excerpt]:
-    """Return the excerpts that answer the question, one or two; none if no passage does.
+    """Return the excerpts that answer the question, of at most three passages, the best first.
 
-    Of the question the first 10,000 characters count. Where it has a second part, each part gets an
-    excerpt; otherwise a second one has what the first lacks, if that is much.
+    Of the question the first 10,000 characters count. Where it has a second part, the best excerpt
+    of each part comes first. If no passage has a word of it, there is none.
     """
     question = question[:SEARCHED_CHARACTERS]
     language = guess_language(question)
     sources = [_Source(passage, language) for passage in passages]
     vocabularies = [source.vocabulary for source in sources]
-    known = frozenset[str]().union(*vocabularies)
-
-    def weights_of(text: str) -> dict[str, float]:
-        words = near_words(content_words(text, language), known)
-        return {word: rarity(word, vocabularies) for word in words}
-
-    first, *others = _SECOND_PART.split(question)[:_MOST_EXCERPTS]
-    chosen: list[Excerpt] = []
-    shown = frozenset[str]()
-    for part in (first, *(others or [first])):
-        if excerpt := _best(sources, weights_of(part), shown):
-            chosen.append(excerpt)
-            shown |= excerpt.words
-    asked = weights_of(question)
-    return chosen if _share(asked, shown) >= _LEAST_COVERAGE else []
+    parts = [
+        _ranked(sources, question_weights(part, language, vocabularies))
+        for part in _SECOND_PART.split(question)[: len(_AROUND)]
+    ]
+    chosen: dict[int, Excerpt] = {}
+    for best in chain.from_iterable(zip_longest(*parts)):
+        if best and len(chosen) < len(_AROUND) and best[0] not in chosen:
+            at, place = best
+            chosen[at] = sources[at].excerpt(place, _AROUND[len(chosen)])
+    return list(chosen.values())
 
 
 class _Source:
@@ -133,11 +127,11 @@ class _Source:
         likeness = max(_likeness(heading, weights.keys()) for heading in self.headings)
         for place, quote in enumerate(self.quotes):
             if quote.kind is not QuoteKind.LEAD:
-                near = self.quotes[max(0, place - _AROUND) : place + _AROUND]
+                near = self.quotes[max(0, place - _NEAR) : place + _NEAR]
                 context = self.above.union(*(other.words for other in near))
                 score = (
-                    (1 - _CONTEXT_WEIGHT) * _share(weights, self.words_of(place))
-                    + _CONTEXT_WEIGHT * _share(weights, context)
+                    (1 - _CONTEXT_WEIGHT) * share(weights, self.words_of(place))
+                    + _CONTEXT_WEIGHT * share(weights, context)
                     + _HEADING_WEIGHT * likeness
                 )
                 score *= _TRANSITION_FACTOR if self._says_nothing(place) else 1.0
@@ -153,10 +147,10 @@ class _Source:
         """Return what a quote says."""
         return self.passage.text[quote.start : quote.end]
 
-    def excerpt(self, place: int) -> Excerpt:
-        """Return a quote with what stands around it."""
+    def excerpt(self, place: int, around: int) -> Excerpt:
+        """Return a quote with so many others on either side."""
         quote, text = self.quotes[place], self.passage.text
-        first, last = self._bounds(place)
+        first, last = self._bounds(place, around)
         shown = self.quotes[first : last + 1]
         marker = LIST_MARKER.match(text, quote.start)
         start = marker.end() if marker and quote.kind is QuoteKind.ITEM else quote.start
@@ -170,30 +164,34 @@ class _Source:
             quote=text[start : quote.end],
             after=text[quote.end : shown[-1].end],
             kind=quote.kind,
-            words=self.above.union(*(other.words for other in shown)),
         )
 
-    def _bounds(self, place: int) -> tuple[int, int]:
+    def _bounds(self, place: int, around: int) -> tuple[int, int]:
         """Return the places of the first and last quote to show."""
-        first, last = self._reach(place, -1), self._reach(place, 1)
+        first, last = self._reach(place, -1, around), self._reach(place, 1, around)
         # What is announced comes with what announces it, and a short list as a whole.
         lead = place if self._announces(place) else self._leads[place]
         block = [at for at, other in enumerate(self._leads) if other == lead]
         if lead is not None and len(block) <= _LONGEST_LIST:
             first, last = min(first, lead), max([last, *block])
+        # Nor does the text end within the items of a short list.
+        items = list(takewhile(self._is_item, range(last, len(self.quotes))))
+        last = items[-1] if 0 < len(items) <= _LONGEST_LIST else last
         while first < place and self._says_nothing(first):
             first += 1
         while last > place and (self._announces(last) or self._says_nothing(last)):
             last -= 1
         return first, last
 
-    def _reach(self, place: int, step: int) -> int:
+    def _reach(self, place: int, step: int, left: int) -> int:
         """Return the place of the last quote to show in a direction; titles do not count."""
-        left = _AROUND
         while left and 0 <= place + step < len(self.quotes):
             place += step
             left -= self.quotes[place].kind is not QuoteKind.LEAD
         return place
+
+    def _is_item(self, place: int) -> bool:
+        return self.quotes[place].kind is QuoteKind.ITEM
 
     def _announces(self, place: int) -> bool:
         """Say whether a quote is about what follows."""
@@ -204,24 +202,14 @@ class _Source:
         return bool(_TRANSITION.search(self.text_of(self.quotes[place])))
 
 
-def _best(
-    sources: Iterable[_Source], weights: Mapping[str, float], shown: frozenset[str]
-) -> Excerpt | None:
-    """Return the excerpt around the best quote, unless it adds little to what is shown."""
-    scored = [
-        (score, source, place) for source in sources for score, place in source.scores(weights)
-    ]
-    for score, source, place in sorted(scored, key=lambda each: -each[0]):
-        gain = _share(weights, source.words_of(place) - shown)
-        if score and (not shown or gain > _LEAST_GAIN):
-            return source.excerpt(place)
-    return None
-
-
-def _share(weights: Mapping[str, float], words: frozenset[str]) -> float:
-    """Return the share of the weights that is of these words, from 0 to 1."""
-    total = sum(weights.values())
-    return sum(weights[word] for word in weights.keys() & words) / total if total else 0.0
+def _ranked(sources: Sequence[_Source], weights: Mapping[str, float]) -> list[tuple[int, int]]:
+    """Return which sources have the best quotes, and the place of the best in each."""
+    scored = []
+    for at, source in enumerate(sources):
+        score, place = max(source.scores(weights), key=itemgetter(0), default=(0.0, 0))
+        scored.append((score, at, place))
+    scored.sort(key=lambda each: -each[0])
+    return [(at, place) for score, at, place in scored if score > _LEAST_OF_BEST * scored[0][0]]
 
 
 def _likeness(heading: frozenset[str], asked: AbstractSet[str]) -> float:

@@ -13,14 +13,14 @@ from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
 from math import log1p
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
 from gwkit.text.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -30,7 +30,9 @@ __all__ = [
     "content_words",
     "count_tokens",
     "near_words",
+    "question_weights",
     "rarity",
+    "share",
     "vocabulary",
     "word_parts",
 ]
@@ -70,6 +72,11 @@ RUN = re.compile(f"((?:[{_UNSPACED}][{_MARKS}]*+)++)")
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}(?:['\u2019]{WORD})*")
 # The articles and pronouns of French and Italian that stand before an apostrophe.
 _ELIDED = re.compile(r"(?:[cdjlmnst]|qu|un|(?:de|ne|da|su|a)ll)'(?=[^\W\d_]{2})")
+_COMPOUNDING: Final = frozenset({"de", "nl"})
+"""Languages that write compounds as one word."""
+_SHORTEST_PART = 5
+_NOUN = re.compile(r"(?<=\s)(?:[^\W\d_a-z]|\d)[\w-]*")
+"""A capitalised word, or a number, within a sentence."""
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -154,6 +161,50 @@ def rarity(word: str, vocabularies: Collection[Collection[str]]) -> float:
     return 1 + log1p((len(vocabularies) - having + 0.5) / (having + 0.5))
 
 
+def question_weights(
+    question: str, language: str, vocabularies: Sequence[Collection[str]]
+) -> dict[str, float]:
+    """Return what each content word of a question counts: its rarity among texts.
+
+    A misspelt word is replaced by its nearest. In German, where nouns have a capital, all other
+    words count half: it is verbs and their prefixes that a text says in another way.
+    """
+    words = content_words(question, language)
+    near = near_words(words, frozenset[str]().union(*vocabularies))
+    weights = {word: rarity(word, vocabularies) for word in near}
+    if language == "de":
+        nouns = content_words(" ".join(_NOUN.findall(question)), language)
+        for word, known in zip(words, near, strict=False):
+            weights[known] *= 1.0 if word in nouns else 0.5
+    return weights
+
+
+def share(weights: Mapping[str, float], words: Collection[str], language: str = "en") -> float:
+    """Return the share of the weights that is of these words, from 0 to 1.
+
+    In languages with compounds a word also counts that is the beginning or the end of another, or
+    has another as such; of five letters and more.
+    """
+    total = sum(weights.values()) or 1.0
+    found = weights.keys() & words
+    if language in _COMPOUNDING:
+        found |= {word for word in weights.keys() - found if _is_part(word, words)}
+    return sum(weights[word] for word in found) / total
+
+
+def _is_part(word: str, words: Iterable[str]) -> bool:
+    return len(word) >= _SHORTEST_PART and any(
+        len(other) >= _SHORTEST_PART
+        and (
+            other.startswith(word)
+            or other.endswith(word)
+            or word.startswith(other)
+            or word.endswith(other)
+        )
+        for other in words
+    )
+
+
 def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
     """Return the words in the spelling that is known.
 
@@ -161,10 +212,15 @@ def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
     among those with the same initial and at most one letter more or less: at least 0.8 by the
     measure of Ratcliff and Obershelp (`difflib`). In a short word only a letter too many, missing
     or out of place is a slip; with another letter it is another word, as `patent` and `parent`. Two
-    words that are known as one are joined by that one, as in `roll`, `back`, `rollback`.
+    words that are known as one, and not both by themselves, are joined by that one, as in `roll`,
+    `back`, `rollback`.
     """
     words = list(words)
-    joined = (first + second for first, second in pairwise(words) if first + second in known)
+    joined = (
+        first + second
+        for first, second in pairwise(words)
+        if first + second in known and not (first in known and second in known)
+    )
     misspelt = {word for word in words if word not in known and _may_be_typo(word)}
     similar: dict[tuple[str, int], list[str]] = {(word[0], len(word)): [] for word in misspelt}
     for other in known:
