@@ -167,7 +167,7 @@ async def test_the_name_has_all_that_vectors_depend_on(make_model: MakeModel) ->
         (other, {}),
     ):
         async with opened(place, **fields) as embedder:
-            names.append(embedder.name.partition("@")[2])
+            names.append(embedder.name.partition("#")[2])
     assert names[0] == names[1]
     assert 4 == len(set(names))
 

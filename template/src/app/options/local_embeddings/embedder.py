@@ -80,11 +80,11 @@ class LocalEmbedder:
 
     @property
     def name(self) -> str:
-        """The embedder in the form `local:name@fingerprint`.
+        """The embedder in the form `local:name#fingerprint`.
 
         An index of another model is refused, also if that had the same name.
         """
-        return f"{self._name}@{self._model.fingerprint}"
+        return f"{self._name}#{self._model.fingerprint}"
 
     @property
     def dimension(self) -> int:

@@ -35,8 +35,8 @@ __all__ = ["ResilientGuards"]
 class ResilientGuards:
     """Prices, the budget of the day and paid results, shared by the models of a process.
 
-    Made by `open`, as a context manager. The models `offline:` and `local:` run in this process and are
-    only observed: they cost nothing, and there is no connection that fails.
+    Made by `open`, as a context manager. The models `offline:` and `local:` run in this process and
+    are only observed: they cost nothing, and there is no connection that fails.
     """
 
     def __init__(
