@@ -34,6 +34,7 @@ SUBJECTS: Final = (
     "stores",
     "ranking",
     "citations",
+    "orchestration",
     "api",
     "events",
     "port",

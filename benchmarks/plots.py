@@ -63,9 +63,10 @@ def draw(plot: Plot, path: Path) -> None:
             axes.set_ylim(0, 1.12 * max(height for _, height in points))
         for axis in [axes.yaxis] if named else [axes.xaxis, axes.yaxis]:
             if axis.get_scale() == "log":
-                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                steps = (1, 3) if axis is axes.xaxis else (1, 2, 5)
+                axis.set_major_locator(LogLocator(subs=steps))
                 axis.set_minor_formatter(NullFormatter())
-            axis.set_major_formatter(lambda value, _: f"{value:,g}")
+            axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         axes.grid(axis="y", color=_INK, alpha=0.25)
         axes.set_axisbelow(True)
         if plot.aim is not None:

@@ -68,8 +68,13 @@ class Stores:
         self._source = documents(10**9)
         self._stack = stack
 
-    async def prepare(self, chunks: int) -> int:
-        """Make the next chunks; return how many there are now."""
+    async def prepare(self, chunks: int, *, is_compared: bool) -> None:
+        """Make the next chunks.
+
+        Args:
+            chunks: how many.
+            is_compared: whether the nearest of all are asked for; their vectors stay in memory.
+        """
         embedder = WordVectors()
         self._batch = []
         for _ in range(chunks // CHUNKS_OF_A_DOCUMENT):
@@ -78,17 +83,15 @@ class Stores:
             wide = await embedder.embed_documents([indexed_text(chunk) for chunk in cut])
             vectors = _shortened(wide)
             self._batch.append((Document(each.id, each.subject[0], each.id, ()), cut, vectors))
-            self._vectors.append(vectors)
-            self._names += [f"{each.id}#{chunk.position}" for chunk in cut]
             self._subjects.append(list(each.subject))
-        return len(self._names)
+            if is_compared:
+                self._vectors.append(vectors)
+                self._names += [f"{each.id}#{chunk.position}" for chunk in cut]
 
     async def write(self, store: str) -> float:
         """Write those chunks to a store; return how long it took, in seconds."""
         if store not in self._indexes:
-            manifest = Manifest("bench:words", _DIMENSION, "synthetic")
-            opened = self._registry.stores.find(store, "")(self._settings, manifest, rebuild=False)
-            self._indexes[store] = await self._stack.enter_async_context(opened)
+            await self._open(store)
         started = perf_counter()
         for document, chunks, vectors in self._batch:
             await self._indexes[store].replace(document, chunks, vectors)
@@ -121,6 +124,24 @@ class Stores:
             found["milliseconds"].append((perf_counter() - started) * 1_000)
             found["chunks"].append([hit.chunk for hit in hits])
         return found
+
+    async def after_write(self, store: str) -> float:
+        """Replace a document; return how long the next search took, in milliseconds."""
+        await self._indexes[store].replace(*self._batch[0])
+        return (await self.search(store, SearchMode.HYBRID.value, 0, 1))["milliseconds"][0]
+
+    async def reopen(self, store: str) -> float:
+        """Close a store; return how long it takes to open it and to search once, in seconds."""
+        await self._indexes[store].close()
+        started = perf_counter()
+        await self._open(store)
+        await self.search(store, SearchMode.HYBRID.value, 0, 1)
+        return perf_counter() - started
+
+    async def _open(self, store: str) -> None:
+        manifest = Manifest("bench:words", _DIMENSION, "synthetic")
+        opened = self._registry.stores.find(store, "")(self._settings, manifest, rebuild=False)
+        self._indexes[store] = await self._stack.enter_async_context(opened)
 
     async def recall(self, store: str, count: int) -> float:
         """Return the share of the nearest chunks that a store finds; equally near ones count."""
@@ -164,5 +185,7 @@ if __name__ == "__main__":
             "ask": stores.ask,
             "search": stores.search,
             "recall": stores.recall,
+            "after_write": stores.after_write,
+            "reopen": stores.reopen,
         }
     )
