@@ -36,7 +36,7 @@ class LocalEmbedder:
         settings: how texts are prepared, and how many are read at a time.
     """
 
-    rank_weight = 1.0
+    rank_weight: float = 1.0
     """Weight of a rank by these vectors: that of one by words, for they know meanings."""
 
     def __init__(self, name: str, model: OnnxModel, settings: LocalEmbeddingSettings) -> None:
