@@ -35,7 +35,7 @@ def measure(bench: Bench) -> Findings:
     """Measure both ways to ingest, with few pages and with many."""
     service = bench.service(_ANSWERS)
     many = bench.size(_PAGES, 2 * _FEW)
-    lines, added, alone = [], [], 0.0
+    lines, measured = [], []
     with bench.scratch() as scratch:
         for count, rounds in ((_FEW, bench.size(5, 1)), (many, 1)):
             folder = scratch / "pages"
@@ -51,12 +51,13 @@ def measure(bench: Bench) -> Findings:
 
             pairs = alternate(with_ray, without, rounds, warm=0, told=bench.say)
             lines.append(compared(f"{count:,} pages", pairs, "s", other="without Ray"))
-            added.append(pairs.added)
-            alone = pairs.theirs
-    each = (added[1] - added[0]) / (many - _FEW) * 1_000
+            measured.append(pairs)
+    few, all_of_them = measured
+    more = many - _FEW
     remark = (
-        f"On these {many:,} pages Ray costs {added[0]:.1f} s for the start, and {each:.1f} ms more "
-        f"for each document than the {alone / many * 1_000:.1f} ms that it takes without Ray."
+        f"Ray takes {few.added:.1f} s longer to start. Each further document takes "
+        f"{(all_of_them.ours - few.ours) / more * 1_000:.1f} ms with it, and "
+        f"{(all_of_them.theirs - few.theirs) / more * 1_000:.1f} ms without."
     )
     return Findings(lines, [], [remark])
 

@@ -43,8 +43,6 @@ _ATTEMPTS: Final = 32
 _ATTEMPTS_WITH_RULES: Final = 4  # each takes a second
 
 Config = Mapping[str, Any]
-"""The content of a copier.yml."""
-
 Answer = str | bool | list[str]
 Answers = Mapping[str, Answer]
 

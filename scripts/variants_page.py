@@ -40,7 +40,8 @@ def table() -> str:
         "The tests render each variant and run its own `make check`, `make test`, `make eval` and",
         "`make docs` in a fresh environment, on the Python that it names. The first are the",
         f"profiles {', '.join(space.profiles)}. The seconds are the processor time of all commands",
-        "and the set-up. A variant without them was not measured: its Python was not installed.\n",
+        "and the set-up. A variant without them has not run since its answers changed, or not at",
+        "all, because its Python was not installed.\n",
         f"| # | {' | '.join(questions)} | seconds |",
         f"|{'---|' * (len(questions) + 2)}",
     ]

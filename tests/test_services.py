@@ -37,6 +37,34 @@ FRESH: Final = "starter"
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("version", choices("python_version"))
+def test_the_kit_and_the_scripts_pass_their_tests_in_place(
+    version: str, template: TemplateRepository, tmp_path: Path
+) -> None:
+    """No render has these tests; the lowest Python checks them and runs all of them.
+
+    Coverage takes as long as the tests, so it is measured once of each part: here of the kit by its
+    tests, in the variants of the service by those that it has.
+    """
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    place = tmp_path / "template"
+    shutil.copytree(template.root / "template", place)
+    whole = version == default("python_version")
+    env = user_environment(tmp_path / "tools", python=python, uv=True, fresh=whole)
+    if not whole:
+        # The others run a part of the examples.
+        run("make", "test", "CI=", f"ARGS={' '.join(KIT)}", cwd=place, env=env)
+        return
+    run("make", "check", cwd=place, env=env)
+    kit = f"ARGS={' '.join(KIT)} --cov=gwkit --cov-report=term"
+    rest = f"ARGS=tests {' '.join(f'--ignore={folder}' for folder in KIT)}"
+    for tests in (kit, rest):
+        run("make", "test", "CI=1", tests, cwd=place, env=env)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_service_passes_its_own_checks_tests_and_evaluation(
     name: str, template: TemplateRepository, tmp_path: Path
@@ -66,34 +94,6 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     assert "" == run("git", "status", "--porcelain", cwd=service, env=env).stdout
     record(answers, _processor_seconds() - used)
     shutil.rmtree(service / ".venv")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("version", choices("python_version"))
-def test_the_kit_and_the_scripts_pass_their_tests_in_place(
-    version: str, template: TemplateRepository, tmp_path: Path
-) -> None:
-    """No render has these tests; the lowest Python checks them and runs all of them.
-
-    Coverage takes as long as the tests, so it is measured once of each part: here of the kit by its
-    tests, in the variants of the service by those that it has.
-    """
-    python = interpreter(version)
-    if python is None:
-        pytest.skip(f"no Python {version} here")
-    place = tmp_path / "template"
-    shutil.copytree(template.root / "template", place)
-    whole = version == default("python_version")
-    env = user_environment(tmp_path / "tools", python=python, uv=True, fresh=whole)
-    if not whole:
-        # The others run a part of the examples.
-        run("make", "test", "CI=", f"ARGS={' '.join(KIT)}", cwd=place, env=env)
-        return
-    run("make", "check", cwd=place, env=env)
-    kit = f"ARGS={' '.join(KIT)} --cov=gwkit --cov-report=term"
-    rest = f"ARGS=tests {' '.join(f'--ignore={folder}' for folder in KIT)}"
-    for tests in (kit, rest):
-        run("make", "test", "CI=1", tests, cwd=place, env=env)
 
 
 def test_the_barest_service_passes_its_own_checks(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Variables that pytest, make, coverage, an environment or the developer's service would leak.
 _LEAKS: Final = ("APP_", "COVERAGE_", "COV_", "GNUMAKE", "MAKE", "MFLAGS", "PYTEST_", "PYTHON")
 _LEAKING_NAMES: Final = frozenset({"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "UV_PYTHON", "UV_PROJECT"})
+SAVING: Final = ("MYPY_CACHE_DIR", "UV_COMPILE_BYTECODE")
+"""Variables that save the tests time; see `conftest.py`."""
 _TAIL: Final = 6_000
 
 
@@ -79,14 +81,11 @@ def interpreter(version: str) -> Path | None:
 def user_environment(tools: Path, *, python: Path, uv: bool, fresh: bool = False) -> dict[str, str]:
     """Return an environment with one Python, and uv or not.
 
-    Services of one test process share mypy's cache, which knows changed files by their hashes, and
-    uv leaves the compilation of packages to their first import. Each is a third of the time.
-
     Args:
         tools: An empty folder for links, the first on the PATH.
         python: The interpreter behind ``python3``.
         uv: Whether ``uv`` is installed: the one that this repository pins.
-        fresh: Whether nothing is shared or left out, as on a team's first day.
+        fresh: Whether nothing is shared or left out to save time, as on a team's first day.
     """
     tools.mkdir(parents=True)
     pinned_uv = ROOT / ".venv/bin/uv"
@@ -97,11 +96,6 @@ def user_environment(tools: Path, *, python: Path, uv: bool, fresh: bool = False
         (tools / "uv").symlink_to(pinned_uv)
     temporary = Path(tempfile.gettempdir()) / "services"  # short: sockets' paths are bounded
     temporary.mkdir(exist_ok=True)
-    process = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    saved = {
-        "MYPY_CACHE_DIR": str(temporary / f"mypy-{process}"),
-        "UV_COMPILE_BYTECODE": "0",
-    }
     inherited = [
         entry
         for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)
@@ -111,10 +105,11 @@ def user_environment(tools: Path, *, python: Path, uv: bool, fresh: bool = False
         **{
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(_LEAKS) and name not in _LEAKING_NAMES
+            if not name.startswith(_LEAKS)
+            and name not in _LEAKING_NAMES
+            and not (fresh and name in SAVING)
         },
         "PATH": os.pathsep.join([str(tools), *inherited]),
-        **({} if fresh else saved),
         "UV_PYTHON_DOWNLOADS": "never",
         # Each start of pytest takes the rights of other users from its temporary folders, and with
         # ours from the programs of services in them, which PostgreSQL runs as another user.
