@@ -174,6 +174,11 @@ class _Source:
         block = [at for at, other in enumerate(self._leads) if other == lead]
         if lead is not None and len(block) <= _LONGEST_LIST:
             first, last = min(first, lead), max([last, *block])
+        while self.quotes[last].kind is not QuoteKind.LEAD and self._announces(last):
+            announced = [at for at, other in enumerate(self._leads) if other == last]
+            if not 0 < len(announced) <= _LONGEST_LIST:
+                break
+            last = announced[-1]
         # Nor does the text end within the items of a short list.
         items = list(takewhile(self._is_item, range(last, len(self.quotes))))
         last = items[-1] if 0 < len(items) <= _LONGEST_LIST else last

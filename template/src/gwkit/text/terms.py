@@ -27,6 +27,7 @@ from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without s
 
 from gwkit.text.normalization import normalize
 from gwkit.text.stop_words import STOP_WORDS, guess_language
+from gwkit.text.verbs import with_whole_verb
 from gwkit.text.words import CHARACTER, RUN, WORD
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class TermRules:
         A query of function words alone keeps them. Where no language is set, one word of another
         language than English is taken for a name.
         """
+        text = with_whole_verb(text)
         terms = self.of_text(text)
         ignored = _ignored(self, guess_language(text) if self.language == AUTO else self.language)
         if self.language == AUTO and len(ignored.intersection(terms)) < _FEWEST_FUNCTION_WORDS:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
 from gwkit.text.stop_words import STOP_WORDS
+from gwkit.text.verbs import with_whole_verb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -169,6 +170,7 @@ def question_weights(
     A misspelt word is replaced by its nearest. In German, where nouns have a capital, all other
     words count half: it is verbs and their prefixes that a text says in another way.
     """
+    question = with_whole_verb(question)
     words = content_words(question, language)
     near = near_words(words, frozenset[str]().union(*vocabularies))
     weights = {word: rarity(word, vocabularies) for word in near}

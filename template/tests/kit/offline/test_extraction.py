@@ -96,6 +96,14 @@ def test_a_procedure_is_shown_whole() -> None:
     )
 
 
+def test_text_does_not_end_where_something_is_announced() -> None:
+    """Steps and code come with it, also behind the sentences that are shown."""
+    steps = "1. Enter this:\n\n```\nopen --all\n```"
+    text = f"A lantern hangs here. It is old. It is red. It is lit so:\n\n{steps}\n\nThe end."
+    shown = answer("Where is the lantern?", Passage(number=1, document="a.md", text=text))
+    assert shown.endswith(f"It is lit so:\n\n{steps}\n\n[1]")
+
+
 def test_a_list_comes_with_the_sentence_that_announces_it() -> None:
     """Whatever stands before it."""
     assert "During these days you can:\n\n- **collect it at the depot**\n- have" in answer(
