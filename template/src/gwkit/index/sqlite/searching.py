@@ -44,12 +44,11 @@ _NONE: _State = (-1, -1)
 _MOST_COUNTS = 10_000
 """Terms whose frequency is remembered."""
 
-# The numbers are the weights of title, headings and text. Not FTS5's own `ORDER BY rank`, which
-# sorts all that match and takes a third longer: here SQLite keeps only the best, and scores only
-# what the filters let through. The plus keeps it from running the full-text search once for every
-# chunk allowed.
+# Title, headings and text weigh the same. Not FTS5's own `ORDER BY rank`, which sorts all that match
+# and takes a third longer: here SQLite keeps only the best, and scores only what the filters let
+# through. The plus keeps it from running the full-text search once for every chunk allowed.
 _LEXICAL = """
-    SELECT rowid, bm25(fts, 3.0, 2.0, 1.0) AS badness FROM fts WHERE fts MATCH :expression
+    SELECT rowid, bm25(fts) AS badness FROM fts WHERE fts MATCH :expression
     AND (:documents IS NULL OR +rowid IN (
         SELECT id FROM chunks WHERE document IN (SELECT value FROM json_each(:documents))
     ))
