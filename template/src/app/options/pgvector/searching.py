@@ -132,7 +132,7 @@ class Searcher:
         await connection.execute(
             SQL(
                 "SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = {}"
-            ).format(Literal(min(_WIDEST, 2 * most)))
+            ).format(Literal(min(_WIDEST, 4 * most)))
         )
         cursor = await connection.execute(
             _NEAREST.format(narrowed=_narrowed(query.filters), indexed=indexed),
