@@ -44,7 +44,7 @@ _NONE: _State = (-1, -1)
 _MOST_COUNTS = 10_000
 """Terms whose frequency is remembered."""
 
-# Title, headings and text weigh the same. Not FTS5's own `ORDER BY rank`, which sorts all that match
+# Title, headings and text weigh the same. Not FTS5's own `ORDER BY rank`, which sorts all matches
 # and takes a third longer: here SQLite keeps only the best, and scores only what the filters let
 # through. The plus keeps it from running the full-text search once for every chunk allowed.
 _LEXICAL = """
