@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.answers import FREE_TEXT, ROOT, SPACE, TEXTS, VARIANTS, copier_config, questions
+from harness.commands import interpreter, run, user_environment
+from harness.rendering import TemplateRepository
 from scripts.variants import PROFILE, Factor, Space, answers_of, covered
 from scripts.variants_page import table
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.answers import Answers
-    from harness.rendering import TemplateRepository
 
 Choice = tuple[str, object]
 
@@ -101,6 +102,39 @@ def test_a_variant_that_is_gone_is_missed() -> None:
         if name not in SPACE.profiles:
             assert missing, name
         assert missing <= _pairs({name: answers})
+
+
+@pytest.mark.slow
+def test_a_defect_of_one_pair_is_caught(tmp_path: Path) -> None:
+    """What only two answers together break fails a command of the variants that have both."""
+    root = tmp_path / "template"
+    root.mkdir()
+    template = TemplateRepository.of_working_tree(root)
+    project = root / "template/pyproject.toml"
+    both = "'qdrant' in vector_stores and 'ray' in ingestion_engines"
+    planted = f"[project]\n# [% if {both} %]\nkeywords = 1\n# [% endif %]\n"
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("[project]\n", planted, 1), encoding="utf-8")
+    template.release("v0.1.0")
+    pair = {Factor("vector_stores", "qdrant"): True, Factor("ingestion_engines", "ray"): True}
+    chosen = {
+        name: pair.items() <= SPACE.row_of(answers).items()
+        for name, answers in VARIANTS.items()
+        if interpreter(str(answers["python_version"]))
+    }
+    having = [name for name, has in chosen.items() if has]
+    lacking = [name for name, has in chosen.items() if not has]
+    assert 0 < len(having) < len(lacking)
+
+    for name in (having[-1], lacking[-1]):
+        answers = VARIANTS[name]
+        service = template.render(tmp_path / name.replace(" ", "-"), answers)
+        python = interpreter(str(answers["python_version"]))
+        assert python is not None
+        env = user_environment(tmp_path / f"tools of {name}", python=python, uv=True)
+        done = run("make", "check", "STEPS=pyproject", cwd=service, env=env, expected=None)
+        assert (name in having) == bool(done.returncode), done.stdout
+        assert ("keywords" in done.stdout) == (name in having)
 
 
 def test_a_new_question_is_covered() -> None:
