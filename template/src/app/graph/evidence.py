@@ -52,10 +52,11 @@ def check_evidence(
 
     The measure is the share of the question's content words that a hit has (compared by stem, a
     misspelt one by its nearest): of the best hit, and the mean of the three best, for what
-    documents are about stands in more than one place; `coverage` is the mean of both. If it is
-    less than `min_grounding` the documents do not say, and nothing is returned. A word counts by
-    its rarity among all hits: a search prefers hits with the rarest words, so one that no hit has
-    says that the question is about something else, and one that all have says little.
+    documents are about stands in more than one place; `coverage` is the mean of both. With fewer
+    than three hits, which a small index may have, the best one alone decides. If `coverage` is less
+    than `min_grounding` the documents do not say, and nothing is returned. A word counts by its
+    rarity among all hits: a search prefers hits with the rarest words, so one that no hit has says
+    that the question is about something else, and one that all have says little.
 
     Otherwise hits without any of the words are dropped, and what remains is cut to `max_tokens`
     (estimated) by dropping whole chunks from the end; the best one always stays. With a
@@ -80,7 +81,7 @@ def check_evidence(
     hits = hits[:most]
     shares = [share(weights, words, language) for words in vocabularies[: len(hits)]]
     best = sorted(shares, reverse=True)[:_BEST] or [0.0]
-    coverage = (best[0] + fmean(best)) / 2
+    coverage = (best[0] + fmean(best)) / 2 if len(best) == _BEST else best[0]
     if coverage < min_grounding:
         return Evidence((), coverage)
     kept = [hit for hit, part in zip(hits, shares, strict=True) if part or not min_grounding]
