@@ -84,6 +84,7 @@ class Checkout:
                 name.as_posix()
                 for folder in (self.root, self.over or self.root)
                 for path in folder.rglob("*")
+                if path.is_symlink() or not path.is_dir()
                 if not _LEFT_OUT & {*(name := path.relative_to(folder)).parts}
             }
         files = {name: self._file(name) for name in names}
