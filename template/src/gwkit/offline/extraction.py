@@ -3,8 +3,8 @@
 A quote's score is the share of the question's content words that it has, each weighted by its
 rarity among the passages (the inverse document frequency of BM25, Robertson & Zaragoza 2009); words
 that stand beside or above it count half. The three passages with the best quotes are shown, the
-first with more around its quote than the others. Whether the passages answer the question at all is
-decided before, by `app.graph.evidence`.
+first with more around its quote than the others, and alone if it is just what is asked about.
+Whether the passages answer the question at all is decided before, by `app.graph.evidence`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ _LONGEST_LIST: Final = 10
 
 _LEAST_OF_BEST: Final = 0.6
 """Share of the best quote's score that a further excerpt's must have."""
+
+_WHOLE: Final = 0.99
+"""Share of the question in the best quote and in a heading that needs no further excerpt."""
 
 _CONTEXT_WEIGHT: Final = 0.5
 _HEADING_WEIGHT: Final = 0.3
@@ -143,6 +146,11 @@ class _Source:
         words = self.quotes[place].words
         return words if lead is None else words | self.quotes[lead].words
 
+    def is_whole(self, place: int, weights: Mapping[str, float]) -> bool:
+        """Say whether a quote and a heading above it each have all that is asked about."""
+        likeness = max(_likeness(heading, weights.keys()) for heading in self.headings)
+        return min(likeness, share(weights, self.words_of(place))) > _WHOLE
+
     def text_of(self, quote: Quote) -> str:
         """Return what a quote says."""
         return self.passage.text[quote.start : quote.end]
@@ -214,7 +222,10 @@ def _ranked(sources: Sequence[_Source], weights: Mapping[str, float]) -> list[tu
         score, place = max(source.scores(weights), key=itemgetter(0), default=(0.0, 0))
         scored.append((score, at, place))
     scored.sort(key=lambda each: -each[0])
-    return [(at, place) for score, at, place in scored if score > _LEAST_OF_BEST * scored[0][0]]
+    found = [(at, place) for score, at, place in scored if score > _LEAST_OF_BEST * scored[0][0]]
+    if found and sources[found[0][0]].is_whole(found[0][1], weights):
+        return found[:1]
+    return found
 
 
 def _likeness(heading: frozenset[str], asked: AbstractSet[str]) -> float:

@@ -165,6 +165,15 @@ def test_nothing_is_said_where_nothing_matches(question: str) -> None:
     assert format_answer([]) == ""
 
 
+def test_what_is_asked_about_is_shown_alone() -> None:
+    """A sentence and a heading that each have every word of the question need no other passage."""
+    question = "How long does a parcel wait?"
+    cold = Passage(number=2, document="sending.md", text="Parcels wait in the cold.")
+    assert [1] == [each.passage for each in extract(question, (HOLD, cold))]
+    untitled = Passage(number=3, document="collecting.md", text=HOLD.text)
+    assert {2, 3} == {each.passage for each in extract(question, (untitled, cold))}
+
+
 def test_up_to_three_passages_are_shown_the_best_first() -> None:
     """What is asked stands in one of the first three far more often than in the first."""
     states = ("late and heavy", "lost", "late", "late, not lost", "blue")
