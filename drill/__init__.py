@@ -6,7 +6,7 @@ installed for a service: renders are shared, and a merge takes about a second. F
 that the preview equals the outcome, that no edit is lost, that every other file is that of the
 release, and that conflicts occur only where the catalogue gives a reason. Many of the services are
 updated again by the command lines of people and bots (`commands.py`), which must have the same
-result; these render anew, so they take most of the time.
+result. They render both releases again, which takes most of the drill's time.
 """
 
 from __future__ import annotations

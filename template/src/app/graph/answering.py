@@ -43,6 +43,7 @@ __all__ = ["Answerer"]
 _log = structlog.stdlib.get_logger(__name__)
 
 _FOR_RARITY = 20
+"""Hits to search for, at least: among them the rarity of the question's words is counted."""
 
 
 @dataclass(kw_only=True)

@@ -175,7 +175,7 @@ def test_what_is_asked_about_is_shown_alone() -> None:
 
 
 def test_up_to_three_passages_are_shown_the_best_first() -> None:
-    """What is asked stands in one of the first three far more often than in the first."""
+    """The answer is often not in the best passage, but in the second or third."""
     states = ("late and heavy", "lost", "late", "late, not lost", "blue")
     passages = [
         Passage(number=number, document="a.md", text=f"A parcel is {state}.")

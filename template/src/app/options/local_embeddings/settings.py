@@ -30,12 +30,12 @@ class LocalEmbeddingSettings(SettingsGroup):
     local_query_prefix: str | None = Field(
         default=None, min_length=1, max_length=1_000, examples=["query: "]
     )
-    """What the model expects before a question; nothing by default."""
+    """Text that the model expects before each question, if it does."""
 
     local_document_prefix: str | None = Field(
         default=None, min_length=1, max_length=1_000, examples=["passage: "]
     )
-    """What the model expects before a text of a document; nothing by default."""
+    """Text that the model expects before each text of a document, if it does."""
 
     local_max_tokens: int = Field(default=512, ge=8, le=32_768)
     """Tokens of a text that the model reads; further ones are cut off."""

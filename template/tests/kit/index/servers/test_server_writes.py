@@ -1,4 +1,4 @@
-"""What a rebuilt index takes over, and the legs of a search without transactions."""
+"""Stores without transactions: what a rebuilt index keeps of the old one, and fused rankings."""
 
 from __future__ import annotations
 
