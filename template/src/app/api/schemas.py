@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field, StrictBool
 from app.graph.state import Answer, Citation, Located, Question
 from app.graph.statements import location
 from gwkit.index.store import Filters, SearchMode
+from gwkit.logging.formatting import request_id
 from gwkit.models.messages import Prompt, Strict
-from gwkit.telemetry.traces import request_id
 
 if TYPE_CHECKING:
     from gwkit.documents import Chunk

@@ -10,7 +10,7 @@ import typer
 from app.cli.ingestion import run_and_report
 from app.cli.session import AsJson, Verbose, load, run
 from gwkit.terminal.output import Output, visible
-from gwkit.text.escaping import escape_controls
+from gwkit.text.characters import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from gwkit.telemetry.profiling import measure
 from gwkit.terminal.interruption import interruptible
 from gwkit.terminal.output import Output, visible
 from gwkit.terminal.progress import progress_bar
-from gwkit.text.escaping import escape_controls
+from gwkit.text.characters import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

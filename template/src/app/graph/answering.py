@@ -11,13 +11,13 @@ import structlog
 
 from app.exceptions import InvalidResponseError, TokenLimitError
 from app.graph.cache import AnswerCache, answer_key
-from app.graph.composition import NO_USAGE, WITHHELD, ReplyText, compose, not_found
-from app.graph.evidence import check_evidence, fewer, fitted, passages
+from app.graph.composition import NO_USAGE, ReplyText, compose, not_found
+from app.graph.evidence import check_evidence, fewer, fitted
 from app.graph.followups import standalone_question
 from app.graph.recording import recording
 from app.graph.refusals import explain
 from app.graph.state import Answer
-from app.graph.support import find_unsupported
+from app.graph.support import find_unsupported, with_unsupported
 from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import ChatReply, ChatRequest, Delta
 from gwkit.telemetry.traces import Attribute, annotate
@@ -132,7 +132,7 @@ class Answerer:
         takes a request to the model, and yields the reply whole, or in pieces before it.
         """
         prompt = await self.prompt.get()
-        request_with = partial(self._request, question, prompt)
+        request_with = partial(prompt.request, question, self.settings)
         found = await self._retrieve(question)
         hits = await self._check_evidence(question, found, request_with)
         if not hits:
@@ -209,25 +209,14 @@ class Answerer:
 
     async def _check_citations(self, answer: Answer, hits: Sequence[Hit]) -> Answer:
         """Return the answer with its unsupported sentences marked, or one that withholds them."""
-        policy, sent = self.settings.citations, {hit.chunk: hit for hit in hits}
-        if policy == "off":
+        if self.settings.citations == "off":
             return answer
+        sent = {hit.chunk: hit for hit in hits}
         cited = [sent[citation.chunk] for citation in answer.citations]
         unsupported = await self._executor.run(find_unsupported, answer.answer, cited)
-        if not unsupported:
-            return answer
         for each in unsupported:
             self.metrics.count("unsupported_statements_total", kind=each.kind)
-        _log.warning(
-            "answer_unsupported",
-            model=answer.model,
-            sentences=len({each.start for each in unsupported}),
-            kinds=sorted({each.kind for each in unsupported}),
-            policy=policy,
-        )
-        withheld = {"answer": WITHHELD, "citations": (), "found": False}
-        marked = {"unsupported": unsupported}
-        return answer.model_copy(update=withheld if policy == "refuse" else marked)
+        return with_unsupported(answer, unsupported, self.settings.citations)
 
     async def _complete(self, request: ChatRequest) -> AsyncGenerator[ChatReply]:
         yield await self.model.complete(request)
@@ -266,19 +255,6 @@ class Answerer:
                 if shown or is_last:
                     raise
                 hits = fewer(hits, exc)
-
-    def _request(self, question: Question, prompt: PromptFile, hits: Sequence[Hit]) -> ChatRequest:
-        sent, settings = passages(hits), self.settings
-        return ChatRequest(
-            messages=prompt.messages(question.question, sent),
-            question=question.question,
-            passages=sent,
-            temperature=settings.temperature
-            if question.temperature is None
-            else question.temperature,
-            max_tokens=question.max_tokens or settings.max_tokens,
-            prompt_hash=prompt.digest,
-        )
 
     def _keep(self, key: AnswerKey | None, answer: Answer) -> None:
         # A fallback's answer is not kept: this model may be back for the next request.

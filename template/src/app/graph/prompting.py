@@ -11,13 +11,17 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from app.exceptions import ConfigError
-from gwkit.models.messages import Message
-from gwkit.text.escaping import escape_controls
+from app.graph.evidence import passages
+from gwkit.models.messages import ChatRequest, Message
+from gwkit.text.characters import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from app.config.settings import Settings
+    from app.graph.state import Question
+    from gwkit.index.store import Hit
     from gwkit.models.messages import Passage
 
 __all__ = ["PromptFile", "load_prompt"]
@@ -45,6 +49,19 @@ class PromptFile:
     digest: str
     system: str
     user: Template
+
+    def request(self, question: Question, settings: Settings, hits: Sequence[Hit]) -> ChatRequest:
+        """Return what is sent to a model: the question with these hits, best first."""
+        sent = passages(hits)
+        temperature = question.temperature
+        return ChatRequest(
+            messages=self.messages(question.question, sent),
+            question=question.question,
+            passages=sent,
+            temperature=settings.temperature if temperature is None else temperature,
+            max_tokens=question.max_tokens or settings.max_tokens,
+            prompt_hash=self.digest,
+        )
 
     def messages(
         self, question: str, passages: Sequence[Passage], *, mark: str | None = None

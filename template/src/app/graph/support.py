@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+import structlog
+
+from app.graph.composition import WITHHELD
 from app.graph.state import Unsupported
 from app.graph.statements import statements
 from gwkit.text import facts
@@ -18,11 +21,14 @@ from gwkit.text import facts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from app.graph.state import Answer
     from app.graph.statements import Statement
     from gwkit.index.store import Hit
     from gwkit.text.facts import Date, Fact
 
-__all__ = ["find_unsupported"]
+__all__ = ["find_unsupported", "with_unsupported"]
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _Kind: TypeAlias = Literal["quote", "number", "date", "name", "page"]
 _T = TypeVar("_T")
@@ -77,6 +83,24 @@ def find_unsupported(answer: str, hits: Sequence[Hit]) -> tuple[Unsupported, ...
                 )
             )
     return tuple(found)
+
+
+def with_unsupported(
+    answer: Answer, unsupported: tuple[Unsupported, ...], policy: Literal["mark", "refuse"]
+) -> Answer:
+    """Return the answer with these sentences marked, or one that withholds them; one log line."""
+    if not unsupported:
+        return answer
+    _log.warning(
+        "answer_unsupported",
+        model=answer.model,
+        sentences=len({each.start for each in unsupported}),
+        kinds=sorted({each.kind for each in unsupported}),
+        policy=policy,
+    )
+    withheld = {"answer": WITHHELD, "citations": (), "found": False}
+    marked = {"unsupported": unsupported}
+    return answer.model_copy(update=withheld if policy == "refuse" else marked)
 
 
 @dataclass(frozen=True, slots=True)

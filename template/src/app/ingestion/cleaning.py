@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 
 __all__ = ["clean"]
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -223,6 +223,7 @@ class DocumentWriter:
         expected = (len(chunks), self.embedder.dimension)
         if not chunks:
             _log.warning("document_empty", document=document.id)
+        if not all(expected):
             return np.zeros(expected, dtype=np.float32)
         vectors = await self.embedder.embed_documents(list(map(indexed_text, chunks)))
         if vectors.shape != expected:

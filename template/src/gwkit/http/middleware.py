@@ -7,10 +7,11 @@ more than both layers of middleware together.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -33,7 +34,7 @@ from gwkit.http.sse import MEDIA_TYPE as EVENT_STREAM
 from gwkit.http.sse import event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from gwkit.http.lifecycle import Lifecycle
     from gwkit.http.problems import ProblemRule
 
-__all__ = ["RequestLog", "open_services"]
+__all__ = ["RequestLog", "open_services", "unless_disconnected"]
+
+_T = TypeVar("_T")
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -63,6 +66,32 @@ async def open_services(request: Request) -> object:
     if lifecycle.services is None:
         raise HTTPException(503, lifecycle.obstacle)
     return lifecycle.services
+
+
+async def unless_disconnected(request: Request, work: Coroutine[object, object, _T]) -> _T:
+    """Return what the work returns, or cancel it when the caller hangs up.
+
+    The request's body must have been read: what comes after it is the end of the connection.
+
+    Raises:
+        ClientDisconnect: the client has gone.
+    """
+    task = asyncio.create_task(work)
+    watch = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        watch.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from gwkit.errors import (
     UnknownModelError,
     UnsupportedTypeError,
 )
+from gwkit.logging.formatting import request_id
 from gwkit.models.messages import Strict
-from gwkit.telemetry.traces import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

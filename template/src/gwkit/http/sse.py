@@ -1,4 +1,4 @@
-"""Answers that take long: given up when the caller hangs up, or sent as server-sent events.
+"""Answers as server-sent events, given up when the caller hangs up.
 
 The events are `token` …, `citations`, `done`; or `error` at the end.
 
@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from fastapi.sse import format_sse_event
-from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
-from gwkit.text.escaping import escape_json
+from gwkit.text.characters import escape_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    from collections.abc import AsyncGenerator
 
     from pydantic import BaseModel
-    from starlette.requests import Request
     from starlette.types import Send
 
-__all__ = ["MEDIA_TYPE", "EventStream", "event", "unless_disconnected"]
-
-_T = TypeVar("_T")
+__all__ = ["MEDIA_TYPE", "EventStream", "event"]
 
 MEDIA_TYPE: Final = "text/event-stream"
 
@@ -91,29 +87,3 @@ class EventStream(StreamingResponse):
                 start = {"status": self.status_code, "headers": self.raw_headers}
                 await send({"type": "http.response.start", **start})
             await send({"type": "http.response.body", "body": data, "more_body": more})
-
-
-async def unless_disconnected(request: Request, work: Coroutine[object, object, _T]) -> _T:
-    """Return what the work returns, or cancel it when the caller hangs up.
-
-    The request's body must have been read: what comes after it is the end of the connection.
-
-    Raises:
-        ClientDisconnect: the client has gone.
-    """
-    task = asyncio.create_task(work)
-    watch = asyncio.create_task(_disconnected(request))
-    try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
-    finally:
-        task.cancel()
-        watch.cancel()
-        await asyncio.gather(task, watch, return_exceptions=True)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

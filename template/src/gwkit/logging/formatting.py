@@ -2,6 +2,11 @@
 
 Redaction stands in the formatter because a filter on a logger is passed by whatever propagates to
 it from below.
+
+`gwkit.http.middleware` binds the request id as one of structlog's context variables: it is on every
+log line and span of the request. Tasks inherit it, and so do `asyncio.to_thread`,
+`anyio.to_thread.run_sync` and `gwkit.executor.BoundedExecutor`. Other executors run jobs in an
+empty context: pass them `contextvars.copy_context().run` and the job.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import orjson
 from structlog.contextvars import get_contextvars
 
 from gwkit.logging.redaction import Plain, Redactor
-from gwkit.text.escaping import escape_controls, escape_json
+from gwkit.text.characters import escape_controls, escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +37,7 @@ __all__ = [
     "as_arguments",
     "console_renderer",
     "render_json",
+    "request_id",
 ]
 
 Event: TypeAlias = dict[str, Plain]
@@ -57,6 +63,11 @@ _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "
 _HEAD = _OWN | {"exception", "stack"}
 # Everything else stands in quotes, so that no value can look like two fields.
 _BARE = re.compile(r"[\w./:@%+,*~-]+")
+
+
+def request_id() -> str:
+    """Return the id of the current request, empty outside of any."""
+    return str(get_contextvars().get("request_id", ""))
 
 
 def as_arguments(

@@ -18,7 +18,7 @@ from gwkit.errors import ConfigError
 from gwkit.logging.redaction import Redactor
 from gwkit.settings.description import describe_settings
 from gwkit.settings.envfile import read_env_file
-from gwkit.text.escaping import escape_controls
+from gwkit.text.characters import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,9 +1,4 @@
-"""The request id, and spans of model calls by OpenTelemetry's conventions for generative AI.
-
-`gwkit.http.middleware` binds the request id as one of structlog's context variables: it is on every
-log line and span of the request. Tasks inherit it, and so do `asyncio.to_thread`,
-`anyio.to_thread.run_sync` and `gwkit.executor.BoundedExecutor`. Other executors run jobs in an
-empty context: pass them `contextvars.copy_context().run` and the job.
+"""Spans of model calls by OpenTelemetry's conventions for generative AI.
 
 Without an SDK a span records nothing and costs next to nothing; with one, it goes where the SDK
 sends it. The conventions are at the stage of development, so their names stand
@@ -15,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from structlog.contextvars import get_contextvars
+from gwkit.logging.formatting import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +20,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Attribute", "Operation", "annotate", "current", "end_span", "request_id", "start_span"]
+__all__ = ["Attribute", "Operation", "annotate", "current", "end_span", "start_span"]
 
 _SCOPE = "app.llm"
-
-
-def request_id() -> str:
-    """Return the id of the current request, empty outside of any."""
-    return str(get_contextvars().get("request_id", ""))
 
 
 class Operation(StrEnum):

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from gwkit.text.escaping import escape_controls
+from gwkit.text.characters import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ _MAX_WIDTH = 100
 def visible(text: str) -> str:
     r"""Return the text with what could steer a terminal written out, such as `\x1b`.
 
-    Newlines and tabs stay; the rest is as `gwkit.text.escaping.escape_controls` says.
+    Newlines and tabs stay; the rest is as `gwkit.text.characters.escape_controls` says.
     """
     return escape_controls(text.replace("\r\n", "\n"), keep="\n\t")
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

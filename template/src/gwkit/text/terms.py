@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 from gwkit.text.stop_words import STOP_WORDS, guess_language
 from gwkit.text.verbs import with_whole_verb
 from gwkit.text.words import CHARACTER, RUN, WORD

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from app.ingestion.loaders import LoaderRegistry
@@ -155,3 +158,38 @@ def test_what_markup_hides_in_markdown_stays_hidden(hidden: str) -> None:
 def test_what_else_markdown_has(source: str, expected: list[tuple[int, str]]) -> None:
     """Footnotes stay, directives give their titles, and inline images are removed."""
     assert expected == _load(source)
+
+
+_LINES_OF_TWO_DOCUMENTS = """
+import sys
+
+from app.ingestion.loaders.markdown import load
+
+def lines(data):
+    counted = 0
+
+    def trace(frame, event, _):
+        nonlocal counted
+        counted += event == "line" and "mdurl" in frame.f_code.co_filename
+        return trace
+
+    sys.settrace(trace)
+    load("a.md", data)
+    sys.settrace(None)
+    return counted
+
+print(*(lines(b"[a](b%20c) <https://example.org/%C3%A4>") for _ in range(2)))
+"""
+
+
+def test_no_document_fills_what_another_thread_reads() -> None:
+    """The first document does no more with addresses than the next: all tables are there before.
+
+    They belong to a library and are not locked, so a second thread would have read them half empty.
+    """
+    done = subprocess.run(  # noqa: S603 - the interpreter that runs the tests
+        [sys.executable, "-c", _LINES_OF_TWO_DOCUMENTS], capture_output=True, text=True, check=True
+    )
+    first, second = map(int, done.stdout.split())
+
+    assert 0 < first == second

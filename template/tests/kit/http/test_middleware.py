@@ -20,8 +20,8 @@ from gwkit.http.limits import RequestLimits
 from gwkit.http.middleware import RequestLog
 from gwkit.http.problems import MEDIA_TYPE
 from gwkit.http.sse import EventStream, event
+from gwkit.logging.formatting import request_id
 from gwkit.models.messages import Delta
-from gwkit.telemetry.traces import request_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwkit.errors import RetrievalError
-from gwkit.index.sqlite.searching import Matrix
+from gwkit.index.sqlite.vectors import Matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

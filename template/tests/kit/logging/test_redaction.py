@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from gwkit.logging.redaction import MASK, Redactor, secret_values
-from gwkit.text.escaping import escape_controls, escape_json
+from gwkit.text.characters import escape_controls, escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

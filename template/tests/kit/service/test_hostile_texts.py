@@ -30,7 +30,7 @@ from gwkit.models.messages import Passage
 from gwkit.offline.extraction import extract
 from gwkit.offline.extractive import format_answer
 from gwkit.offline.passages import quotes
-from gwkit.text.escaping import escape_controls
+from gwkit.text.characters import escape_controls
 from gwkit.text.terms import TermRules
 from gwkit.text.words import count_tokens, near_words
 from kit.fixtures.work import Work
@@ -152,7 +152,7 @@ def test_only_one_module_normalizes() -> None:
     modules = [
         module for name, module in sys.modules.items() if name.startswith(("app.", "gwkit."))
     ]
-    assert ["gwkit.text.normalization"] == [
+    assert ["gwkit.text.characters"] == [
         module.__name__
         for module in modules
         if re.search(r"unicodedata\.normalize|unicodedata import .*normalize", getsource(module))

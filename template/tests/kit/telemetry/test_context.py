@@ -9,7 +9,7 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from gwkit.executor import BoundedExecutor
-from gwkit.telemetry.traces import request_id
+from gwkit.logging.formatting import request_id
 
 
 def test_an_id_holds_within_its_block() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwkit.text.normalization import MOST_MARKS, _patterns, normalize
+from gwkit.text.characters import MOST_MARKS, _patterns, normalize
 
 FORMS: tuple[Literal["NFC"], Literal["NFKD"]] = ("NFC", "NFKD")
 MARKS = "\u0301\u0323\uff9e\U0001e944\u0f73\u0344"

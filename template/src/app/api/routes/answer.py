@@ -11,8 +11,9 @@ from starlette.responses import Response
 from app.api.dependencies import OpenServices
 from app.api.documentation import event_stream, problems
 from app.api.schemas import AnswerRequest, AnswerResponse, Citations
+from gwkit.http.middleware import unless_disconnected
 from gwkit.http.problems import Problem
-from gwkit.http.sse import MEDIA_TYPE, EventStream, event, unless_disconnected
+from gwkit.http.sse import MEDIA_TYPE, EventStream, event
 from gwkit.models.messages import Delta
 
 if TYPE_CHECKING:

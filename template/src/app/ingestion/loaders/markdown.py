@@ -69,6 +69,11 @@ _INLINE_LIMIT = 20_000
 """Characters of one paragraph that are parsed for inline markup; a longer one stays as written,
 since the time of some constructions grows with the square of the length."""
 
+# The library fills its tables for escapes in addresses at their first use, and a thread that comes
+# meanwhile reads them half empty. Only one thread imports a module, so here they are filled.
+for _fill in (MarkdownIt().normalizeLink, MarkdownIt().normalizeLinkText):
+    _fill("#")
+
 
 def load(document: str, data: bytes, /) -> Loaded:
     """Read a Markdown file, as `gwkit.parsing.loader.Loader` says.

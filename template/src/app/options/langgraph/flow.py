@@ -108,7 +108,7 @@ class GraphAnswerer(Answerer):
 
     async def _find_evidence(self, state: _State, runtime: Runtime[_Context]) -> _State:
         question, prompt = state["question"], runtime.context.prompt
-        request_with = partial(self._request, question, prompt)
+        request_with = partial(prompt.request, question, self.settings)
         return {"hits": await self._check_evidence(question, state["found"], request_with)}
 
     async def _report_nothing(self, state: _State, runtime: Runtime[_Context]) -> _State:
@@ -152,7 +152,7 @@ class GraphAnswerer(Answerer):
         """Return passages → request → model, whose output is a reply in pieces."""
 
         async def request_with(hits: _Hits) -> ChatRequest:
-            return self._request(question, context.prompt, hits)
+            return context.prompt.request(question, self.settings, hits)
 
         async def ask(requests: AsyncIterator[ChatRequest]) -> AsyncGenerator[_Piece]:
             async for request in requests:

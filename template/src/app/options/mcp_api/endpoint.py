@@ -21,9 +21,8 @@ from starlette.routing import Route
 
 from app import __version__
 from app.options.mcp_api.tools import TOOLS
-from gwkit.http.middleware import open_services
+from gwkit.http.middleware import open_services, unless_disconnected
 from gwkit.http.problems import problem_of
-from gwkit.http.sse import unless_disconnected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

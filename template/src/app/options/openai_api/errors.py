@@ -9,7 +9,7 @@ from fastapi.sse import format_sse_event
 from starlette.responses import Response
 
 from app.options.openai_api.schemas import ErrorBody, ErrorDetails
-from gwkit.text.escaping import escape_json
+from gwkit.text.characters import escape_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -35,10 +35,11 @@ from app.options.openai_api.schemas import (
     UrlCitation,
     Usage,
 )
-from gwkit.http.sse import MEDIA_TYPE, EventStream, unless_disconnected
+from gwkit.http.middleware import unless_disconnected
+from gwkit.http.sse import MEDIA_TYPE, EventStream
+from gwkit.logging.formatting import request_id
 from gwkit.models import messages
-from gwkit.telemetry.traces import request_id
-from gwkit.text.escaping import escape_json
+from gwkit.text.characters import escape_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

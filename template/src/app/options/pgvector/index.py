@@ -21,7 +21,7 @@ from app.options.pgvector.migrations import prepare
 from app.options.pgvector.rebuilding import Rebuild
 from app.options.pgvector.searching import Searcher
 from gwkit.index.store import LedgerEntry, SearchMode
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:

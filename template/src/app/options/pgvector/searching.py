@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from gwkit.documents import Place
 from gwkit.index.store import Hit, SearchMode
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -25,7 +25,7 @@ from app.options.pinecone.records import (
 from app.options.pinecone.searching import search
 from app.options.pinecone.session import Session
 from gwkit.index.store import SearchMode, StoredDocument
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:

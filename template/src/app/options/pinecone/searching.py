@@ -9,7 +9,7 @@ from app.exceptions import RetrievalError
 from app.options.pinecone.records import chunk_of, data_of, labels, record_id, sparse_query
 from gwkit.index.servers.writes import fuse
 from gwkit.index.store import Hit, SearchMode
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

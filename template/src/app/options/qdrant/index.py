@@ -29,7 +29,7 @@ from app.options.qdrant.rebuilding import Rebuild, current_collection, use
 from app.options.qdrant.searching import search
 from app.options.qdrant.session import Session
 from gwkit.index.store import SearchMode, StoredDocument
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:

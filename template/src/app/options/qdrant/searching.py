@@ -17,7 +17,7 @@ from app.options.qdrant.points import (
 )
 from gwkit.index.servers.writes import fuse
 from gwkit.index.store import Hit, SearchMode
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ import numpy as np
 
 from gwkit.documents import Chunk, Document, Place
 from gwkit.index.store import Failure, FailureKind, LedgerEntry, StoredDocument
-from gwkit.text.normalization import normalize
+from gwkit.text.characters import normalize
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
