@@ -9,3 +9,4 @@ class TestSqlite(StoreConformance):
     """The requirements on every store."""
 
     name = "sqlite"
+    corrects_spelling = True

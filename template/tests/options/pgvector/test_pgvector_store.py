@@ -34,6 +34,7 @@ class TestPgvector(StoreConformance):
     """The requirements on every store, on a real server."""
 
     name = "pgvector"
+    corrects_spelling = True
 
     @pytest.fixture
     def settings(self, make_settings: MakeSettings, database_url: str) -> Settings:

@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
 from gwkit.documents import Place
-from gwkit.index.store import Hit, SearchMode
+from gwkit.index.store import MOST_REPLACED, Hit, SearchMode
 from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _MOST_REMEMBERED: Final = 10_000
 _WIDEST: Final = 1_000
 """Largest `hnsw.ef_search`."""
 
+_SPELLING_COUNT: Final = 1_000
+"""Chunks up to which the frequency of a spelling is counted."""
+
 _COUNTS = """
     SELECT term, (
         SELECT count(*) FROM (
@@ -40,11 +43,11 @@ _COUNTS = """
 """
 
 # A chunk's score is the sum over its terms of their rarity, as in BM25, times PostgreSQL's rank of
-# the term in the chunk: matches in the text, headings and title count 1, 2 and 3. Each pair of term
-# and matching chunk costs once, which is what the ranking's choice of terms limits.
+# the term in the chunk; title, headings and text weigh the same. Each pair of term and matching
+# chunk costs once, which is what the ranking's choice of terms limits.
 _LEXICAL = SQL("""
     SELECT chunks.id,
-        sum(rarity * ts_rank('{{0.33, 0.33, 0.67, 1.0}}', words, query, 1)) AS score
+        sum(rarity * ts_rank('{{1, 1, 1, 1}}', words, query, 1)) AS score
     FROM unnest(%(quoted)s::text[], %(rarities)s::float8[]) AS asked (quoted, rarity)
     CROSS JOIN LATERAL (SELECT quoted::tsquery AS query) AS made
     JOIN chunks ON chunks.words @@ query
@@ -145,10 +148,10 @@ class Searcher:
     ) -> tuple[Sequence[str], int, Mapping[str, int]]:
         """Return the terms to search for, the number of chunks, and how many chunks have a term.
 
+        A term that no chunk has is replaced by its most frequent spelling.
         That is counted once for a version of the index. Searches of two versions may go on side by
         side, so what this one counts by is its own from here on.
         """
-        ranking, terms = query.ranking, query.ranking.terms(query.text)
         cursor = await connection.execute("SELECT version FROM state")
         (version,) = await cursor.fetchone() or (0,)
         if self._counts[0] != version or len(self._counts[2]) > _MOST_REMEMBERED:
@@ -158,24 +161,38 @@ class Searcher:
             (chunks,) = await cursor.fetchone() or (0,)
             self._counts = (version, chunks, {})
         _, chunks, counts = self._counts
-        unknown = [term for term in terms if term not in counts]
-        if unknown:
-            bounds: list[int] = []
+        ranking, terms = query.ranking, query.ranking.terms(query.text)
+        bounds: list[int] = []
 
-            def learn(_term: str, most: int) -> int:
-                """Learn how far the ranking counts; nothing is known yet."""
-                bounds.append(most)
-                return 0
+        def learn(_term: str, most: int) -> int:
+            """Learn how far the ranking counts; nothing is known yet."""
+            bounds.append(most)
+            return 0
 
-            ranking.affordable(terms, chunks, learn)
-            values = {
-                "terms": unknown,
-                "quoted": [_quoted(term) for term in unknown],
-                "most": max(bounds, default=chunks) + 1,
-            }
-            cursor = await connection.execute(_COUNTS, values)
-            counts.update(dict(await cursor.fetchall()))
+        ranking.affordable(terms, chunks, learn)
+        most = max(bounds, default=chunks) + 1
+        await _count(connection, terms, most, counts)
+        absent = [term for term in dict.fromkeys(terms) if not counts[term]]
+        replaced: dict[str, str] = {}
+        for term in absent[:MOST_REPLACED]:
+            found: dict[str, int] = {}
+            await _count(connection, ranking.spellings(term), _SPELLING_COUNT, found)
+            best = max(sorted(found), key=found.__getitem__, default=term)
+            replaced[term] = best if found.get(best) else term
+        terms = [replaced.get(term, term) for term in terms]
+        await _count(connection, terms, most, counts)
         return ranking.affordable(terms, chunks, lambda term, _: counts[term]), chunks, counts
+
+
+async def _count(
+    connection: AsyncConnection, terms: Sequence[str], most: int, counts: dict[str, int]
+) -> None:
+    """Add the number of chunks of each term, up to `most`, where it is not known."""
+    unknown = [term for term in dict.fromkeys(terms) if term not in counts]
+    if unknown:
+        values = {"terms": unknown, "quoted": list(map(_quoted, unknown)), "most": most}
+        cursor = await connection.execute(_COUNTS, values)
+        counts.update(dict(await cursor.fetchall()))
 
 
 async def _hits(connection: AsyncConnection, scored: Sequence[tuple[int, float]]) -> list[Hit]:

@@ -28,16 +28,12 @@ def chunk_weights(
 
     Args:
         rules: make the terms.
-        title: of the document, whose terms count three times; those of headings count twice.
-        chunk: its text decides the length.
+        title: of the document, whose terms count like those of headings and text.
+        chunk: the rest of what counts.
         most: terms to keep, the heaviest; all by default.
     """
-    counts: Counter[int] = Counter()
-    for text, weight in ((title, 3), ("\n".join(chunk.headings), 2)):
-        for term in rules.of_text(text):
-            counts[_number(term)] += weight
-    terms = rules.of_text(chunk.text)
-    counts.update(map(_number, terms))
+    terms = rules.of_text("\n".join((title, *chunk.headings, chunk.text)))
+    counts = Counter(map(_number, terms))
     length = len(terms) / _AVERAGE_WORDS
     norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
     return {

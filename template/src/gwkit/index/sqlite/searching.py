@@ -14,7 +14,7 @@ from gwkit.documents import Place
 from gwkit.executor import checkpoint
 from gwkit.index.sqlite.records import CHANGED
 from gwkit.index.sqlite.vectors import Ids, Matrix
-from gwkit.index.store import Hit, SearchMode
+from gwkit.index.store import MOST_REPLACED, Hit, SearchMode
 from gwkit.text.characters import normalize
 
 if TYPE_CHECKING:
@@ -65,9 +65,6 @@ _HITS = """
     JOIN chunks ON chunks.id = wanted.value
     JOIN documents ON documents.id = chunks.document
 """
-
-_MOST_REPLACED = 4
-"""Terms of a query, at most, that are replaced where no chunk has them."""
 
 _OCCURS = "SELECT 1 FROM fts WHERE fts MATCH ? LIMIT 1"
 _MOST_FREQUENT = """
@@ -178,7 +175,7 @@ def spelt(connection: sqlite3.Connection, query: SearchQuery) -> Sequence[str]:
         if connection.execute(_OCCURS, (f'"{term}"',)).fetchone() is None
     ]
     replaced: dict[str, str] = {}
-    for term in absent[:_MOST_REPLACED]:
+    for term in absent[:MOST_REPLACED]:
         checkpoint()
         spellings = json.dumps(query.ranking.spellings(term))
         found = connection.execute(_MOST_FREQUENT, (spellings,)).fetchone()
