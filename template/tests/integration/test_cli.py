@@ -405,16 +405,14 @@ def test_the_package_is_a_program(
     assert f"{__version__}\n" == capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("tmp_path")
+@pytest.mark.usefixtures("ingested")
 def test_commands_keep_to_their_streams() -> None:
     """Results on stdout, the log on stderr, the exit code from the command."""
-    ingested = run_process("ingest", DOCUMENTS, "--json", "--verbose")
-    answered = run_process("ask", "-", "--json", stdin=_QUESTION)
+    answered = run_process("ask", "-", "--json", "--verbose", stdin=_QUESTION)
     refused = run_process("ask", "x", env=environment(APP_TOP_K="0"))
 
-    assert (0, 4) == (ingested.code, ingested.document["added"])
-    assert "ingest" in ingested.err
-    assert (0, True, "") == (answered.code, answered.document["found"], answered.err)
+    assert (0, True) == (answered.code, answered.document["found"])
+    assert "index_opened" in answered.err
     assert (2, "") == (refused.code, refused.out)
     assert "APP_TOP_K" in refused.err
 
