@@ -31,6 +31,9 @@ All cases of all options are run in place, once, so that here the samples are en
 KIT: Final = ("tests/kit", "tests/scripts")
 """The tests that no service has."""
 
+LOCAL: Final = next(name for name, each in VARIANTS.items() if each["embeddings"] == "local")
+"""A variant with the option that neither of the two whose coverage is measured has."""
+
 WITH_PIP: Final = "variant 4"
 FRESH: Final = "starter"
 """The variant that shares no cache with others; the template in place does not either."""
@@ -84,6 +87,9 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
 
     run("make", "check", cwd=service, env=env)
     run("make", "test", *SUITES.get(name, ("CI=",)), cwd=service, env=env)
+    if name == LOCAL:
+        option = "ARGS=tests/options/local_embeddings --cov=app.options.local_embeddings"
+        run("make", "test", option, cwd=service, env=env)
     for command in ("eval", *(["docs"] if answers["docs"] else [])):
         run("make", command, cwd=service, env=env)
 

@@ -74,7 +74,7 @@ def generated(root: Path) -> dict[str, str]:
         group for name, group in groups.parts.items() if groups.origins[name].startswith("app.ext")
     ]
     owned = [group for group in groups.parts.values() if group not in own]
-    settings, extensions = compose_settings(owned), compose_settings([*owned, *own])
+    settings, extensions = compose_settings((*owned,)), compose_settings((*owned, *own))
     texts = {".env.example": env_example(settings)}
     if own:
         texts[".env.ext.example"] = env_example(extensions, only=own)

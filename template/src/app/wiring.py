@@ -83,7 +83,7 @@ def settings_type(registry: Registry) -> type[Settings]:
     """
     from app.config.settings import compose_settings
 
-    return compose_settings(registry.settings.parts.values())
+    return compose_settings(tuple(registry.settings.parts.values()))
 
 
 def load_settings(registry: Registry, *, env_file: Path | None = Path(".env")) -> Settings:

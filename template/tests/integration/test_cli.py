@@ -317,26 +317,19 @@ def test_config_shows_the_settings_in_force(
 
 @pytest.mark.parametrize("arguments", [("ask", "x"), ("config",), ("ingest", "."), ("serve",)])
 def test_wrong_settings_are_reported_all_at_once(
-    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    cli: CommandLine, arguments: tuple[str, ...]
 ) -> None:
     """Exit code 2, and a line for each problem with its variable."""
-    monkeypatch.setenv("APP_TOP_K", "many")
-    monkeypatch.setenv("APP_MAX_TOKEN", "5")
-
-    run = cli(*arguments)
+    run = cli(*arguments, APP_TOP_K="many", APP_MAX_TOKEN="5")
 
     assert (2, "") == (run.code, run.out)
     assert "APP_TOP_K" in run.err
     assert "APP_MAX_TOKENS" in run.err
 
 
-def test_an_unknown_model_is_an_error_of_settings(
-    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_model_is_an_error_of_settings(cli: CommandLine) -> None:
     """The report names the variable and the known models."""
-    monkeypatch.setenv("APP_DEFAULT_MODEL", "oracle:delphi")
-
-    run = cli("ask", "x", "--json")
+    run = cli("ask", "x", "--json", APP_DEFAULT_MODEL="oracle:delphi")
 
     assert run.code == 2
     assert "offline:extractive" in run.document["error"]["detail"]
@@ -405,16 +398,14 @@ def test_the_package_is_a_program(
     assert f"{__version__}\n" == capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("tmp_path")
+@pytest.mark.usefixtures("ingested")
 def test_commands_keep_to_their_streams() -> None:
     """Results on stdout, the log on stderr, the exit code from the command."""
-    ingested = run_process("ingest", DOCUMENTS, "--json", "--verbose")
-    answered = run_process("ask", "-", "--json", stdin=_QUESTION)
+    answered = run_process("ask", "-", "--json", "--verbose", stdin=_QUESTION)
     refused = run_process("ask", "x", env=environment(APP_TOP_K="0"))
 
-    assert (0, 4) == (ingested.code, ingested.document["added"])
-    assert "ingest" in ingested.err
-    assert (0, True, "") == (answered.code, answered.document["found"], answered.err)
+    assert (0, True) == (answered.code, answered.document["found"])
+    assert "index_opened" in answered.err
     assert (2, "") == (refused.code, refused.out)
     assert "APP_TOP_K" in refused.err
 

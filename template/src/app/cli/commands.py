@@ -30,7 +30,6 @@ _PROGRAM = "python -m app"
 _FAILED = 1
 _UNUSABLE = 2
 _UNEXPECTED = "something went wrong here; the log on standard error says where"
-_SETTINGS_ERRORS = (ConfigError, IndexMismatchError)
 
 
 def build_cli(registry: Registry) -> typer.Typer:
@@ -69,14 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     output = Output(as_json=_asks_for_json(arguments))
     try:
-        code = build_cli(build_registry())(
-            args=arguments, prog_name=_PROGRAM, standalone_mode=False
-        )
+        cli = build_cli(build_registry())
+        code = cli(args=arguments, prog_name=_PROGRAM, standalone_mode=False)
     except typer.TyperException as exc:
         output.error(exc.format_message(), kind="UsageError", code=exc.exit_code, hint=_hint(exc))
         return exc.exit_code
     except AppError as exc:
-        code = _UNUSABLE if isinstance(exc, _SETTINGS_ERRORS) else _FAILED
+        code = _UNUSABLE if isinstance(exc, ConfigError | IndexMismatchError) else _FAILED
         output.error(_told(exc), kind=type(exc).__name__, code=code)
     except Exception as exc:  # noqa: BLE001 - the hook logs it, and the caller is told all the same
         sys.excepthook(type(exc), exc, exc.__traceback__)

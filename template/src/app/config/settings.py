@@ -6,6 +6,7 @@ Options and extensions register groups of their own, which `compose_settings` ad
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
@@ -259,7 +260,8 @@ class Settings(
         return self
 
 
-def compose_settings(groups: Iterable[type[SettingsGroup]]) -> type[Settings]:
+@cache
+def compose_settings(groups: tuple[type[SettingsGroup], ...]) -> type[Settings]:
     """Return the settings with further groups, whose fields come after the service's own.
 
     Raises:
@@ -271,4 +273,4 @@ def compose_settings(groups: Iterable[type[SettingsGroup]]) -> type[Settings]:
             if (other := owners.get(name)) is not None:
                 raise ConfigError(f"{group.__module__} and {other} both have the setting {name!r}")
             owners[name] = group.__module__
-    return type("Settings", (*reversed([*groups]), Settings), {"__doc__": Settings.__doc__})
+    return type("Settings", (*reversed(groups), Settings), {"__doc__": Settings.__doc__})

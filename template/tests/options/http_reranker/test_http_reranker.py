@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 from app.exceptions import ConfigError, RetrievalError
 from app.wiring import create_app, open_services
 from fixtures.asgi import open_client
-from fixtures.command_line import environment, run_process
 from fixtures.configuration import REGISTRY
 from fixtures.models import make_hit
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from app.config.settings import Settings
     from app.retrieval.retriever import Reranker
+    from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
     Reply = Callable[[dict[str, Any]], object]
@@ -285,9 +285,11 @@ async def test_a_search_takes_its_order(live_settings: Settings, server: Server)
         ),
     ],
 )
-def test_settings_that_cannot_work_end_the_start(fields: dict[str, str], expected: str) -> None:
+def test_settings_that_cannot_work_end_the_start(
+    cli: CommandLine, fields: dict[str, str], expected: str
+) -> None:
     """CFG3: the message names the variable."""
-    run = run_process("config", env=environment(APP_RERANKER="http", **fields))
+    run = cli("config", APP_RERANKER="http", **fields)
     assert 2 == run.code
     assert expected in run.err
 

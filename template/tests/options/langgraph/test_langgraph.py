@@ -17,7 +17,7 @@ import pytest
 
 from app.wiring import create_app
 from fixtures.asgi import events, open_client
-from fixtures.command_line import environment, run_process
+from fixtures.command_line import environment
 from fixtures.configuration import REGISTRY
 from fixtures.models import FakeChatModel
 from gwkit.models.messages import Delta
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from app.config.settings import Settings
+    from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
 LEAVE = "How many weeks of parental leave are there?"
@@ -133,11 +134,9 @@ async def test_many_questions_do_not_mix(make_settings: MakeSettings) -> None:
     assert sorted(replies) == sorted(answer.answer for answer in answers)
 
 
-def test_an_unknown_orchestration_ends_the_start(tmp_path: Path) -> None:
+def test_an_unknown_orchestration_ends_the_start(cli: CommandLine) -> None:
     """The message names the variable and the orchestrations that there are."""
-    run = run_process(
-        "ask", "How long?", env=environment(APP_ORCHESTRATION="langflow", HOME=str(tmp_path))
-    )
+    run = cli("ask", "How long?", APP_ORCHESTRATION="langflow")
     assert 2 == run.code
     expected = "APP_ORCHESTRATION: there is no orchestration 'langflow'; known: langgraph, native"
     assert expected in run.err

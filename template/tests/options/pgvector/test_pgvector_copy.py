@@ -19,6 +19,7 @@ from fixtures.command_line import DOCUMENTS, command, environment, run_process
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fixtures.command_line import CommandLine
     from fixtures.configuration import MakeSettings
 
 _WAITING = """
@@ -32,49 +33,48 @@ _COPY = ("index", "copy", "--json", "--to")
 
 
 @pytest.fixture
-def variables(
-    database_url: str, sample_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
-    """Return an environment with an index of `DOCUMENTS` and an empty database."""
-    monkeypatch.chdir(tmp_path)
+def variables(database_url: str, sample_index: Path, tmp_path: Path) -> dict[str, str]:
+    """Return the settings for an index of `DOCUMENTS` and an empty database."""
     shutil.copy(sample_index, tmp_path / "index.sqlite")
-    return environment(APP_INDEX_PATH="index.sqlite", DATABASE_URL=database_url)
+    return {"APP_INDEX_PATH": "index.sqlite", "DATABASE_URL": database_url}
 
 
-def test_an_index_moves_to_postgresql_and_back(variables: dict[str, str]) -> None:
+def test_an_index_moves_to_postgresql_and_back(cli: CommandLine, variables: dict[str, str]) -> None:
     """Both ways are free: nothing is embedded, and the next ingestion has nothing to do."""
-    there = run_process(*_COPY, "pgvector", env=variables)
+    there = cli(*_COPY, "pgvector", **variables)
     assert 0 == there.code, there.out
     documents = there.document["documents"]
     assert documents == there.document["copied"] > 0
     moved = variables | {"APP_VECTOR_STORE": "pgvector"}
-    again = run_process("ingest", "--json", DOCUMENTS, env=moved).document
+    again = cli("ingest", "--json", DOCUMENTS, **moved).document
     assert (documents, 0, 0) == (again["unchanged"], again["changed"], again["added"])
 
-    refused = run_process(*_COPY, "pgvector", env=moved)
+    refused = cli(*_COPY, "pgvector", **moved)
     assert (2, True) == (refused.code, "is the store in use" in refused.out)
-    back = run_process(*_COPY, "sqlite", env=moved | {"APP_INDEX_PATH": "back.sqlite"})
+    back = cli(*_COPY, "sqlite", **(moved | {"APP_INDEX_PATH": "back.sqlite"}))
     assert (0, documents) == (back.code, back.document["copied"])
 
 
-def test_a_place_with_something_else_is_refused(variables: dict[str, str], tmp_path: Path) -> None:
+def test_a_place_with_something_else_is_refused(
+    cli: CommandLine, variables: dict[str, str], tmp_path: Path
+) -> None:
     """Neither other documents nor an index of other settings are written over unasked."""
     other = tmp_path / "other"
     other.mkdir()
     other.joinpath("theirs.md").write_text("# Theirs")
     moved = variables | {"APP_VECTOR_STORE": "pgvector"}
-    assert 0 == run_process("ingest", other, env=moved).code
+    assert 0 == cli("ingest", other, **moved).code
 
-    refused = run_process(*_COPY, "pgvector", env=variables)
+    refused = cli(*_COPY, "pgvector", **variables)
     assert (1, True) == (refused.code, "theirs.md" in refused.out)
-    replaced = run_process(*_COPY, "pgvector", "--replace", env=variables).document
+    replaced = cli(*_COPY, "pgvector", "--replace", **variables).document
     assert (1, True) == (replaced["removed"], replaced["complete"])
 
     larger = moved | {"APP_CHUNK_TOKENS": "512", "APP_INDEX_PATH": "larger.sqlite"}
-    assert 0 == run_process("ingest", DOCUMENTS, env=larger | {"APP_VECTOR_STORE": "sqlite"}).code
-    mismatch = run_process(*_COPY, "pgvector", env=larger | {"APP_VECTOR_STORE": "sqlite"})
+    assert 0 == cli("ingest", DOCUMENTS, **(larger | {"APP_VECTOR_STORE": "sqlite"})).code
+    mismatch = cli(*_COPY, "pgvector", **(larger | {"APP_VECTOR_STORE": "sqlite"}))
     assert (2, True) == (mismatch.code, "blocks-v" in mismatch.out)
-    missing = run_process(*_COPY, "pgvector", env=variables | {"DATABASE_URL": ""})
+    missing = cli(*_COPY, "pgvector", **(variables | {"DATABASE_URL": ""}))
     assert (2, True) == (missing.code, "DATABASE_URL: " in missing.out)
 
 
@@ -82,7 +82,7 @@ async def test_a_killed_copy_goes_on(
     variables: dict[str, str], make_settings: MakeSettings
 ) -> None:
     """The same command completes it, and nothing is there twice."""
-    url = variables["DATABASE_URL"]
+    url, env = variables["DATABASE_URL"], environment(**variables)
     settings = make_settings(vector_store="pgvector", database_url=SecretStr(url))
     async with open_services(settings):
         pass  # makes the tables
@@ -91,7 +91,7 @@ async def test_a_killed_copy_goes_on(
         async with holder.transaction(force_rollback=True):
             await holder.execute(_HOLD)
             copying = subprocess.Popen(  # noqa: ASYNC220, S603 - the service's own command
-                command(*_COPY, "pgvector"), env=variables, stdout=subprocess.DEVNULL
+                command(*_COPY, "pgvector"), env=env, stdout=subprocess.DEVNULL
             )
             while not await (await other.execute(_WAITING)).fetchall():
                 assert copying.poll() is None
@@ -99,7 +99,7 @@ async def test_a_killed_copy_goes_on(
             copying.send_signal(signal.SIGKILL)
             assert -signal.SIGKILL == await asyncio.to_thread(copying.wait)
 
-        done = await asyncio.to_thread(run_process, *_COPY, "pgvector", env=variables)
+        done = await asyncio.to_thread(run_process, *_COPY, "pgvector", env=env)
         assert (0, True) == (done.code, done.document["complete"])
         documents = done.document["documents"]
         assert 0 < done.document["copied"] <= documents
