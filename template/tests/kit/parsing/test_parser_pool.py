@@ -120,7 +120,7 @@ def test_a_document_that_takes_too_much_memory_fails_alone(document: str, data: 
     with pytest.raises(ParseLimitError, match="APP_PARSE_"):
         narrow.load(document, data)
 
-    narrow._limits = (*narrow._limits[:2], 60, *narrow._limits[3:])
+    narrow._limits = (narrow._limits[0], 60, *narrow._limits[2:])
     assert narrow.load("b.html", b"text").blocks
     narrow.close()
 
