@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from gwkit.errors import IngestError, ParseLimitError
+from gwkit.errors import ConfigError, IngestError, ParseLimitError
 from gwkit.executor import checkpoint
 from gwkit.parsing.loader import Loaded
 from gwkit.parsing.transport import Refusal, read_frame, write_frame
@@ -70,6 +70,9 @@ class ParserPool:
         timeout_seconds: most time that a document may take to parse.
         memory_bytes: most memory of a process, where the system can bound it.
         max_text_bytes: most text of a document.
+
+    Raises:
+        ConfigError: the loaders cannot be pickled for a process.
     """
 
     def __init__(
@@ -82,7 +85,10 @@ class ParserPool:
     ) -> None:
         self.suffixes = loaders.suffixes
         self._loaders = loaders
-        pickled = pickle.dumps(loaders).hex()
+        try:
+            pickled = pickle.dumps(loaders).hex()
+        except (AttributeError, TypeError, pickle.PicklingError) as exc:
+            raise ConfigError(f"an isolated loader is no function of a module: {exc}") from exc
         self._limits = (pickled, timeout_seconds, memory_bytes, max_text_bytes)
         self._slots = threading.BoundedSemaphore(_PROCESSES)
         self._lock = threading.Lock()
