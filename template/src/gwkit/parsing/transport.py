@@ -58,7 +58,8 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 def encode_reply(reply: Loaded | Refusal) -> bytes:
     """Return a reply as JSON, in which a dataclass is an object of its fields."""
-    return json.dumps(reply, default=_fields).encode()
+    text = json.dumps(reply, default=_fields, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _fields(dataclass: Loaded) -> dict[str, object]:
