@@ -62,5 +62,5 @@ def encode_reply(reply: Loaded | Refusal) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _fields(dataclass: Loaded) -> dict[str, object]:
-    return {name: getattr(dataclass, name) for name in dataclass.__slots__}
+def _fields(value: Loaded) -> dict[str, object]:
+    return {name: getattr(value, name) for name in value.__slots__}
