@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, repeat
 from pathlib import Path
@@ -27,7 +26,7 @@ from scripts.standards.project import WHOLE, Project
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Entry", "entries", "listed", "main", "uncovered", "wrong_entries"]
+__all__ = ["Entry", "entries", "main", "uncovered", "wrong_entries"]
 
 FILE = "exceptions.toml"
 FIELDS = ("code", "path", "reason", "key", "expires")
@@ -45,15 +44,14 @@ class Entry:
     reason: str
     key: str = ""
     expires: str = ""
-    since: str = ""
     problem: str = ""
 
     def __str__(self) -> str:
         """Return the entry as a few lines of text."""
         place = f"{self.path} [{self.key}]" if self.key else self.path
-        days = f"since {self.since or 'now'}, until {self.expires or 'it is deleted'}"
+        until = self.expires or "it is deleted"
         problem = f"\n    WRONG: {self.problem}" if self.problem else ""
-        return f"{self.code} {place}\n    {self.reason}\n    {days}{problem}\n"
+        return f"{self.code} {place}\n    {self.reason}\n    until {until}{problem}\n"
 
     def covers(self, finding: Finding) -> bool:
         """Return whether it accepts a finding: by the key in its message, otherwise by its code."""
@@ -117,27 +115,10 @@ def uncovered(found: Iterable[Finding], project: Project) -> Iterator[Finding]:
             yield Finding(FILE, entry.line, "ENF9", "nothing needs the entry. Delete it.")
 
 
-def listed(project: Project) -> Iterator[Entry]:
-    """Yield the entries with their ages.
-
-    Raises:
-        ValueError: The file is not as documented.
-    """
-    for entry in entries(project):
-        lines = ("-L", f"{entry.line},{entry.line}", "--porcelain", "--", FILE)
-        command = ("git", "-C", str(project.root), "blame", *lines)
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        seconds = re.search(r"^committer-time (\d+)$", done.stdout, re.MULTILINE)
-        # A line that is not committed has a hash of zeros.
-        known = not done.stdout.startswith("0" * 40)
-        day = str(datetime.fromtimestamp(int(seconds[1]), UTC).date()) if seconds and known else ""
-        yield replace(entry, since=day)
-
-
 def main(arguments: Sequence[str], root: Path) -> int:
     """Print the exceptions of a checkout; return 1 if one is wrong, 2 if the file is."""
     try:
-        found = list(listed(Project(root)))
+        found = list(entries(Project(root)))
     except ValueError as exc:
         print(f"{FILE} cannot be read: {exc}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FAMILIES", "PRACTICES", "Practice", "annotate"]
+__all__ = ["PRACTICES", "Practice", "annotate"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Practice:
 
 
 _TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-FAMILIES = {family: str(table.pop("title")) for family, table in _TABLES.items()}
 PRACTICES = tuple(
     Practice(code, entry.pop("asks"), tuple(entry.pop("by")), **entry)
     for table in _TABLES.values()
     for code, entry in table.items()
+    if code != "title"
 )
 
 _RUFF_OR_DEPTRY = re.compile(r"^\S+?:(?:\d+:)*\s+([A-Z]{1,6}\d{3,4})\b")

@@ -1,4 +1,4 @@
-"""Generate `.env.example` and pages of the documentation from the code.
+"""Generate `.env.example` and the pages of the configuration from the settings.
 
 python -m scripts.reference [--check]
 """
@@ -16,17 +16,13 @@ from app.wiring import build_registry
 from gwkit.errors import ConfigError
 from gwkit.settings.description import configuration_markdown, env_example
 from scripts.findings import report
-from scripts.practices import FAMILIES, PRACTICES
 from scripts.standards.project import WHOLE, Project
 from scripts.standards.rule import ProjectRule
-from scripts.standards.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts.practices import Practice
-
-__all__ = ["current_reference", "generated", "standards_markdown"]
+__all__ = ["current_reference", "generated"]
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the template, such lines name the answers of a section; a service has none.
@@ -53,16 +49,6 @@ EXTENSIONS = """\
 
 """
 
-STANDARDS = """\
-# Standards
-
-<!-- Written by `make reference`; do not edit. -->
-
-`make check` and `make test` enforce these practices, and their messages have the codes. `bans` are
-names that ruff refuses, and `judge` is the template's check from outside. `make explain CODE=LOG4`
-prints the reason of one, with examples. No tool can check what is marked *reviewed*.
-"""
-
 
 def generated(root: Path) -> dict[str, str]:
     """Return the path of each generated file in the checkout, with its expected text.
@@ -83,7 +69,6 @@ def generated(root: Path) -> dict[str, str]:
         if own:
             page = configuration_markdown(extensions, only=own)
             texts["docs/configuration.ext.md"] = EXTENSIONS + page
-        texts["docs/standards.md"] = standards_markdown()
     return texts
 
 
@@ -101,34 +86,6 @@ def current_reference(project: Project) -> Iterator[tuple[str, int, str]]:
             if line != wanted:
                 yield path, number, f"there is {line!r} instead of {wanted!r}"
                 break
-
-
-def standards_markdown() -> str:
-    """Return the page of the practices: text, checks and remedy of each."""
-    parts = [STANDARDS]
-    for family, title in FAMILIES.items():
-        parts.append(f"\n## {title}\n\n| code | practice | checked by |\n|---|---|---|\n")
-        parts += [
-            f"| {item.code} | {item.text} | {_holders(item)} |\n"
-            for item in PRACTICES
-            if item.code.startswith(family)
-        ]
-        listed = [f"- **{r.code}** {r.remedy}\n" for r in RULES if r.code.startswith(family)]
-        listed += [
-            f"- **{item.code}** *Reviewed:* {item.reviewed}\n"
-            for item in PRACTICES
-            if item.code.startswith(family) and item.reviewed
-        ]
-        parts += ["\n", *listed] if listed else []
-    return "".join(parts)
-
-
-def _holders(practice: Practice) -> str:
-    names = []
-    for entry in practice.by:
-        tool, *rules = entry.split()
-        names.append(" ".join((tool, *(f"`{rule}`" for rule in rules))))
-    return ", ".join([*names, *(["*reviewed*"] if practice.reviewed else [])])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from pathlib import PurePosixPath
-from symtable import symtable
 from typing import TYPE_CHECKING
 
 from scripts.standards.project import WHOLE
@@ -45,48 +44,43 @@ def public_names(module: Module) -> Iterator[tuple[int, str]]:
     """Keep `__all__` equal to the public names that the module defines."""
     listed: set[str] | None = None
     line = WHOLE
-    others = {bound for _, _, bound in module.imports}  # also with a fallback if that fails
-    # Packages re-export their imports, and so does the module of the kit's errors.
-    is_face = module.path.endswith(("__init__.py", "app/exceptions.py"))
-    offered = others.copy() if is_face else set()
-    for node in module.walk(ast.Assign, ast.AnnAssign, ast.If):
+    for node in module.walk(ast.Assign, ast.AnnAssign):
         match node:
             case (
-                ast.Assign(
-                    targets=[ast.Name(id="__all__")], value=ast.List() | ast.Tuple() as given
-                )
-                | ast.AnnAssign(
-                    target=ast.Name(id="__all__"), value=ast.List() | ast.Tuple() as given
-                )
-            ):
+                ast.Assign(targets=[ast.Name(id="__all__")], value=given)
+                | ast.AnnAssign(target=ast.Name(id="__all__"), value=given)
+            ) if isinstance(given, (ast.List, ast.Tuple)):
                 listed = {str(item.value) for item in given.elts if isinstance(item, ast.Constant)}
                 line = node.lineno
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=maker))):
-                # Type parameters belong to signatures; they are not imported.
-                others |= {name} if maker in TYPE_PARAMETERS else set()
-            case ast.If() if "__name__" in ast.unparse(node.test):
-                stored = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name))
-                others |= {inner.id for inner in stored if isinstance(inner.ctx, ast.Store)}
-            case _:
-                pass
     if listed is None:
         yield WHOLE, "the module has no `__all__`, or it is not a plain list"
         return
-    symbols = symtable(module.text, module.path, "exec").get_symbols()
-    assigned = {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
-    # Python 3.12 and later count variables of comprehensions as the module's.
-    named = {getattr(node, "name", "") for node in module.tree.body}
-    inner = {
-        name.id
-        for each in module.walk(ast.comprehension)
-        for name in ast.walk(each.target)
-        if isinstance(name, ast.Name)
-    }
-    defined = {name for name in assigned - (inner - named) if not name.startswith("_")} - others
+    imported = {bound for _, _, bound in module.imports}  # also with a fallback if that fails
+    # Packages re-export their imports, and so does the module of the kit's errors.
+    is_face = module.path.endswith(("__init__.py", "app/exceptions.py"))
+    defined = {name for name in _defined(module.tree) if not name.startswith("_")} - imported
     for name in sorted(defined - listed):
         yield line, f"`{name}` is public and not in `__all__`"
-    for name in sorted(listed - defined - offered):
+    for name in sorted(listed - defined - (imported if is_face else set())):
         yield line, f"`__all__` has `{name}`, which the module does not define"
+
+
+def _defined(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a module defines, without those of inner scopes."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+        case ast.Name(id=name, ctx=ast.Store()):
+            yield name
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            pass
+        case ast.Assign(value=ast.Call(func=ast.Name(id=maker))) if maker in TYPE_PARAMETERS:
+            pass  # they belong to signatures, and are not imported
+        case ast.If() if "__name__" in ast.unparse(node.test):
+            pass
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _defined(child)
 
 
 def listed_names(module: Module) -> Iterator[tuple[int, str]]:

@@ -44,7 +44,7 @@ SEEDS = (
 COPY_ONLY = ("data/samples/", "evals/golden.jsonl")
 """Written by the first copy only."""
 
-GENERATED = (".env.example", "docs/configuration.md", "docs/standards.md")
+GENERATED = (".env.example", "docs/configuration.md")
 """Written by `make reference`, so a conflict in them needs no decision."""
 
 _PACKAGE = Path(__file__).resolve().parent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.cli.evaluation import missed_answers, missed_gates
+from app.cli.evaluation import missed_gates
 from app.evaluation.answers import AnswerReport
 from app.evaluation.runner import EvaluationReport, Scores
 from fixtures.command_line import DOCUMENTS
@@ -86,9 +86,11 @@ def test_eval_measures_answers(cli: CommandLine, tmp_path: Path) -> None:
 
 def test_an_answer_below_its_floor_misses_the_gate() -> None:
     """A measure that no question of the set has is left out."""
-    report = AnswerReport({"answered": 0.5, "cited": 1.0}, ())
+    reports = {mode: EvaluationReport(mode, 10, Scores(1.0, 1.0, 1.0), ()) for mode in SearchMode}
+    answered = AnswerReport({"answered": 0.5, "cited": 1.0}, ())
     minima = {"answered": 0.75, "refused": 0.75, "recall": 1.0}
-    assert ["answered is 0.500, below 0.75"] == missed_answers(report, minima)
+    missed = missed_gates(reports, answered, minima, hybrid_no_worse=True)
+    assert ["answered is 0.500, below 0.75"] == missed
 
 
 def test_a_judge_needs_a_model(cli: CommandLine, golden: Path) -> None:
@@ -149,13 +151,14 @@ def test_hybrid_must_not_be_worse_than_a_leg() -> None:
         mode: EvaluationReport(mode, 10, Scores(1.0, 1.0, ndcg), ())
         for mode, ndcg in zip(SearchMode, (0.7, 0.8, 0.7), strict=True)
     }
+    nothing = AnswerReport({}, ())
 
     assert ["hybrid ndcg is 0.700, below the 0.800 of lexical"] == missed_gates(
-        reports, {}, hybrid_no_worse=True
+        reports, nothing, {}, hybrid_no_worse=True
     )
-    assert [] == missed_gates(reports, {"ndcg": 0.7, "mrr": 1.0}, hybrid_no_worse=False)
+    assert [] == missed_gates(reports, nothing, {"ndcg": 0.7, "mrr": 1.0}, hybrid_no_worse=False)
     assert ["hybrid ndcg is 0.700, below 0.71"] == missed_gates(
-        reports, {"ndcg": 0.71, "mrr": 0.9}, hybrid_no_worse=False
+        reports, nothing, {"ndcg": 0.71, "mrr": 0.9}, hybrid_no_worse=False
     )
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from kit.fixtures.trial import commit
-from scripts.exceptions import entries, listed, main, uncovered, wrong_entries
+from scripts.exceptions import entries, main, uncovered, wrong_entries
 from scripts.findings import Finding
 from scripts.standards import configuration
 from scripts.standards.project import Project
 from scripts.standards.rule import ProjectRule
-from scripts.updating.repository import Repository
 
 REASON = "The floor rises again when the import of old tickets has tests."
 ENTRY = f"""\
@@ -98,19 +95,13 @@ def test_an_entry_that_no_rule_needs_is_a_finding(tmp_path: Path) -> None:
     assert [] == list(uncovered([Finding("src/gwkit/a.py", 1, "STR5", "")], Project(tmp_path)))
 
 
-def test_entries_are_listed_with_their_ages(tmp_path: Path) -> None:
-    """An entry is as old as its commit; one that is not committed is new."""
-    project = checkout(tmp_path, ENTRY)
-    assert [""] == [entry.since for entry in listed(project)]
-    Repository(tmp_path).git("init", "--quiet")
-    commit(tmp_path)
-    checkout(tmp_path, f"{ENTRY}\n{EDIT}")
-    first, edit = listed(Project(tmp_path))
+def test_entries_have_their_lines_and_dates(tmp_path: Path) -> None:
+    """An entry without a date holds until it is deleted."""
+    first, edit = entries(checkout(tmp_path, f"{ENTRY}\n{EDIT}"))
     assert ("2999-03-31", 1) == (first.expires, first.line)
-    assert date(2026, 1, 1) < date.fromisoformat(first.since)
     assert ("STR5", "src/gwkit/a.py", 8) == (edit.code, edit.path, edit.line)
-    assert f"since {first.since}, until 2999-03-31" in str(first)
-    assert "since now, until it is deleted" in str(edit)
+    assert "until 2999-03-31" in str(first)
+    assert "until it is deleted" in str(edit)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.findings import Finding, report
-from scripts.practices import FAMILIES, PRACTICES
+from scripts.practices import PRACTICES
 from scripts.reference import current_reference, generated
 from scripts.standards import behaviour, configuration, modules
 from scripts.standards.project import Module, Project
@@ -314,14 +314,12 @@ def test_environment_example_is_compared_word_by_word(tmp_path: Path) -> None:
 
 
 def test_pages_are_generated_where_there_is_documentation(tmp_path: Path) -> None:
-    """Only a checkout with docs/ has the generated pages; the standards page has every practice."""
+    """Only a checkout with docs/ has the generated page."""
     assert {".env.example"} == generated(tmp_path).keys()
 
     (tmp_path / "docs").mkdir()
-    texts = generated(tmp_path)
 
-    assert {".env.example", "docs/configuration.md", "docs/standards.md"} == texts.keys()
-    assert [] == [p.code for p in PRACTICES if f"| {p.code} |" not in texts["docs/standards.md"]]
+    assert {".env.example", "docs/configuration.md"} == generated(tmp_path).keys()
 
 
 def test_finding_has_place_code_fact_and_remedy(checkout: Project) -> None:
@@ -390,12 +388,11 @@ def test_rule_names_a_practice_and_its_remedy(rule: ProjectRule) -> None:
     assert rule.remedy.endswith(".")
 
 
-def test_practices_are_in_families() -> None:
-    """Every practice belongs to a named family, and no code is given twice."""
+def test_practices_have_codes_of_their_own() -> None:
+    """No code is given twice."""
     codes = [practice.code for practice in PRACTICES]
 
     assert sorted(set(codes)) == sorted(codes)
-    assert set(FAMILIES) == {code[:3] for code in codes}
 
 
 def test_report_is_sorted_and_without_repetition(capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,11 +117,3 @@ def test_without_relevant_documents_there_is_nothing_to_measure(relevant: dict[s
         reciprocal_rank("a", relevant)
     with pytest.raises(ValueError, match="no document is relevant"):
         ndcg_at_k("a", relevant, 1)
-
-
-def test_k_is_positive() -> None:
-    """A negative k would cut from the end."""
-    with pytest.raises(ValueError, match="k must be positive"):
-        recall_at_k("a", {"a": 1}, 0)
-    with pytest.raises(ValueError, match="k must be positive"):
-        ndcg_at_k("a", {"a": 1}, -1)

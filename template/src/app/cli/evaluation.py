@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     _Reports = Mapping[SearchMode, EvaluationReport]
 
-__all__ = ["evaluate", "missed_answers", "missed_gates"]
+__all__ = ["evaluate", "missed_gates"]
 
 _MEASURES = ("recall", "mrr", "ndcg")
 _ANSWER_MEASURES = ("answered", "cited", "refused", "judged")
@@ -116,8 +116,7 @@ def evaluate(
             return reports, await evaluate_answers(cases, services.answerer, judge=model)
 
         reports, answered = run(settings, work)
-    missed = missed_gates(reports, minima, hybrid_no_worse=hybrid_no_worse)
-    missed += missed_answers(answered, minima)
+    missed = missed_gates(reports, answered, minima, hybrid_no_worse=hybrid_no_worse)
     document = {
         "k": k,
         "cases": len(cases),
@@ -171,15 +170,20 @@ def _minimum(text: str) -> tuple[str, float]:
 
 
 def missed_gates(
-    reports: _Reports, minima: Mapping[str, float], *, hybrid_no_worse: bool
+    reports: _Reports,
+    answered: AnswerReport,
+    minima: Mapping[str, float],
+    *,
+    hybrid_no_worse: bool,
 ) -> list[str]:
-    """Return a line for each gate that the service's search misses."""
+    """Return a line for each gate that is missed, of the measures that any case has."""
     hybrid = _default(reports)
-    scores = asdict(hybrid.scores)
+    measured = asdict(hybrid.scores) | answered.scores
+    shown = {name: f"{hybrid.mode} {name}" for name in _MEASURES}
     missed = [
-        f"{hybrid.mode} {name} is {scores[name]:.3f}, below {least:g}"
+        f"{shown.get(name, name)} is {score:.3f}, below {least:g}"
         for name, least in minima.items()
-        if name in scores and scores[name] < least
+        if (score := measured.get(name, 1)) < least
     ]
     if hybrid_no_worse:
         missed += [
@@ -193,15 +197,6 @@ def missed_gates(
 def _default(reports: _Reports) -> EvaluationReport:
     """Return the report of what the service does if nothing is asked for: hybrid, if it can."""
     return reports.get(SearchMode.HYBRID) or reports[SearchMode.LEXICAL]
-
-
-def missed_answers(report: AnswerReport, minima: Mapping[str, float]) -> list[str]:
-    """Return a line for each gate that the answers miss, of the measures that any case has."""
-    return [
-        f"{name} is {score:.3f}, below {minima[name]:g}"
-        for name, score in report.scores.items()
-        if score < minima.get(name, 0)
-    ]
 
 
 def _print_reports(

@@ -28,7 +28,7 @@ def _root() -> None:
 
 
 @feedback.command("list")
-def list_feedback(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
+def list_feedback(*, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """List the feedback, oldest first; the last for each answer counts.
 
     Examples:
@@ -50,11 +50,10 @@ def list_feedback(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
 
     document = [entry.model_dump() for entry in entries]
     Output(as_json=as_json).result({"feedback": document}, draw)
-    return 0
 
 
 @feedback.command("export")
-def export_feedback(*, as_json: AsJson = False, verbose: Verbose = False) -> int:
+def export_feedback(*, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Write a golden case for each question with a helpful answer, one to a line.
 
     What such an answer cites is taken for relevant. Review each case before you
@@ -72,13 +71,12 @@ def export_feedback(*, as_json: AsJson = False, verbose: Verbose = False) -> int
     output = Output(as_json=as_json)
     if as_json:
         output.result({"cases": cases}, lambda _console: None)
-        return 0
+        return
     for case in cases:
         output.text(json.dumps(case))
     other = sum(not (entry.helpful and entry.documents) for entry in entries)
     if other:
         output.remark(f"{other} more suggest no case: `python -m app feedback list` shows them.")
-    return 0
 
 
 def _entries(*, verbose: bool) -> list[FeedbackEntry]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from app.api.schemas import FoundChunk
     from app.graph.state import Answer, Located
     from app.services import Services
     from gwkit.index.store import Hit
@@ -32,7 +33,7 @@ _CUT_OFF = "The answer was cut off at the limit of tokens; APP_MAX_TOKENS raises
 
 _BOLD = re.compile(r"\*\*(?=\S)((?:(?!\n\n).)+?)(?<=\S)\*\*", re.DOTALL)
 
-_Text = Annotated[str, typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")]
+_TEXT = typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")
 _K = Annotated[
     int | None,
     typer.Option("-k", "--k", min=1, max=100, help="Most passages; APP_TOP_K by default."),
@@ -46,9 +47,7 @@ _LONGEST_TURN = 4_000
 
 
 def ask(
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="The text; `-` reads it from stdin.")
-    ] = None,
+    text: Annotated[str | None, _TEXT] = None,
     *,
     chat: Annotated[
         bool, typer.Option("--chat", help="Go on with follow-ups, a line each, to an empty one.")
@@ -134,7 +133,7 @@ def _write_answer(output: Output, question: str, answer: Answer) -> None:
 
 
 def search(
-    text: _Text,
+    text: Annotated[str, _TEXT],
     *,
     k: _K = None,
     mode: _Mode = SearchMode.HYBRID,
@@ -166,9 +165,9 @@ def search(
         return hits, bool(hits) or bool(await services.index.documents(prefix))
 
     hits, documents = run(settings, work)
-    found = [FoundChunk.of(hit).model_dump() for hit in hits]
-    document = {"query": query, "mode": mode.value, "hits": found}
-    output.result(document, lambda console: _print_hits(console, hits))
+    found = list(map(FoundChunk.of, hits))
+    document = {"query": query, "mode": mode.value, "hits": [one.model_dump() for one in found]}
+    output.result(document, lambda console: _print_hits(console, found))
     if not documents:
         output.remark(_NOTHING_THERE)
 
@@ -193,12 +192,8 @@ def _print_answer(console: Console, answer: Answer) -> None:
 
 def _location(found: Located) -> str:
     """Return where something stands in its file, as far as that is known."""
-    parts = [
-        f"page {found.page}" if found.page else "",
-        f"sheet {found.sheet}" if found.sheet else "",
-        f"row {found.row}" if found.row else "",
-    ]
-    return "".join(f", {part}" for part in parts if part)
+    places = {"page": found.page, "sheet": found.sheet, "row": found.row}
+    return "".join(f", {kind} {place}" for kind, place in places.items() if place)
 
 
 def _emphasized(console: Console, text: str) -> Text:
@@ -210,14 +205,11 @@ def _emphasized(console: Console, text: str) -> Text:
     return Text.assemble(*zip(parts, styles, strict=False))
 
 
-def _print_hits(console: Console, hits: Sequence[Hit]) -> None:
-    from app.api.schemas import FoundChunk
-
+def _print_hits(console: Console, hits: Sequence[FoundChunk]) -> None:
     if not hits:
         console.print("Nothing was found.")
     for rank, hit in enumerate(hits, start=1):
-        found = FoundChunk.of(hit)
-        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}{_location(found)}"
+        place = f"{hit.score:.3f}  {' > '.join(hit.headings) or hit.title}{_location(hit)}"
         _print_passage(console, f"{rank:>2}. ", hit.chunk, place, hit.text)
 
 

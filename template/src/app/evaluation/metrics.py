@@ -16,15 +16,15 @@ __all__ = ["ndcg_at_k", "recall_at_k", "reciprocal_rank"]
 
 
 def recall_at_k(ranking: Sequence[str], relevant: Mapping[str, int], k: int) -> float:
-    """Return the share of *all* relevant documents that the first `k` have.
+    """Return the share of *all* relevant documents that the first `k`, at least one, have.
 
     With more than `k` relevant documents it cannot reach 1.
 
     Raises:
-        ValueError: no document is relevant, or `k` is not positive.
+        ValueError: no document is relevant.
     """
     wanted = _wanted(relevant)
-    return len(wanted & set(_top(ranking, k))) / len(wanted)
+    return len(wanted.intersection(_distinct(ranking)[:k])) / len(wanted)
 
 
 def reciprocal_rank(ranking: Sequence[str], relevant: Mapping[str, int]) -> float:
@@ -47,11 +47,11 @@ def ndcg_at_k(ranking: Sequence[str], relevant: Mapping[str, int], k: int) -> fl
     Kekäläinen 2002, with the discount from the first rank on).
 
     Raises:
-        ValueError: no document is relevant, or `k` is not positive.
+        ValueError: no document is relevant.
     """
     _wanted(relevant)
     ideal = _dcg(sorted(relevant.values(), reverse=True)[:k])
-    return _dcg(relevant.get(document, 0) for document in _top(ranking, k)) / ideal
+    return _dcg(relevant.get(document, 0) for document in _distinct(ranking)[:k]) / ideal
 
 
 def _dcg(grades: Iterable[int]) -> float:
@@ -63,12 +63,6 @@ def _wanted(relevant: Mapping[str, int]) -> set[str]:
     if not wanted:
         raise ValueError("no document is relevant, so there is nothing to measure")
     return wanted
-
-
-def _top(ranking: Sequence[str], k: int) -> list[str]:
-    if k < 1:
-        raise ValueError(f"k must be positive, not {k}")
-    return _distinct(ranking)[:k]
 
 
 def _distinct(ranking: Sequence[str]) -> list[str]:

@@ -148,11 +148,7 @@ class Pipeline(DocumentWriter):
         Raises:
             DocumentNotFoundError: there is no such document.
         """
-        # An index that was made by an earlier release may hold ids that are not in NFC.
-        for name in dict.fromkeys((document_id, document_name(document_id))):
-            if await uninterrupted(self.index.remove(name)):
-                break
-        else:
+        if not await uninterrupted(self.index.remove(document_name(document_id))):
             raise DocumentNotFoundError(document_id)
         _log.info("document_removed", document=document_id)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gwkit.documents import Block
+from gwkit.documents import Block  # noqa: TC001 - pydantic reads what a process replies
 
 __all__ = ["DocumentLoader", "Loaded", "Loader", "SortingLoader"]
 
@@ -58,16 +55,8 @@ class DocumentLoader(Protocol):
 class SortingLoader(DocumentLoader, Protocol):
     """Knows which documents have to be parsed in a process of their own.
 
-    Its class has a method `imported`, which makes the loaders of such a process from `isolated`.
+    It is pickled for such a process, with the loaders that run there.
     """
-
-    @classmethod
-    def imported(cls, extensions: Mapping[str, str]) -> DocumentLoader:
-        """Return the loaders of a parser process."""
-
-    @property
-    def isolated(self) -> dict[str, str]:
-        """Further loaders that a parser process needs, as `module:name`, by suffix."""
 
     def is_risky(self, document: str, size: int) -> bool:
         """Return whether a document of this type and size, in bytes, could take very long."""

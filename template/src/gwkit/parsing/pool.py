@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,15 +12,20 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gwkit.errors import IngestError, ParseLimitError
+from pydantic import TypeAdapter
+
+from gwkit.errors import ConfigError, IngestError, ParseLimitError
 from gwkit.executor import checkpoint
-from gwkit.parsing.transport import decode_reply, read_frame, write_frame
+from gwkit.parsing.loader import Loaded
+from gwkit.parsing.transport import Refusal, read_frame, write_frame
 from gwkit.parsing.worker import READY
 
 if TYPE_CHECKING:
-    from gwkit.parsing.loader import Loaded, SortingLoader
+    from gwkit.parsing.loader import SortingLoader
 
-__all__ = ["ParserPool"]
+__all__ = ["ParserPool", "decode_reply"]
+
+_REPLY = TypeAdapter[Loaded | Refusal](Loaded | Refusal)
 
 _PROCESSES = 2
 """Parser processes at a time: each may take as much memory as the limit allows."""
@@ -64,6 +70,9 @@ class ParserPool:
         timeout_seconds: most time that a document may take to parse.
         memory_bytes: most memory of a process, where the system can bound it.
         max_text_bytes: most text of a document.
+
+    Raises:
+        ConfigError: the loaders cannot be pickled for a process.
     """
 
     def __init__(
@@ -76,9 +85,11 @@ class ParserPool:
     ) -> None:
         self.suffixes = loaders.suffixes
         self._loaders = loaders
-        kind = type(loaders)
-        made = f"{kind.__module__}:{kind.__qualname__}"
-        self._limits = (made, loaders.isolated, timeout_seconds, memory_bytes, max_text_bytes)
+        try:
+            pickled = pickle.dumps(loaders).hex()
+        except (AttributeError, TypeError, pickle.PicklingError) as exc:
+            raise ConfigError(f"an isolated loader is no function of a module: {exc}") from exc
+        self._limits = (pickled, timeout_seconds, memory_bytes, max_text_bytes)
         self._slots = threading.BoundedSemaphore(_PROCESSES)
         self._lock = threading.Lock()
         self._idle: list[_Process] = []
@@ -148,11 +159,28 @@ class ParserPool:
         self._running.discard(process)
 
 
+def decode_reply(document: str, frame: bytes) -> Loaded:
+    """Return the document that a reply holds.
+
+    Raises:
+        IngestError: it holds a refusal.
+        ParseLimitError: it holds one for a limit, or is no reply at all.
+    """
+    try:
+        reply = _REPLY.validate_python(json.loads(frame))
+    except ValueError as exc:
+        raise ParseLimitError(document, "the parser returned an invalid reply") from exc
+    if isinstance(reply, Refusal):
+        error = ParseLimitError if reply.is_limit else IngestError
+        raise error(document, reply.reason)
+    return reply
+
+
 class _Process:
     """A parser process, for one document at a time."""
 
-    def __init__(self, limits: tuple[str, dict[str, str], float, int, int]) -> None:
-        self._seconds = limits[2]
+    def __init__(self, limits: tuple[str, float, int, int]) -> None:
+        self._seconds = limits[1]
         self._has_expired = False
         self._documents = 0
         self._popen = subprocess.Popen(  # noqa: S603 - this interpreter, and a program of ours

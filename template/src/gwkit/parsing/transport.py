@@ -7,17 +7,15 @@ pickled objects would run code.
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any
-
-from gwkit.documents import Block, BlockKind, Place
-from gwkit.errors import IngestError, ParseLimitError
-from gwkit.parsing.loader import Loaded
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import IO
 
-__all__ = ["Refusal", "decode_reply", "encode_reply", "read_frame", "write_frame"]
+    from gwkit.parsing.loader import Loaded
+
+__all__ = ["Refusal", "encode_reply", "read_frame", "write_frame"]
 
 _LENGTH_BYTES = 8
 _PIECE_BYTES = 1 << 20
@@ -59,40 +57,10 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 
 def encode_reply(reply: Loaded | Refusal) -> bytes:
-    """Return a reply as JSON."""
-    if isinstance(reply, Refusal):
-        content: dict[str, object] = {"reason": reply.reason, "is_limit": reply.is_limit}
-    else:
-        blocks = [
-            (block.kind, block.text, block.level, list(map(astuple, block.places)))
-            for block in reply.blocks
-        ]
-        content = {"title": reply.title, "blocks": blocks, "metadata": reply.metadata}
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    """Return a reply as JSON, in which a dataclass is an object of its fields."""
+    text = json.dumps(reply, default=_fields, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
-def decode_reply(document: str, frame: bytes) -> Loaded:
-    """Return the document that a reply holds.
-
-    Raises:
-        IngestError: it holds a refusal.
-        ParseLimitError: it holds one for a limit, or is no reply at all.
-    """
-    try:
-        content: dict[str, Any] = json.loads(frame)
-        if "reason" in content:
-            error = ParseLimitError if content["is_limit"] else IngestError
-            raise error(document, str(content["reason"]))
-        blocks = (
-            Block(BlockKind(kind), str(text), int(level), tuple(map(_place, places)))
-            for kind, text, level, places in content["blocks"]
-        )
-        metadata = {str(key): str(value) for key, value in content["metadata"].items()}
-        return Loaded(str(content["title"]), tuple(blocks), metadata)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise ParseLimitError(document, "the parser returned an invalid reply") from exc
-
-
-def _place(values: list[Any]) -> Place:
-    start, page, sheet, row = values
-    return Place(int(start), int(page), str(sheet), int(row))
+def _fields(value: Loaded) -> dict[str, object]:
+    return {name: getattr(value, name) for name in value.__slots__}

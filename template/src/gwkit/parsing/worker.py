@@ -7,10 +7,10 @@ service: it holds none of the service's secrets, files or connections.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from contextlib import suppress
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from gwkit.errors import IngestError
@@ -39,18 +39,11 @@ _XML_NO_MEMORY = 2
 """The code of lxml's syntax errors then (libxml2's XML_ERR_NO_MEMORY)."""
 
 
-def main(
-    loaders: str,
-    extensions: dict[str, str],
-    timeout_seconds: float,
-    memory_bytes: int,
-    max_text_bytes: int,
-) -> None:
+def main(loaders: str, timeout_seconds: float, memory_bytes: int, max_text_bytes: int) -> None:
     """Serve standard input and output, with a bound on the memory of this process.
 
     Args:
-        loaders: the class of the loaders, as `module:name`; its `imported` makes them.
-        extensions: further loaders by suffix, as `module:name`.
+        loaders: the loaders, pickled by the owner, in hexadecimal.
         timeout_seconds: most time of a document; its owner ends the process after it.
         memory_bytes: most memory that this process may map, where the system can bound it.
         max_text_bytes: most text of a document.
@@ -62,9 +55,9 @@ def main(
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)
         _bound_memory(memory_bytes)
-        made = resolve_name(loaders).imported(extensions)
+        unpickled: DocumentLoader = pickle.loads(bytes.fromhex(loaders))  # noqa: S301 - our owner's
         write_frame(replies, READY)
-        serve(made, sys.stdin.buffer, replies, timeout_seconds, max_text_bytes)
+        serve(unpickled, sys.stdin.buffer, replies, timeout_seconds, max_text_bytes)
 
 
 def serve(

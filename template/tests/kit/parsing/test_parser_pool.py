@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry
+from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry, plaintext
 from fixtures.files import make_docx, make_pdf
 from fixtures.hostile import pdf_loop, pdf_of
 from gwkit.documents import Block, BlockKind
-from gwkit.errors import IngestError, ParseLimitError
+from gwkit.errors import ConfigError, IngestError, ParseLimitError
 from gwkit.parsing.pool import ParserPool
 
 if TYPE_CHECKING:
@@ -46,10 +46,12 @@ def pdf_bomb(megabytes: int = 300) -> bytes:
     )
 
 
-def make_pool(*, seconds: float = 30, memory: int = 1_000_000_000) -> ParserPool:
-    """Return a pool with these limits."""
+def make_pool(
+    *, seconds: float = 30, memory: int = 1_000_000_000, csv: LoaderPart | None = None
+) -> ParserPool:
+    """Return a pool with these limits, and a loader of an extension."""
     return ParserPool(
-        LoaderRegistry(),
+        LoaderRegistry({".csv": csv} if csv else None),
         timeout_seconds=seconds,
         memory_bytes=memory,
         max_text_bytes=50_000_000,
@@ -120,7 +122,7 @@ def test_a_document_that_takes_too_much_memory_fails_alone(document: str, data: 
     with pytest.raises(ParseLimitError, match="APP_PARSE_"):
         narrow.load(document, data)
 
-    narrow._limits = (*narrow._limits[:2], 60, *narrow._limits[3:])
+    narrow._limits = (narrow._limits[0], 60, *narrow._limits[2:])
     assert narrow.load("b.html", b"text").blocks
     narrow.close()
 
@@ -274,3 +276,15 @@ def test_signals_for_the_group_leave_it_at_work(pool: ParserPool) -> None:
         os.kill(pid, number)
     assert pool.load("a.html", b"text").blocks
     assert {pid} == pids(pool)
+
+
+def test_a_loader_of_an_extension_can_run_in_a_process() -> None:
+    """The process imports its module, and one that has none is refused at once."""
+    pool = make_pool(csv=LoaderPart(plaintext.load, isolated=True))
+    assert "a,b" == pool.load("a.csv", b"a,b").blocks[0].text
+    assert pids(pool)
+    pool.close()
+
+    part = LoaderPart(lambda document, _: Loaded(document, ()), isolated=True)
+    with pytest.raises(ConfigError, match=r"is no function of a module: .*lambda"):
+        make_pool(csv=part)

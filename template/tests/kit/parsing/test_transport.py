@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 from app.ingestion.loaders import Loaded
 from gwkit.documents import Block, BlockKind, Place
 from gwkit.errors import IngestError, ParseLimitError
-from gwkit.parsing.transport import (
-    Refusal,
-    decode_reply,
-    encode_reply,
-    read_frame,
-    write_frame,
-)
+from gwkit.parsing.pool import decode_reply
+from gwkit.parsing.transport import Refusal, encode_reply, read_frame, write_frame
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -10,7 +10,8 @@ import pytest
 from app.ingestion.loaders import Loaded, LoaderRegistry
 from gwkit.errors import IngestError
 from gwkit.parsing import worker
-from gwkit.parsing.transport import decode_reply, read_frame, write_frame
+from gwkit.parsing.pool import decode_reply
+from gwkit.parsing.transport import read_frame, write_frame
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from app.exceptions import IngestError, UnsupportedTypeError
 from app.ingestion.cleaning import clean
@@ -64,19 +64,10 @@ class LoaderRegistry:
     def __init__(self, extensions: Mapping[str, LoaderPart] | None = None) -> None:
         self._extensions = {key.lower(): value for key, value in (extensions or {}).items()}
 
-    @classmethod
-    def imported(cls, extensions: Mapping[str, str]) -> Self:
-        """Return the loaders of a parser process, from the names that `isolated` returned."""
-        return cls({suffix: LoaderPart(resolve_name(name)) for suffix, name in extensions.items()})
-
-    @property
-    def isolated(self) -> dict[str, str]:
-        """The extensions' loaders that parser processes need, as `module:name`, by suffix."""
-        return {
-            suffix: f"{part.load.__module__}:{getattr(part.load, '__qualname__', '')}"
-            for suffix, part in self._extensions.items()
-            if part.isolated
-        }
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is pickled for parser processes: of the extensions, those that run there."""
+        isolated = {suffix: part for suffix, part in self._extensions.items() if part.isolated}
+        return {"_extensions": isolated}
 
     @property
     def suffixes(self) -> frozenset[str]:

@@ -160,10 +160,10 @@ class Searcher:
                 (counts[term],) = connection.execute(_COUNT, values).fetchone()
             return counts[term]
 
-        return query.ranking.affordable(spelt(connection, query), chunks, count)
+        return query.ranking.affordable(_spelt(connection, query), chunks, count)
 
 
-def spelt(connection: sqlite3.Connection, query: SearchQuery) -> Sequence[str]:
+def _spelt(connection: sqlite3.Connection, query: SearchQuery) -> Sequence[str]:
     """Return the query's terms; one that no chunk has is replaced by its most frequent spelling.
 
     To replace one takes the time of looking up some hundred terms, however large the index is.
