@@ -41,6 +41,7 @@ __all__ = [
 BYTES_PER_TOKEN = 4
 """Bytes of UTF-8 in a token: what byte-pair tokenizers average on English prose and Markdown."""
 
+_DAMPING = 0.75
 _SHORTEST_TYPO = 5
 _LONG_WORD = 9
 _LONGEST_WORD = 30
@@ -91,12 +92,11 @@ _IRREGULAR_FORMS = """
     take:took,taken teach:taught think:thought throw:threw,thrown understand:understood
     woman:women write:wrote,written
 """
-_NUMERALS = "two:2 three:3 four:4 five:5 six:6 seven:7 eight:8 nine:9 ten:10 eleven:11 twelve:12"
 _BASE_FORMS = {
     form: base
     for base, forms in (entry.split(":") for entry in _IRREGULAR_FORMS.split())
     for form in forms.split(",")
-} | dict(entry.split(":") for entry in _NUMERALS.split())
+}
 
 
 def word_parts(word: str) -> list[str]:
@@ -156,10 +156,11 @@ def vocabulary(text: str, language: str = "en") -> frozenset[str]:
 def rarity(word: str, vocabularies: Collection[Collection[str]]) -> float:
     """Return what a word counts, from 1 if every text has it, to more the fewer do.
 
-    It is 1 and the inverse document frequency of BM25 (Robertson & Zaragoza 2009), natural.
+    It is 1 and the inverse document frequency of BM25 (Robertson & Zaragoza 2009), natural, to the
+    power of 0.75: else a word that no text has counts as much as all others of a question.
     """
     having = sum(word in words for words in vocabularies)
-    return 1 + log1p((len(vocabularies) - having + 0.5) / (having + 0.5))
+    return (1 + log1p((len(vocabularies) - having + 0.5) / (having + 0.5))) ** _DAMPING
 
 
 def question_weights(
