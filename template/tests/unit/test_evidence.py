@@ -110,27 +110,25 @@ def test_below_the_least_coverage_nothing_is_evidence() -> None:
 
 
 @pytest.mark.parametrize(
-    "question",
+    ("text", "short", "long"),
     [
-        "Does a parcel swim across rivers, or does it wait at stations?",
-        "Schwimmt ein Paket durch Flüsse, oder wartet es an Bahnhöfen?",
-        "Un colis nage-t-il dans la rivière, ou attend-il à la gare ?",
-        "¿Un paquete vuela sobre los ríos, o espera en la estación?",
+        ("Parcels wait at stations.", "Does a parcel swim?", "parcel wait station swim roll fall"),
+        ("Pakete warten im Regal.", "Paket, Fluss?", "Paket Regal Pakete warten, Fluss Bahn Berg"),
+        ("Le colis attend en gare.", "Un colis nage-t-il ?", "colis attend gare nage roule tombe"),
+        (
+            "El paquete espera en casa.",
+            "¿Vuela un paquete?",
+            "paquete espera casa vuela nada rueda",
+        ),
     ],
 )
-def test_of_a_short_question_more_has_to_be_found(question: str) -> None:
-    """Half of two words is chance, and half of five is not."""
-    texts = (
-        "A parcel waits at the station.",
-        "Ein Paket wartet am Bahnhof, an allen Bahnhöfen.",
-        "Le colis attend à la gare.",
-        "El paquete espera en la estación.",
-    )
-    hits = [make_hit(" ".join(texts))]
-    short = ("Does a parcel swim?", "Un colis nage-t-il ?", "¿Vuela un paquete?", "Paket, Fluss?")
-    assert check_evidence(question, hits, min_grounding=0.45, max_tokens=MANY).hits
-    for each in short:
-        assert not check_evidence(each, hits, min_grounding=0.45, max_tokens=MANY).hits
+def test_of_a_short_question_more_has_to_be_found(text: str, short: str, long: str) -> None:
+    """Half of two words is chance, and half of six is not."""
+    found = [
+        check_evidence(each, [make_hit(text)], min_grounding=0.45, max_tokens=MANY)
+        for each in (short, long)
+    ]
+    assert [0, 1] == [len(each.hits) for each in found]
 
 
 @pytest.mark.parametrize("question", ["What is a parcel?", "Was ist ein parcel?", "parcel"])

@@ -7,18 +7,17 @@ English is not affected.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
-from math import log1p
 from typing import TYPE_CHECKING, Final
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
-from gwkit.text.stop_words import STOP_WORDS
-from gwkit.text.verbs import with_whole_verb
+from gwkit.text.stop_words import STOP_WORDS, guess_language
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,6 +34,7 @@ __all__ = [
     "rarity",
     "share",
     "vocabulary",
+    "with_whole_verb",
     "word_parts",
 ]
 
@@ -79,6 +79,13 @@ _COMPOUNDING: Final = frozenset({"de", "nl"})
 _SHORTEST_PART = 5
 _NOUN = re.compile(r"(?<=\s)(?:[^\W\d_a-z]|\d)[\w-]*")
 """A capitalised word, or a number, within a sentence."""
+_VERB_WITHIN: Final = 4
+"""Words in which a German question's verb stands: second, behind what is asked with."""
+_LETTERS = re.compile(r"[^\W\d_]+")
+_PARTICLE = re.compile(
+    r"(?<=\s)(?:ab|an|auf|aus|bei|durch|ein|fest|fort|frei|her|herunter|hin|hinzu|hoch|los|mit|nach"
+    r"|um|vor|weg|weiter|wieder|zu|zurück|zusammen)(?=\s*\?*\s*\Z)"
+)
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -160,7 +167,8 @@ def rarity(word: str, vocabularies: Collection[Collection[str]]) -> float:
     power of 0.75: else a word that no text has counts as much as all others of a question.
     """
     having = sum(word in words for words in vocabularies)
-    return (1 + log1p((len(vocabularies) - having + 0.5) / (having + 0.5))) ** _DAMPING
+    inverse = math.log1p((len(vocabularies) - having + 0.5) / (having + 0.5))
+    return math.pow(1 + inverse, _DAMPING)
 
 
 def question_weights(
@@ -180,6 +188,25 @@ def question_weights(
         for word, known in zip(words, near, strict=False):
             weights[known] *= 1.0 if word in nouns else 0.5
     return weights
+
+
+def with_whole_verb(question: str) -> str:
+    """Return a German question with the infinitive of a verb whose particle ends it, as texts have.
+
+    `Wie setze ich es zurück?` asks for *zurücksetzen*. Any other text stays as it is.
+    """
+    particle = _PARTICLE.search(question)
+    if not particle or guess_language(question) != "de":
+        return question
+    for number, word in enumerate(_LETTERS.finditer(question, 0, particle.start())):
+        if number < _VERB_WITHIN and word[0].islower() and word[0] not in STOP_WORDS["de"]:
+            verb = word[0].removesuffix("n").removesuffix("t").removesuffix("e")
+            ending = "n" if verb.endswith(("er", "el")) else "en"
+            infinitive = f"{particle[0]}{verb}{ending}"
+            return (
+                f"{question[: word.start()]}{infinitive}{question[word.end() : particle.start()]}"
+            )
+    return question
 
 
 def share(weights: Mapping[str, float], words: Collection[str], language: str = "en") -> float:
