@@ -2,8 +2,8 @@
 
 A quote's score is the share of the question's content words that it has, each weighted by its
 rarity among the passages (the inverse document frequency of BM25, Robertson & Zaragoza 2009); words
-that stand beside or above it count half. The three passages with the best quotes are shown, the
-first with more around its quote than the others, and alone if it is just what is asked about.
+that stand beside or above it count a quarter. The best quotes of three passages are shown, each
+with what stands around it in its section; one alone if no other is just what is asked about.
 Whether the passages answer the question at all is decided before, by `app.graph.evidence`.
 """
 
@@ -29,38 +29,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Excerpt", "extract"]
 
-_AROUND: Final = (3, 2, 2)
-"""Quotes on either side of the best one that are shown with it, in each excerpt."""
+_MOST_EXCERPTS: Final = 3
 
-_NEAR: Final = 4
-"""Quotes on either side of a quote whose words count half."""
+_AROUND: Final = 3
+"""Quotes on either side of the best one that are shown with it."""
+
+_NEAR: Final = 2
+"""Quotes on either side of a quote whose words count, too, though less."""
 
 _LONGEST_LIST: Final = 10
 """A list of so many items or rows is shown as a whole: of a procedure each step is needed."""
 
-_LEAST_OF_BEST: Final = 0.6
+_LEAST_OF_BEST: Final = 0.5
 """Share of the best quote's score that a further excerpt's must have."""
 
 _WHOLE: Final = 0.99
-"""Share of the question in the best quote and in a heading that needs no further excerpt."""
+"""Share of the question in a quote and in a heading that needs no further excerpt."""
 
-_CONTEXT_WEIGHT: Final = 0.5
-_HEADING_WEIGHT: Final = 0.3
-_RANK_WEIGHT: Final = 0.1
-_TRANSITION_FACTOR: Final = 0.6
+_CONTEXT_WEIGHT: Final = 0.25
+_HEADING_WEIGHT: Final = 0.15
+_RANK_WEIGHT: Final = 0.3
 _LISTED: Final = {QuoteKind.ITEM, QuoteKind.ROW}
 
-# Sentences about the text itself, which say nothing away from their place.
-_TRANSITION = re.compile(
-    r"\b(?:you(?:'ll| will) (?:see|learn|read)|(?:have|as) (?:only |just |already )?seen|read more"
-    r"|let's (?:see|look)|(?:next|previous) (?:chapter|page|section)"
-    r"|(?:sehen|lernen) (?:wir|sie) (?:nun|jetzt|später)|(?:nächsten|vorigen) (?:kapitel|abschnitt)"
-    r"|(?:nous|vous) (?:verrons|verrez|allons voir|allez voir)|comme (?:déjà )?vu"
-    r"|(?:chapitre|section) (?:suivante?|précédente?)|prochaine? (?:chapitre|section)"
-    r"|veremos|verás|veamos|vamos a ver|como (?:viste|vimos)"
-    r"|(?:siguiente|próxim[ao]|anterior) (?:capítulo|sección))",
-    re.IGNORECASE,
-)
 _SECOND_PART = re.compile(
     r",?\s+(?:and|und|et|y|e|en)\s+(?=(?:what|which|who|when|where|why|how|was|wer|wann|wo|warum"
     r"|wie|welche\w*|qu[eo]i?|quels?|quelles?|comment|quand|où|pourquoi|combien|qué|cuál\w*"
@@ -93,13 +83,13 @@ def extract(question: str, passages: Sequence[Passage]) -> list[Excerpt]:
     vocabularies = [source.vocabulary for source in sources]
     parts = [
         _ranked(sources, question_weights(part, language, vocabularies))
-        for part in _SECOND_PART.split(question)[: len(_AROUND)]
+        for part in _SECOND_PART.split(question)[:_MOST_EXCERPTS]
     ]
     chosen: dict[int, Excerpt] = {}
     for best in chain.from_iterable(zip_longest(*parts)):
-        if best and len(chosen) < len(_AROUND) and best[0] not in chosen:
+        if best and len(chosen) < _MOST_EXCERPTS and best[0] not in chosen:
             at, place = best
-            chosen[at] = sources[at].excerpt(place, _AROUND[len(chosen)])
+            chosen[at] = sources[at].excerpt(place)
     return list(chosen.values())
 
 
@@ -130,14 +120,13 @@ class _Source:
         likeness = max(_likeness(heading, weights.keys()) for heading in self.headings)
         for place, quote in enumerate(self.quotes):
             if quote.kind is not QuoteKind.LEAD:
-                near = self.quotes[max(0, place - _NEAR) : place + _NEAR]
+                near = self.quotes[max(0, place - _NEAR) : place + _NEAR + 1]
                 context = self.above.union(*(other.words for other in near))
                 score = (
                     (1 - _CONTEXT_WEIGHT) * share(weights, self.words_of(place))
                     + _CONTEXT_WEIGHT * share(weights, context)
                     + _HEADING_WEIGHT * likeness
                 )
-                score *= _TRANSITION_FACTOR if self._says_nothing(place) else 1.0
                 yield score * (1 + _RANK_WEIGHT / self.passage.number), place
 
     def words_of(self, place: int) -> frozenset[str]:
@@ -155,10 +144,10 @@ class _Source:
         """Return what a quote says."""
         return self.passage.text[quote.start : quote.end]
 
-    def excerpt(self, place: int, around: int) -> Excerpt:
-        """Return a quote with so many others on either side."""
+    def excerpt(self, place: int) -> Excerpt:
+        """Return a quote with what stands around it."""
         quote, text = self.quotes[place], self.passage.text
-        first, last = self._bounds(place, around)
+        first, last = self._bounds(place)
         shown = self.quotes[first : last + 1]
         marker = LIST_MARKER.match(text, quote.start)
         start = marker.end() if marker and quote.kind is QuoteKind.ITEM else quote.start
@@ -174,9 +163,9 @@ class _Source:
             kind=quote.kind,
         )
 
-    def _bounds(self, place: int, around: int) -> tuple[int, int]:
+    def _bounds(self, place: int) -> tuple[int, int]:
         """Return the places of the first and last quote to show."""
-        first, last = self._reach(place, -1, around), self._reach(place, 1, around)
+        first, last = self._reach(place, -1), self._reach(place, 1)
         # What is announced comes with what announces it, and a short list as a whole.
         lead = place if self._announces(place) else self._leads[place]
         block = [at for at, other in enumerate(self._leads) if other == lead]
@@ -190,17 +179,22 @@ class _Source:
         # Nor does the text end within the items of a short list.
         items = list(takewhile(self._is_item, range(last, len(self.quotes))))
         last = items[-1] if 0 < len(items) <= _LONGEST_LIST else last
-        while first < place and self._says_nothing(first):
-            first += 1
-        while last > place and (self._announces(last) or self._says_nothing(last)):
+        while last > place and self._announces(last):
             last -= 1
         return first, last
 
-    def _reach(self, place: int, step: int, left: int) -> int:
-        """Return the place of the last quote to show in a direction; titles do not count."""
+    def _reach(self, place: int, step: int) -> int:
+        """Return the place of the last quote to show in a direction.
+
+        Titles do not count, and what stands above one belongs to something else.
+        """
+        left = _AROUND
         while left and 0 <= place + step < len(self.quotes):
             place += step
-            left -= self.quotes[place].kind is not QuoteKind.LEAD
+            is_title = self.quotes[place].kind is QuoteKind.LEAD
+            if is_title and step < 0:
+                break
+            left -= not is_title
         return place
 
     def _is_item(self, place: int) -> bool:
@@ -211,9 +205,6 @@ class _Source:
         quote = self.quotes[place]
         return quote.kind is QuoteKind.LEAD or self.text_of(quote).endswith(":")
 
-    def _says_nothing(self, place: int) -> bool:
-        return bool(_TRANSITION.search(self.text_of(self.quotes[place])))
-
 
 def _ranked(sources: Sequence[_Source], weights: Mapping[str, float]) -> list[tuple[int, int]]:
     """Return which sources have the best quotes, and the place of the best in each."""
@@ -223,9 +214,8 @@ def _ranked(sources: Sequence[_Source], weights: Mapping[str, float]) -> list[tu
         scored.append((score, at, place))
     scored.sort(key=lambda each: -each[0])
     found = [(at, place) for score, at, place in scored if score > _LEAST_OF_BEST * scored[0][0]]
-    if found and sources[found[0][0]].is_whole(found[0][1], weights):
-        return found[:1]
-    return found
+    whole = [(at, place) for at, place in found if sources[at].is_whole(place, weights)]
+    return whole if len(whole) == 1 else found
 
 
 def _likeness(heading: frozenset[str], asked: AbstractSet[str]) -> float:

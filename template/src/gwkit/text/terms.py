@@ -27,8 +27,7 @@ from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without s
 
 from gwkit.text.characters import normalize
 from gwkit.text.stop_words import STOP_WORDS, guess_language
-from gwkit.text.verbs import with_whole_verb
-from gwkit.text.words import CHARACTER, RUN, WORD
+from gwkit.text.words import CHARACTER, RUN, WORD, with_whole_verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

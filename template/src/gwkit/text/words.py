@@ -7,18 +7,17 @@ English is not affected.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, pairwise
-from math import log1p
 from typing import TYPE_CHECKING, Final
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
-from gwkit.text.stop_words import STOP_WORDS
-from gwkit.text.verbs import with_whole_verb
+from gwkit.text.stop_words import STOP_WORDS, guess_language
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,12 +34,14 @@ __all__ = [
     "rarity",
     "share",
     "vocabulary",
+    "with_whole_verb",
     "word_parts",
 ]
 
 BYTES_PER_TOKEN = 4
 """Bytes of UTF-8 in a token: what byte-pair tokenizers average on English prose and Markdown."""
 
+_DAMPING = 0.75
 _SHORTEST_TYPO = 5
 _LONG_WORD = 9
 _LONGEST_WORD = 30
@@ -78,6 +79,13 @@ _COMPOUNDING: Final = frozenset({"de", "nl"})
 _SHORTEST_PART = 5
 _NOUN = re.compile(r"(?<=\s)(?:[^\W\d_a-z]|\d)[\w-]*")
 """A capitalised word, or a number, within a sentence."""
+_VERB_WITHIN: Final = 4
+"""Words in which a German question's verb stands: second, behind what is asked with."""
+_LETTERS = re.compile(r"[^\W\d_]+")
+_PARTICLE = re.compile(
+    r"(?<=\s)(?:ab|an|auf|aus|bei|durch|ein|fest|fort|frei|her|herunter|hin|hinzu|hoch|los|mit|nach"
+    r"|um|vor|weg|weiter|wieder|zu|zurück|zusammen)(?=\s*\?*\s*\Z)"
+)
 _CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -91,12 +99,11 @@ _IRREGULAR_FORMS = """
     take:took,taken teach:taught think:thought throw:threw,thrown understand:understood
     woman:women write:wrote,written
 """
-_NUMERALS = "two:2 three:3 four:4 five:5 six:6 seven:7 eight:8 nine:9 ten:10 eleven:11 twelve:12"
 _BASE_FORMS = {
     form: base
     for base, forms in (entry.split(":") for entry in _IRREGULAR_FORMS.split())
     for form in forms.split(",")
-} | dict(entry.split(":") for entry in _NUMERALS.split())
+}
 
 
 def word_parts(word: str) -> list[str]:
@@ -156,10 +163,12 @@ def vocabulary(text: str, language: str = "en") -> frozenset[str]:
 def rarity(word: str, vocabularies: Collection[Collection[str]]) -> float:
     """Return what a word counts, from 1 if every text has it, to more the fewer do.
 
-    It is 1 and the inverse document frequency of BM25 (Robertson & Zaragoza 2009), natural.
+    It is 1 and the inverse document frequency of BM25 (Robertson & Zaragoza 2009), natural, to the
+    power of 0.75: else a word that no text has counts as much as all others of a question.
     """
     having = sum(word in words for words in vocabularies)
-    return 1 + log1p((len(vocabularies) - having + 0.5) / (having + 0.5))
+    inverse = math.log1p((len(vocabularies) - having + 0.5) / (having + 0.5))
+    return math.pow(1 + inverse, _DAMPING)
 
 
 def question_weights(
@@ -179,6 +188,25 @@ def question_weights(
         for word, known in zip(words, near, strict=False):
             weights[known] *= 1.0 if word in nouns else 0.5
     return weights
+
+
+def with_whole_verb(question: str) -> str:
+    """Return a German question with the infinitive of a verb whose particle ends it, as texts have.
+
+    `Wie setze ich es zurück?` asks for *zurücksetzen*. Any other text stays as it is.
+    """
+    particle = _PARTICLE.search(question)
+    if not particle or guess_language(question) != "de":
+        return question
+    for number, word in enumerate(_LETTERS.finditer(question, 0, particle.start())):
+        if number < _VERB_WITHIN and word[0].islower() and word[0] not in STOP_WORDS["de"]:
+            verb = word[0].removesuffix("n").removesuffix("t").removesuffix("e")
+            ending = "n" if verb.endswith(("er", "el")) else "en"
+            infinitive = f"{particle[0]}{verb}{ending}"
+            return (
+                f"{question[: word.start()]}{infinitive}{question[word.end() : particle.start()]}"
+            )
+    return question
 
 
 def share(weights: Mapping[str, float], words: Collection[str], language: str = "en") -> float:

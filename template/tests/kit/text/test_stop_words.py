@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwkit.text.stop_words import STOP_WORDS, guess_language
+from gwkit.text.terms import TermRules
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,32 @@ from gwkit.text.stop_words import STOP_WORDS, guess_language
 def test_a_question_has_the_language_of_its_function_words(question: str, language: str) -> None:
     """A few words suffice, and without any it is English."""
     assert language == guess_language(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "terms"),
+    [
+        ("Was nehme ich, wenn ich beide Kisten verwenden möchte?", ["kisten"]),
+        ("Comment dois-je m'y prendre pour obtenir un colis ?", ["coli"]),
+        ("¿Qué tengo que poner para ver un paquete?", ["paquet"]),
+        ("Which boxes do I get to use?", ["box"]),
+    ],
+)
+def test_verbs_that_say_little_are_function_words(question: str, terms: list[str]) -> None:
+    """To take, to put, to get, to use: texts say these in many ways, in every language."""
+    assert terms == TermRules().of_query(question)
+
+
+@pytest.mark.parametrize(
+    ("word", "language"), [("Benutzer", "de"), ("mot de passe", "fr"), ("usuarios", "es")]
+)
+def test_nouns_that_are_spelt_alike_are_searched_for(word: str, language: str) -> None:
+    """No function word has the stem of a frequent noun."""
+    questions = {"de": "Was ist ein {}?", "fr": "Où est le {} ?", "es": "¿Qué es un {}?"}
+    assert (
+        TermRules().of_query(questions[language].format(word))[-1:]
+        == (TermRules().of_text(word)[-1:])
+    )
 
 
 def test_function_words_are_in_small_letters() -> None:

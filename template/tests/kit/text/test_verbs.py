@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwkit.text.terms import TermRules
-from gwkit.text.verbs import with_whole_verb
-from gwkit.text.words import question_weights
+from gwkit.text.words import question_weights, with_whole_verb
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from gwkit.text.words import content_words, near_words, vocabulary
         ("What's the doctor\u2019s note?", ["doctor", "note"]),
         ("1,000 requests in Python 3.11", ["1000", "request", "python", "3.11"]),
         ("max_body_size", ["max", "bodi", "size"]),
-        ("After five codes were sent", ["5", "code", "send"]),
+        ("After five codes were sent", ["five", "code", "send"]),
         ("What is it?", []),
         ("", []),
     ],
