@@ -9,7 +9,7 @@ from time import perf_counter
 from app.config.settings import Settings
 from app.ingestion.chunking import chunk_blocks
 from app.ingestion.loaders import LoaderRegistry
-from gwkit.text.words import BYTES_PER_TOKEN
+from gwkit.text.characters import BYTES_PER_TOKEN
 
 from benchmarks.workers import serve
 

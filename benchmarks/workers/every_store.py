@@ -18,7 +18,7 @@ from app.wiring import build_registry, settings_type
 from gwkit.documents import Chunk, Document
 from gwkit.index.store import Manifest, SearchMode, SearchQuery
 from gwkit.logging.setup import configure_logging
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 from pydantic import SecretStr
 
 from benchmarks.synthetic import CHUNKS_OF_A_DOCUMENT, documents, questions

@@ -19,7 +19,7 @@ from gwkit.documents import Chunk, Document
 from gwkit.index.sqlite import SqliteIndex
 from gwkit.index.store import Manifest, SearchMode, SearchQuery
 from gwkit.logging.setup import configure_logging
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 from benchmarks.synthetic import documents, questions
 from benchmarks.workers import serve

@@ -55,7 +55,7 @@ class PlainGuards:
     ) -> AbstractAsyncContextManager[GuardedModels]:
         """Return the first model, observed, and the embedder unchanged; both are free."""
         _ = spending
-        from gwkit.models.observed import ObservedChatModel
+        from gwkit.models.calls import ObservedChatModel
 
         model = ObservedChatModel(models[0], metrics=metrics, log_content=settings.log_content)
         return nullcontext(GuardedModels(model, embedder, window_tokens=None))

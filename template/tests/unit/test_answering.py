@@ -25,7 +25,7 @@ from gwkit.errors import (
 from gwkit.index.store import Filters
 from gwkit.models.messages import NOT_FOUND, Delta
 from gwkit.telemetry.metrics import Metrics
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from app.graph.prompting import PromptFile

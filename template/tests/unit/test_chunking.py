@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.ingestion.chunking import chunk_blocks
 from gwkit.documents import Block, BlockKind, Chunk
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import pytest
 
 from app.graph.evidence import check_evidence, passages
 from fixtures.models import make_hit
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +44,9 @@ def test_a_hit_with_every_word_covers_the_question(question: str) -> None:
 
 def test_a_missing_word_weighs_more_than_a_common_one() -> None:
     """A question about something else is not covered by what all documents are about."""
-    absent, in_all = ((1 + log(1 + (3 - n + 0.5) / (n + 0.5))) ** 0.75 for n in (0, 3))
+    absent, in_all = (1 + log(1 + (3 - n + 0.5) / (n + 0.5)) for n in (0, 3))
     assert pytest.approx(in_all / (in_all + absent)) == coverage("Do lockers swim?", HITS)
-    assert max(coverage(f"Does a {word} swim?", HITS) for word in ("locker", "parcel")) < 0.4
+    assert coverage("Do lockers swim?", HITS) < coverage("Does a parcel swim?", HITS) < 0.5
     assert 0.0 == coverage("Who won the cup?", HITS) == coverage("What is it?", HITS)
     assert coverage("Who won the cup?", ()) == 0.0
 
@@ -109,35 +109,6 @@ def test_below_the_least_coverage_nothing_is_evidence() -> None:
     assert check_evidence(question, HITS, min_grounding=0.2, max_tokens=MANY).hits == HITS[:2]
 
 
-@pytest.mark.parametrize(
-    ("text", "short", "long"),
-    [
-        ("Parcels wait at stations.", "Does a parcel swim?", "parcel wait station swim roll fall"),
-        ("Pakete warten im Regal.", "Paket, Fluss?", "Paket Regal Pakete warten, Fluss Bahn Berg"),
-        ("Le colis attend en gare.", "Un colis nage-t-il ?", "colis attend gare nage roule tombe"),
-        (
-            "El paquete espera en casa.",
-            "¿Vuela un paquete?",
-            "paquete espera casa vuela nada rueda",
-        ),
-    ],
-)
-def test_of_a_short_question_more_has_to_be_found(text: str, short: str, long: str) -> None:
-    """Half of two words is chance, and half of six is not."""
-    found = [
-        check_evidence(each, [make_hit(text)], min_grounding=0.45, max_tokens=MANY)
-        for each in (short, long)
-    ]
-    assert [0, 1] == [len(each.hits) for each in found]
-
-
-@pytest.mark.parametrize("question", ["What is a parcel?", "Was ist ein parcel?", "parcel"])
-def test_one_word_that_one_passage_explains_is_found(question: str) -> None:
-    """There is nothing else to find."""
-    hits = [make_hit("A parcel is a box."), *(make_hit("Else.", position=at) for at in range(1, 9))]
-    assert check_evidence(question, hits, min_grounding=0.45, max_tokens=MANY).hits
-
-
 def test_hits_without_any_word_are_dropped() -> None:
     """The other hits keep their order."""
     evidence = check_evidence(
@@ -156,7 +127,7 @@ def test_without_grounding_every_hit_is_evidence() -> None:
 def test_whole_chunks_are_dropped_from_the_end(spare: int, kept: int) -> None:
     """The lowest are left out to keep the budget, and the best always stays."""
     budget = sum(count_tokens(hit.text) for hit in HITS[:2]) + spare
-    evidence = check_evidence("Where is the parcel?", HITS, min_grounding=0.4, max_tokens=budget)
+    evidence = check_evidence("Where is the parcel?", HITS, min_grounding=0.5, max_tokens=budget)
     assert HITS[:kept] == evidence.hits
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from app.graph.followups import standalone_question
 from app.graph.state import Turn
-from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words
+from gwkit.text.words import content_words, guess_language
 
 _CASES = [
     json.loads(line)

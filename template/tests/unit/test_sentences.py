@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ingestion.splitting import sentences
-from gwkit.offline.passages import quotes
-from gwkit.text.sentences import is_inner_stop
+from gwkit.text.sentences import is_inner_stop, quotes
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,8 @@ class AnswerSettings(SettingsGroup):
     """Chunks that an answer may draw on."""
 
     min_grounding: float = Field(default=0.45, ge=0, le=1)
-    """Share of the content words of a question of four, by their rarity, that its evidence must
-    contain; a shorter question needs more and a longer one less. Below it the answer is that the
-    documents do not say."""
+    """Share of a question's content words, by their rarity, that its evidence must contain; below
+    it the answer is that the documents do not say."""
 
     max_evidence_tokens: int = Field(default=8_000, ge=100, le=1_000_000)
     """Most tokens of retrieved text in a prompt (estimated); more is left out."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from math import sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import structlog
 
 from app.exceptions import TokenLimitError
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS, Passage
-from gwkit.text.stop_words import guess_language
-from gwkit.text.words import count_tokens, question_weights, share, vocabulary
+from gwkit.text.characters import count_tokens
+from gwkit.text.words import guess_language, question_weights, share, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,9 +25,6 @@ __all__ = ["Evidence", "check_evidence", "fewer", "fitted", "passages"]
 _log = structlog.stdlib.get_logger(__name__)
 
 _BEST = 3
-_FEWEST_WORDS, _USUAL_WORDS, _MOST_WORDS = 3, 4, 16
-"""Content words of a question, as they decide how much of it must be found."""
-
 _SAFETY = 0.9
 """How much of its limit is used once a model has refused a prompt: tokens here are estimates."""
 
@@ -57,15 +53,10 @@ def check_evidence(
     The measure is the share of the question's content words that a hit has (compared by stem, a
     misspelt one by its nearest): of the best hit, and the mean of the three best, for what
     documents are about stands in more than one place; `coverage` is the mean of both. With fewer
-    than three hits, which a small index may have, the best one alone decides. A word counts by its
+    than three hits, which a small index may have, the best one alone decides. If `coverage` is less
+    than `min_grounding` the documents do not say, and nothing is returned. A word counts by its
     rarity among all hits: a search prefers hits with the rarest words, so one that no hit has says
     that the question is about something else, and one that all have says little.
-
-    If `coverage` is less than is needed, the documents do not say, and nothing is returned. A
-    question of four content words needs `min_grounding`. The fewer there are, the more often are
-    some of them found by chance (the spread of a share falls with the root of their number): three
-    need 1.15 times as much, sixteen half. One or two count as three, so that a single passage which
-    explains a word is enough.
 
     Otherwise hits without any of the words are dropped, and what remains is cut to `max_tokens`
     (estimated) by dropping whole chunks from the end; the best one always stays. With a
@@ -75,7 +66,7 @@ def check_evidence(
     Args:
         question: of which the first 10,000 characters count.
         hits: best first.
-        min_grounding: least coverage of a question of four words.
+        min_grounding: least coverage.
         max_tokens: most tokens of text.
         most: hits that may be evidence; the rest only say how rare words are.
 
@@ -91,9 +82,7 @@ def check_evidence(
     shares = [share(weights, words, language) for words in vocabularies[: len(hits)]]
     best = sorted(shares, reverse=True)[:_BEST] or [0.0]
     coverage = (best[0] + fmean(best)) / 2 if len(best) == _BEST else best[0]
-    words = min(max(_FEWEST_WORDS, len(weights)), _MOST_WORDS)
-    needed = min(1.0, min_grounding * sqrt(_USUAL_WORDS / words))
-    if coverage < needed:
+    if coverage < min_grounding:
         return Evidence((), coverage)
     kept = [hit for hit, part in zip(hits, shares, strict=True) if part or not min_grounding]
     return Evidence(_fitting(kept, max_tokens), coverage)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.graph.state import NearPassage
 from gwkit.models.messages import HEADING_SEPARATOR, NOT_FOUND, SEARCHED_CHARACTERS
-from gwkit.text.stop_words import guess_language
-from gwkit.text.words import content_words
+from gwkit.text.words import content_words, guess_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.ingestion.splitting import Span, first_words, sentences, split, table_header
 from gwkit.documents import Block, BlockKind, Chunk, Place, place_at
 from gwkit.executor import checkpoint
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

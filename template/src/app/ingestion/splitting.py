@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from gwkit.documents import BlockKind
+from gwkit.text.characters import count_tokens
 from gwkit.text.sentences import SENTENCE_END, is_inner_stop, sentence_spans
-from gwkit.text.words import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

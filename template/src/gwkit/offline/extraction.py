@@ -16,16 +16,15 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from gwkit.models.messages import HEADING_SEPARATOR, SEARCHED_CHARACTERS
-from gwkit.offline.passages import LIST_MARKER, QuoteKind, quotes
-from gwkit.text.stop_words import guess_language
-from gwkit.text.words import question_weights, share, vocabulary
+from gwkit.text.sentences import LIST_MARKER, QuoteKind, quotes
+from gwkit.text.words import guess_language, question_weights, share, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gwkit.models.messages import Passage
-    from gwkit.offline.passages import Quote
+    from gwkit.text.sentences import Quote
 
 __all__ = ["Excerpt", "extract"]
 

@@ -14,8 +14,8 @@ from gwkit.errors import TokenLimitError
 from gwkit.executor import BoundedExecutor
 from gwkit.models.messages import NOT_FOUND, ChatReply, Delta, Usage
 from gwkit.offline.extraction import extract
-from gwkit.offline.passages import QuoteKind
-from gwkit.text.words import BYTES_PER_TOKEN, count_tokens
+from gwkit.text.characters import BYTES_PER_TOKEN, count_tokens
+from gwkit.text.sentences import QuoteKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

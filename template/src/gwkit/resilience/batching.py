@@ -10,7 +10,7 @@ import structlog
 
 from gwkit.errors import ProviderError, TokenLimitError
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from gwkit.errors import ProviderError, ProviderTimeoutError, RateLimitError, TokenLimitError
 from gwkit.logging.redaction import MASK, in_base64
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

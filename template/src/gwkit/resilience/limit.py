@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from gwkit.errors import ModelUnavailableError
-from gwkit.models.calls import remaining_seconds
+from gwkit.resilience.current_call import remaining_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

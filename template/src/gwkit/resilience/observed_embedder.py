@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gwkit.models.calls import CallRecorder
 from gwkit.models.messages import Usage
-from gwkit.models.observed import CallRecorder
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
 from gwkit.telemetry.traces import Attribute, Operation
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

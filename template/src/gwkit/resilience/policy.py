@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gwkit.models.calls import note_attempt
 from gwkit.resilience.breaker import CircuitBreaker
+from gwkit.resilience.current_call import note_attempt
 from gwkit.resilience.limit import CallLimit
 from gwkit.resilience.retry import Retry
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from gwkit.errors import InvalidResponseError, ProviderError
-from gwkit.models.calls import note_usage
 from gwkit.models.messages import ChatReply, structured
-from gwkit.text.words import count_tokens
+from gwkit.resilience.current_call import note_usage
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler

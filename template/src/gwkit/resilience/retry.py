@@ -15,7 +15,7 @@ from gwkit.errors import (
     ModelUnavailableError,
     ProviderError,
 )
-from gwkit.models.calls import remaining_seconds
+from gwkit.resilience.current_call import remaining_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from gwkit.errors import ProviderTimeoutError
-from gwkit.models.calls import remaining_seconds
+from gwkit.resilience.current_call import remaining_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable

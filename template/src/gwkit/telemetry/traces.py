@@ -7,20 +7,21 @@ here, once: https://github.com/open-telemetry/semantic-conventions-genai.
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gwkit.logging.formatting import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
     from types import ModuleType
 
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Attribute", "Operation", "annotate", "current", "end_span", "start_span"]
+__all__ = ["Attribute", "Operation", "annotate", "current", "end_span", "shaped", "start_span"]
 
 _SCOPE = "app.llm"
 
@@ -83,6 +84,14 @@ def end_span(
     if error is not None:
         span.set_status(_api().StatusCode.ERROR)
     span.end()
+
+
+def shaped(messages: Iterable[tuple[str, str]]) -> str:
+    """Return messages, each a role and a text, in the form that the conventions give them."""
+    parts = [
+        {"role": role, "parts": [{"type": "text", "content": text}]} for role, text in messages
+    ]
+    return json.dumps(parts, ensure_ascii=False)
 
 
 def annotate(attribute: Attribute, value: AttributeValue | None) -> None:

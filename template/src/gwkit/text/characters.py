@@ -1,4 +1,4 @@
-"""Characters: put in a normal form in linear time, or written out where they cannot be seen."""
+"""Characters: in a normal form, written out where they cannot be seen, and counted as tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ import unicodedata
 from functools import cache
 from typing import Literal
 
-__all__ = ["MOST_MARKS", "escape_controls", "escape_json", "normalize"]
+__all__ = [
+    "BYTES_PER_TOKEN",
+    "MOST_MARKS",
+    "count_tokens",
+    "escape_controls",
+    "escape_json",
+    "normalize",
+]
+
+BYTES_PER_TOKEN = 4
+"""Bytes of UTF-8 in a token: what byte-pair tokenizers average on English prose and Markdown."""
 
 MOST_MARKS = 30
 """Combining marks in a row: the bound of the Stream-Safe Text Format (UAX 15, section 13), which no
@@ -69,6 +79,22 @@ def normalize(form: Literal["NFC", "NFKD"], text: str) -> str:
         return text
     possible, runs = _patterns()
     return unicodedata.normalize(form, possible.sub(lambda run: runs.sub(r"\1", run[0]), text))
+
+
+def count_tokens(text: str) -> int:
+    """Return the estimated number of tokens of a text: a quarter of its UTF-8 bytes, rounded up.
+
+    An empty text has 0 tokens, any other at least 1. Within about a fifth of the byte-pair
+    tokenizers of current models for prose, some more tokens than theirs for scripts that take
+    several bytes a character, fewer for dense code. For any `a` and `b`:
+
+    - `count(a) + count(b) - 1 <= count(a + b) <= count(a) + count(b)`
+    - so it never falls when text is added, on either side.
+
+    Constant time for ASCII, otherwise the time of one encoding (about 1 GB/s).
+    """
+    size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+    return -(-size // BYTES_PER_TOKEN)
 
 
 @cache

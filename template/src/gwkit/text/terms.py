@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Final
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
 from gwkit.text.characters import normalize
-from gwkit.text.stop_words import STOP_WORDS, guess_language
-from gwkit.text.words import CHARACTER, RUN, WORD, with_whole_verb
+from gwkit.text.stop_words import STOP_WORDS
+from gwkit.text.words import CHARACTER, RUN, WORD, guess_language, with_whole_verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from fixtures.models import FakeChatModel
 from gwkit.errors import InvalidResponseError, RateLimitError
-from gwkit.models.calls import note_attempt
+from gwkit.models.calls import ObservedChatModel
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Usage
-from gwkit.models.observed import ObservedChatModel
+from gwkit.resilience.current_call import note_attempt
 from gwkit.telemetry.metrics import Metrics
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, MutableMapping

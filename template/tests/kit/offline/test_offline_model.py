@@ -13,7 +13,7 @@ from gwkit.errors import TokenLimitError
 from gwkit.models.messages import NOT_FOUND, ChatReply, ChatRequest, Delta, Message, Passage
 from gwkit.offline import extractive
 from gwkit.offline.extractive import ExtractiveChatModel
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 PASSAGES = (
     Passage(number=1, document="a.md", text="A parcel waits for 72 hours at its station."),

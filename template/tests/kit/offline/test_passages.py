@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwkit.offline.passages import quotes
+from gwkit.text.sentences import quotes
 
 
 def kinds_and_texts(text: str) -> list[tuple[str, str]]:

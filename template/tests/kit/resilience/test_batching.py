@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import ProviderError, RateLimitError, TokenLimitError
 from gwkit.resilience.batching import BatchingEmbedder
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from gwkit.errors import ProviderError
 from gwkit.models.messages import Usage
 from gwkit.resilience.observed_embedder import ObservedEmbedder
 from gwkit.telemetry.metrics import Metrics
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 TEXTS = ["a text about secrets", "another one"]
 

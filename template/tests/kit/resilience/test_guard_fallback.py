@@ -18,8 +18,8 @@ from gwkit.errors import (
     RefusalError,
     TokenLimitError,
 )
-from gwkit.models.calls import remaining_seconds
 from gwkit.models.messages import ChatReply, ChatRequest, Message
+from gwkit.resilience.current_call import remaining_seconds
 from gwkit.resilience.fallback import FallbackChatModel
 from gwkit.telemetry.metrics import Metrics
 

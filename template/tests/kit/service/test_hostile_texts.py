@@ -29,10 +29,10 @@ from gwkit.logging.redaction import Redactor
 from gwkit.models.messages import Passage
 from gwkit.offline.extraction import extract
 from gwkit.offline.extractive import format_answer
-from gwkit.offline.passages import quotes
-from gwkit.text.characters import escape_controls
+from gwkit.text.characters import count_tokens, escape_controls
+from gwkit.text.sentences import quotes
 from gwkit.text.terms import TermRules
-from gwkit.text.words import count_tokens, near_words
+from gwkit.text.words import near_words
 from kit.fixtures.work import Work
 
 if TYPE_CHECKING:

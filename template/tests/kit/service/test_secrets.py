@@ -19,8 +19,8 @@ from fixtures.services import Fakes
 from gwkit.errors import AppError
 from gwkit.logging.redaction import MASK, secret_values
 from gwkit.logging.setup import configure_logging
+from gwkit.models.calls import ObservedChatModel
 from gwkit.models.messages import ChatRequest, Message
-from gwkit.models.observed import ObservedChatModel
 from gwkit.settings.description import variable_name
 from gwkit.settings.reader import load_settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gwkit.offline.passages import quotes
+from gwkit.text.sentences import quotes
 from gwkit.text.terms import TermRules
 from gwkit.text.words import content_words
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gwkit.text.stop_words import STOP_WORDS, guess_language
+from gwkit.text.stop_words import STOP_WORDS
 from gwkit.text.terms import TermRules
+from gwkit.text.words import guess_language
 
 
 @pytest.mark.parametrize(

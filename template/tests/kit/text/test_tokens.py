@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwkit.text.words import count_tokens
+from gwkit.text.characters import count_tokens
 
 
 @pytest.mark.parametrize(

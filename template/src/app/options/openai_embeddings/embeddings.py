@@ -10,7 +10,7 @@ import numpy as np
 from openai import omit
 
 from app.exceptions import InvalidResponseError
-from gwkit.models.calls import note_usage
+from gwkit.resilience.current_call import note_usage
 from gwkit.resilience.replies import Lenient, Tokens, WireModel
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from app.exceptions import ConfigError
 from app.options.providers.settings import CallSettings
-from gwkit.models.observed import ObservedChatModel, free
+from gwkit.models.calls import ObservedChatModel
 from gwkit.resilience.batching import BatchingEmbedder
 from gwkit.resilience.budget import DailyBudget
 from gwkit.resilience.chat import ResilientChatModel
@@ -159,7 +159,7 @@ class ResilientGuards:
         return ObservedChatModel(
             ResilientChatModel(model, self.policy(model.name)) if paid else model,
             metrics=self._metrics,
-            charge=self.charge(model.name) if paid else free,
+            charge=self.charge(model.name) if paid else None,
             log_content=self._settings.log_content,
         )
 
