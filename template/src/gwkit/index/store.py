@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import Vector, Vectors
 
 __all__ = [
-    "MOST_REPLACED",
     "UPLOAD",
     "Failure",
     "FailureKind",
@@ -38,9 +37,6 @@ _Value = Annotated[str, StringConstraints(max_length=1_000)]
 
 UPLOAD = "upload"
 """The source of documents that came through the API and not from a folder."""
-
-MOST_REPLACED = 4
-"""Terms of a query, at most, that a store replaces where no chunk has them."""
 
 
 @dataclass(frozen=True, slots=True)
