@@ -76,6 +76,17 @@ def _compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for a service: the same for each test of a process, and not there yet.
+
+    Mypy's cache knows installed packages by their paths: elsewhere they would be read again.
+    """
+    folder = tmp_path_factory.getbasetemp() / "place"
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def template(
     _nobody_in_particular: None, tmp_path_factory: pytest.TempPathFactory

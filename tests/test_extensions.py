@@ -47,14 +47,14 @@ MAY_FAIL: Final = re.compile(r".*-m app failed retry ")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_code_of_the_documentation_passes_the_services_own_commands(
-    name: str, tmp_path: Path
+    name: str, place: Path, tmp_path: Path
 ) -> None:
     """A part of each kind is added, no owned file is edited, and all is green after an update."""
     root = tmp_path / "template"
     root.mkdir()
     template = TemplateRepository.of_working_tree(root)
     template.release("v0.1.0")
-    service = template.render(tmp_path / "service", SERVICES[name])
+    service = template.render(place, SERVICES[name])
     commit_all(service, "Start from Groundwork")
     python = interpreter("3.11") or Path(sys.executable)
     env = user_environment(tmp_path / "tools", python=python, uv=True)

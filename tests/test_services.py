@@ -70,7 +70,7 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_service_passes_its_own_checks_tests_and_evaluation(
-    name: str, template: TemplateRepository, tmp_path: Path
+    name: str, template: TemplateRepository, place: Path, tmp_path: Path
 ) -> None:
     """From a bare checkout each documented command succeeds, and none changes tracked files."""
     answers = VARIANTS[name]
@@ -79,7 +79,7 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     if python is None:
         pytest.skip(f"no Python {wanted} here; the static tests cover its renders")
     used = _processor_seconds()
-    service = template.render(tmp_path / "service", answers)
+    service = template.render(place, answers)
     commit_all(service, "Start from Groundwork")
     env = user_environment(
         tmp_path / "tools", python=python, uv=name != WITH_PIP, fresh=name == FRESH
