@@ -36,13 +36,13 @@ LOCAL: Final = next(name for name, each in VARIANTS.items() if each["embeddings"
 
 WITH_PIP: Final = "variant 4"
 FRESH: Final = "starter"
-"""The variant that shares no cache with others; the template in place does not either."""
+"""The variant that shares no cache with others."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", choices("python_version"))
 def test_the_kit_and_the_scripts_pass_their_tests_in_place(
-    version: str, template: TemplateRepository, tmp_path: Path
+    version: str, template: TemplateRepository, place: Path, tmp_path: Path
 ) -> None:
     """No render has these tests; the lowest Python checks them and runs all of them.
 
@@ -52,10 +52,9 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
     python = interpreter(version)
     if python is None:
         pytest.skip(f"no Python {version} here")
-    place = tmp_path / "template"
     shutil.copytree(template.root / "template", place)
     whole = version == default("python_version")
-    env = user_environment(tmp_path / "tools", python=python, uv=True, fresh=whole)
+    env = user_environment(tmp_path / "tools", python=python, uv=True)
     if not whole:
         # The others run a part of the examples.
         run("make", "test", "CI=", f"ARGS={' '.join(KIT)}", cwd=place, env=env)

@@ -7,10 +7,16 @@ import re
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+from pypdf.errors import DependencyError
 
 from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry, package
 from fixtures.files import make_docx, make_pdf
@@ -201,6 +207,19 @@ def test_an_encrypted_pdf_says_so() -> None:
     assert [expected] == _blocks("open.pdf", make_pdf(["text"], password=""))
 
 
+def test_a_cipher_that_nothing_here_reads_counts_as_encrypted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Newer ciphers need a package that is not installed, which the author cannot change."""
+
+    def decrypt(_: PdfReader, password: str) -> None:
+        raise DependencyError(password)
+
+    monkeypatch.setattr(PdfReader, "decrypt", decrypt)
+    with pytest.raises(IngestError, match="encrypted"):
+        _load("open.pdf", make_pdf(["text"], password=""))
+
+
 def test_a_docx_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declared sizes are checked before unpacking; false sizes are detected."""
     with pytest.raises(IngestError, match=r"unpacks from [\d,]+ to [\d,]+ bytes; that is refused"):
@@ -277,6 +296,16 @@ def test_broken_files_fail_with_a_reason(document: str, data: bytes, reason: str
     assert document == caught.value.document
 
 
+@pytest.mark.parametrize("document", ["a.pdf", "a.docx"])
+def test_a_file_that_is_cut_off_anywhere_is_refused(document: str) -> None:
+    """A lenient parser would silently drop the missing pages."""
+    whole = make_pdf(["one", "two"]) if document == "a.pdf" else make_docx(("Normal", "text"))
+    assert _load(document, whole).blocks
+    for size in range(1, len(whole) - 6, len(whole) // 23):
+        with pytest.raises(IngestError, match=r"cut off|is not a"):
+            _load(document, whole[:size])
+
+
 def test_an_archive_that_is_no_word_file_fails_with_a_reason() -> None:
     """Another kind of ZIP archive gives a reason, not a traceback."""
     output = io.BytesIO()
@@ -326,3 +355,50 @@ def test_parsers_are_imported_at_their_first_document() -> None:
     )
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+_WHOLE = {".pdf": make_pdf(["one", "two"], title="T"), ".docx": make_docx(("Normal", "text"))}
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(sorted(_WHOLE)),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 20)), max_size=6),
+)
+def test_no_damage_causes_anything_but_our_error(
+    suffix: str, damages: list[tuple[float, bytes, int]]
+) -> None:
+    """A real file with changed, added or removed bytes is read or rejected."""
+    data = _WHOLE[suffix]
+    for place, put_in, taken_out in damages:
+        start = int(place * len(data))
+        data = data[:start] + put_in + data[start + taken_out :]
+    with suppress(IngestError):
+        assert all(block.text.strip() for block in _load(f"a{suffix}", data).blocks)
+
+
+@settings(max_examples=50)
+@given(
+    st.sampled_from([".md", ".html", ".txt", ".pdf", ".docx"]),
+    st.binary(max_size=200)
+    | st.text(alphabet="#*_`[]()<>!-|\n\t a\\&/{}", max_size=200).map(str.encode),
+)
+@example(".html", b"<>")
+@example(".md", b"[a]: \n<b")
+def test_no_bytes_cause_anything_but_our_error(suffix: str, data: bytes) -> None:
+    """Any bytes are read or rejected."""
+    with suppress(IngestError):
+        assert all(block.text.strip() for block in _load(f"a{suffix}", data).blocks)
+
+
+@pytest.mark.parametrize("suffix", [".md", ".html", ".txt"])
+@pytest.mark.parametrize(
+    "unit", ["[", "![", "*a ", ">", "- ", "`a", "<", "<!--", "<b>", "a|", "---\n", "&#", "{* "]
+)
+def test_hostile_documents_take_reasonable_time(suffix: str, unit: str) -> None:
+    """Constructions that take some parsers quadratic time."""
+    started = process_time()
+    with suppress(IngestError):
+        _load(f"a{suffix}", unit * (100_000 // len(unit)))
+
+    assert process_time() - started < 5

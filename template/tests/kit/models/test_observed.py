@@ -12,9 +12,8 @@ from structlog.testing import capture_logs
 
 from fixtures.models import FakeChatModel
 from gwkit.errors import InvalidResponseError, RateLimitError
-from gwkit.models.calls import ObservedChatModel
+from gwkit.models.calls import ObservedChatModel, current_call
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Usage
-from gwkit.resilience.current_call import note_attempt
 from gwkit.telemetry.metrics import Metrics
 from gwkit.text.characters import count_tokens
 
@@ -169,8 +168,9 @@ async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
     class Retried(FakeChatModel):
         async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
             """Be sent twice."""
-            note_attempt()
-            note_attempt()
+            call = current_call()
+            assert call is not None
+            call.attempts += 2
             async for piece in super().stream(request):
                 yield piece
 

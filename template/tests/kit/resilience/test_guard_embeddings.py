@@ -19,7 +19,10 @@ SERVER = ProviderError("server", status=500, passing=True)
 
 
 async def test_an_embedder_is_tried_again() -> None:
-    """It is retried like a chat model, within its own timeout."""
+    """It is retried like a chat model.
+
+    Its timeout is longer than any wait between attempts, which are random, could be.
+    """
 
     class Failing(FakeEmbedder):
         failures = 2
@@ -32,7 +35,7 @@ async def test_an_embedder_is_tried_again() -> None:
             return await super().embed_query(text)
 
     fake = Failing()
-    model = ResilientEmbedder(fake, make_policy(), timeout_seconds=1)
+    model = ResilientEmbedder(fake, make_policy(), timeout_seconds=60)
     assert ("fake:words", 16, 1.0) == (model.name, model.dimension, model.rank_weight)
     assert (2, 16) == (await model.embed_documents(["one", "two"])).shape
     fake.failures = 9

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
+_in_ci = pytest.mark.skipif(not THOROUGH, reason="takes half a minute; CI=1 runs it")
+
 _PATIENCE_SECONDS = 200
 _AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 """Processes of Ray that prepare nothing, and look once a minute whether its daemon is there."""
@@ -85,6 +87,7 @@ def test_the_index_is_the_same(
     assert expected == {name: again[name] for name in expected}
 
 
+@_in_ci
 @pytest.mark.slow
 async def test_a_document_that_kills_its_workers(live_settings: Settings, tmp_path: Path) -> None:
     """It is tried four times, and becomes a dead letter that may pass; the others go on."""
@@ -150,6 +153,7 @@ def _written(index: Path) -> int:
     return 0
 
 
+@_in_ci
 @pytest.mark.slow
 def test_killed_workers_and_a_killed_command_lose_nothing(tmp_path: Path) -> None:
     """Every document ends in the index, once; a killed command leaves no process of Ray."""
@@ -194,8 +198,7 @@ def test_killed_workers_and_a_killed_command_lose_nothing(tmp_path: Path) -> Non
         f"{row['path']}" for row in content["documents"]
     )
     assert [] == content["failures"]
-    if THOROUGH:
-        _wait_for(lambda: not _alive(agents))
+    _wait_for(lambda: not _alive(agents))
 
 
 def test_arguments_that_cannot_work(
