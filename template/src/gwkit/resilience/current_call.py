@@ -1,4 +1,4 @@
-"""What the parts around a provider note of the call under way, and how long it may still take."""
+"""Counts the attempts and tokens of the current call, and says how much time it has left."""
 
 from __future__ import annotations
 

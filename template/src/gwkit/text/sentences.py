@@ -181,8 +181,8 @@ def _is_title(said: str) -> bool:
 def _sentences_of(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     for stop in _QUOTE_END.finditer(text, start, end):
         at = stop.start("space" if stop["none"] is None else "none")
-        # What is as short as `Yes.` says nothing without the sentence after it. Looking only at
-        # both ends of a sentence keeps the time linear in the text.
+        # A short sentence such as `Yes.` stays with the next one. Only its first characters are
+        # looked at, so that the time is linear in the text.
         is_long = stop["space"] is None or (
             len(text[start : min(at, start + 60)].split()) >= _SHORTEST_SENTENCE
         )
