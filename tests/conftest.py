@@ -45,11 +45,12 @@ def _nobody_in_particular(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(autouse=True, scope="session")
 def _saving_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the services of a process share mypy's cache, and compile packages when imported.
+    """Let the services of a process share mypy's cache and what Python compiled, at their imports.
 
-    Mypy knows changed files by their hashes. Each is up to a third of the time of a variant.
+    Mypy knows changed files by their hashes, Python by their times and sizes, which uv keeps. Each
+    is up to a third of the time of a variant.
     """
-    values = (str(tmp_path_factory.mktemp("mypy")), "0")
+    values = (str(tmp_path_factory.mktemp("mypy")), str(tmp_path_factory.mktemp("bytecode")), "0")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in zip(SAVING, values, strict=True):
             patch.setenv(name, value)

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
@@ -16,16 +16,10 @@ from harness.commands import interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all
 from scripts.variants_page import record
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+AS_IN_CI: Final = ("starter", "everything")
+"""The variants that run `make test` as a team's CI does: all cases, and the coverage floor.
 
-SUITES: Final[Mapping[str, tuple[str, ...]]] = {
-    "starter": (),  # what a team's CI runs: all cases, and the coverage floor
-    "everything": ("CI=", "ARGS=--cov --cov-report=term"),
-}
-"""How variants run `make test`, if not as a developer does.
-
-All cases of all options are run in place, once, so that here the samples are enough.
+The others run it as a developer does. The two have every test of a service but those of `LOCAL`.
 """
 
 KIT: Final = ("tests/kit", "tests/scripts")
@@ -34,13 +28,21 @@ KIT: Final = ("tests/kit", "tests/scripts")
 LOCAL: Final = next(name for name, each in VARIANTS.items() if each["embeddings"] == "local")
 """A variant with the option that neither of the two whose coverage is measured has."""
 
-WITH_PIP: Final = "variant 4"
+WITH_PIP: Final = "variant 13"
+"""The one of fewest packages, because pip takes longest to install them."""
 FRESH: Final = "starter"
 """The variant that shares no cache with others."""
 
 
+def _in_one_process(value: str, version: str) -> object:
+    """Return a parameter whose test shares a process, and its caches, with others of its Python."""
+    return pytest.param(value, marks=pytest.mark.xdist_group(f"Python {version}"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("version", choices("python_version"))
+@pytest.mark.parametrize(
+    "version", [_in_one_process(each, each) for each in map(str, choices("python_version"))]
+)
 def test_the_kit_and_the_scripts_pass_their_tests_in_place(
     version: str, template: TemplateRepository, place: Path, tmp_path: Path
 ) -> None:
@@ -53,21 +55,21 @@ def test_the_kit_and_the_scripts_pass_their_tests_in_place(
     if python is None:
         pytest.skip(f"no Python {version} here")
     shutil.copytree(template.root / "template", place)
-    whole = version == default("python_version")
     env = user_environment(tmp_path / "tools", python=python, uv=True)
-    if not whole:
+    tests = " ".join(KIT)
+    if version != default("python_version"):
         # The others run a part of the examples.
-        run("make", "test", "CI=", f"ARGS={' '.join(KIT)}", cwd=place, env=env)
+        run("make", "test", "CI=", f"ARGS={tests}", cwd=place, env=env)
         return
     run("make", "check", cwd=place, env=env)
-    kit = f"ARGS={' '.join(KIT)} --cov=gwkit --cov-report=term"
-    rest = f"ARGS=tests {' '.join(f'--ignore={folder}' for folder in KIT)}"
-    for tests in (kit, rest):
-        run("make", "test", "CI=1", tests, cwd=place, env=env)
+    coverage = "--cov=gwkit --cov-report=term"
+    run("make", "test", "CI=1", f"ARGS={tests} {coverage}", cwd=place, env=env)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    "name", [_in_one_process(name, str(each["python_version"])) for name, each in VARIANTS.items()]
+)
 def test_a_service_passes_its_own_checks_tests_and_evaluation(
     name: str, template: TemplateRepository, place: Path, tmp_path: Path
 ) -> None:
@@ -85,10 +87,10 @@ def test_a_service_passes_its_own_checks_tests_and_evaluation(
     )
 
     run("make", "check", cwd=service, env=env)
-    run("make", "test", *SUITES.get(name, ("CI=",)), cwd=service, env=env)
+    run("make", "test", *([] if name in AS_IN_CI else ["CI="]), cwd=service, env=env)
     if name == LOCAL:
         option = "ARGS=tests/options/local_embeddings --cov=app.options.local_embeddings"
-        run("make", "test", option, cwd=service, env=env)
+        run("make", "test", "CI=1", option, cwd=service, env=env)
     for command in ("eval", *(["docs"] if answers["docs"] else [])):
         run("make", command, cwd=service, env=env)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Variables that pytest, make, coverage, an environment or the developer's service would leak.
 _LEAKS: Final = ("APP_", "COVERAGE_", "COV_", "GNUMAKE", "MAKE", "MFLAGS", "PYTEST_", "PYTHON")
 _LEAKING_NAMES: Final = frozenset({"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "UV_PYTHON", "UV_PROJECT"})
-SAVING: Final = ("MYPY_CACHE_DIR", "UV_COMPILE_BYTECODE")
+SAVING: Final = ("MYPY_CACHE_DIR", "PYTHONPYCACHEPREFIX", "UV_COMPILE_BYTECODE")
 """Variables that save the tests time; see `conftest.py`."""
 _TAIL: Final = 6_000
 
@@ -105,9 +105,8 @@ def user_environment(tools: Path, *, python: Path, uv: bool, fresh: bool = False
         **{
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(_LEAKS)
+            if (not fresh if name in SAVING else not name.startswith(_LEAKS))
             and name not in _LEAKING_NAMES
-            and not (fresh and name in SAVING)
         },
         "PATH": os.pathsep.join([str(tools), *inherited]),
         "UV_PYTHON_DOWNLOADS": "never",
