@@ -1,19 +1,12 @@
-"""Calls of models: how long one may still take, what it has used, and its log event and span.
-
-A `ContextVar` holds the current call, so that the parts around a model need not pass it on. An
-async generator runs in its reader's context; so a part that yields sets the variable only while it
-waits for a piece itself: `async with aclosing(…) as pieces: piece = await call.next_of(pieces)`.
-"""
+"""Records each call of a model: one log event, the metrics and a span."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-from contextlib import aclosing, contextmanager
-from contextvars import ContextVar
+from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -24,6 +17,7 @@ from gwkit.text.characters import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
@@ -32,56 +26,24 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import ChatModel
     from gwkit.telemetry.metrics import Metrics
 
-__all__ = ["Call", "CallRecord", "CallRecorder", "ObservedChatModel", "current_call"]
+__all__ = ["CallRecord", "CallRecorder", "Meter", "ObservedChatModel"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_T = TypeVar("_T")
 
+class Meter(Protocol):
+    """Counts what is sent for a call and what its provider tells of it, over all attempts.
 
-@dataclass(slots=True)
-class Call:
-    """A call of a model, or one within another, as those of a chain of models are.
-
-    `deadline` is when its caller stops waiting, on the clock of `time.monotonic`; `attempts` is how
-    often something was sent for it, and the tokens are those that the provider has told of, over
-    all attempts.
+    `gwkit.resilience.current_call.Call` is one. The parts around a provider find it by a context
+    variable, so that none has to pass it on.
     """
 
-    deadline: float = math.inf
-    attempts: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    outer: Call | None = None
+    attempts: int
+    prompt_tokens: int
+    completion_tokens: int
 
-    @classmethod
-    def begin(cls, *, seconds: float = math.inf) -> Call:
-        """Return a call that may take so long, and no longer than the one under way."""
-        outer = _current.get()
-        deadline = monotonic() + seconds
-        return cls(min(deadline, outer.deadline) if outer else deadline, outer=outer)
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Return a context manager in which this is the call under way; no `yield` within."""
-        token = _current.set(self)
-        try:
-            yield
-        finally:
-            _current.reset(token)
-
-    async def next_of(self, pieces: AsyncGenerator[_T]) -> _T | None:
-        """Return the next piece, asked for within this call, or `None` at the end."""
-        with self.entered():
-            return await anext(pieces, None)
-
-
-_current: ContextVar[Call | None] = ContextVar("call", default=None)
-
-
-def current_call() -> Call | None:
-    """Return the call under way."""
-    return _current.get()
+    def entered(self) -> AbstractContextManager[None]:
+        """Return a context manager in which the call is the current one; no `yield` within."""
 
 
 @dataclass(slots=True)
@@ -92,9 +54,9 @@ class CallRecord:
     the span are to have prompt and reply.
     """
 
-    call: Call
     span: Span
     sent: int
+    meter: Meter | None = None
     started: float = field(default_factory=perf_counter)
     fields: dict[str, object] = field(default_factory=dict)
     attributes: dict[Attribute, AttributeValue | None] = field(default_factory=dict)
@@ -107,7 +69,7 @@ class CallRecord:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Return a context manager in which this is the current call; no `yield` within."""
-        with self.call.entered(), current(self.span):
+        with self.meter.entered() if self.meter else nullcontext(), current(self.span):
             yield
 
     def add(self, piece: Delta | ChatReply) -> None:
@@ -127,9 +89,10 @@ class CallRecord:
 
         A model that refused, or whose reply is of no use, has read the prompt all the same.
         """
-        prompt, completion = self.call.prompt_tokens, self.call.completion_tokens
-        if prompt or completion:
-            return Usage(prompt_tokens=prompt, completion_tokens=completion)
+        if (meter := self.meter) and (meter.prompt_tokens or meter.completion_tokens):
+            return Usage(
+                prompt_tokens=meter.prompt_tokens, completion_tokens=meter.completion_tokens
+            )
         if self.usage is not None:
             return self.usage
         was_read = self.received or isinstance(error, RefusalError | InvalidResponseError)
@@ -156,18 +119,21 @@ class CallRecorder:
     nothing counts none.
 
     `charge` takes what a call used, once for each call, and returns what that cost in US dollars,
-    `None` if the price is not known. Without it a call costs nothing.
+    `None` if the price is not known. Without it a call costs nothing. `meter` begins to count a
+    call; without it a call is one attempt, whose usage is that of the reply.
     """
 
     operation: Operation
     model: str
     metrics: Metrics
     charge: Callable[[Usage], float | None] | None = None
+    meter: Callable[[], Meter] | None = None
 
     @contextmanager
     def recording(self, sent: int) -> Iterator[CallRecord]:
         """Return a context manager that records one call at its end."""
-        record = CallRecord(Call.begin(), start_span(self.operation, self.model), sent)
+        meter = self.meter() if self.meter else None
+        record = CallRecord(start_span(self.operation, self.model), sent, meter)
         error: BaseException | None = None
         try:
             yield record
@@ -187,7 +153,7 @@ class CallRecorder:
         usage = record.total_usage(error)
         cost_usd = self.charge(usage) if self.charge else 0.0
         # A model without retries around it counts none: it was asked once.
-        attempts = record.call.attempts or 1
+        attempts = (record.meter.attempts if record.meter else 0) or 1
         if record.messages:
             record.add_content()
         first_seconds = record.first_seconds
@@ -236,6 +202,7 @@ class ObservedChatModel:
         model: what is wrapped.
         metrics: counts the calls.
         charge: as for `CallRecorder`.
+        meter: as for `CallRecorder`.
         log_content: whether event and span have the prompt and the reply as well; if so, a warning
             is logged at once.
     """
@@ -246,11 +213,12 @@ class ObservedChatModel:
         *,
         metrics: Metrics,
         charge: Callable[[Usage], float | None] | None = None,
+        meter: Callable[[], Meter] | None = None,
         log_content: bool = False,
     ) -> None:
         self.name = model.name
         self._model = model
-        self._recorder = CallRecorder(Operation.CHAT, model.name, metrics, charge)
+        self._recorder = CallRecorder(Operation.CHAT, model.name, metrics, charge, meter)
         self._log_content = log_content
         if log_content:
             _log.warning("content_is_logged", model=model.name, setting="APP_LOG_CONTENT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gwkit.models.calls import Call
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.timeouts import in_time
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gwkit.errors import BudgetExceededError, LLMError, ProviderError, TokenLimitError
-from gwkit.models.calls import Call
+from gwkit.resilience.current_call import Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

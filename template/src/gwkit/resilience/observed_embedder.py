@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gwkit.models.calls import CallRecorder
 from gwkit.models.messages import Usage
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.wrapped_embedder import WrappedEmbedder
 from gwkit.telemetry.traces import Attribute, Operation
 from gwkit.text.characters import count_tokens
@@ -31,7 +32,9 @@ class ObservedEmbedder(WrappedEmbedder):
         charge: Callable[[Usage], float | None],
     ) -> None:
         super().__init__(embedder)
-        self._recorder = CallRecorder(Operation.EMBEDDINGS, embedder.name, metrics, charge)
+        self._recorder = CallRecorder(
+            Operation.EMBEDDINGS, embedder.name, metrics, charge, meter=Call.begin
+        )
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return the wrapped embedder's vectors; its errors pass through."""

@@ -15,10 +15,10 @@ from gwkit.errors import (
     ProviderError,
     ProviderTimeoutError,
 )
-from gwkit.models.calls import Call
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message
 from gwkit.resilience.breaker import Circuit
 from gwkit.resilience.chat import ResilientChatModel
+from gwkit.resilience.current_call import Call
 from kit.fixtures.policy import make_policy
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.embedder import FakeEmbedder
 from gwkit.errors import ProviderError
-from gwkit.models.calls import Call
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.embeddings import ResilientEmbedder
 from kit.fixtures.policy import make_policy
 

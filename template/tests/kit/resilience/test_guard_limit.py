@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gwkit.errors import ModelUnavailableError
-from gwkit.models.calls import Call
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.limit import CallLimit
 
 pytestmark = pytest.mark.usefixtures("no_waiting")

@@ -18,7 +18,7 @@ from gwkit.errors import (
     RefusalError,
     TokenLimitError,
 )
-from gwkit.models.calls import Call
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.retry import Retry
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import ProviderTimeoutError
-from gwkit.models.calls import Call
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.timeouts import StreamTimeout
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import httpx2
 from pydantic import AliasChoices, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from app.exceptions import InvalidResponseError, LLMError, ProviderError, RetrievalError
-from gwkit.models.calls import Call
 from gwkit.resilience.breaker import CircuitBreaker
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.failures import broken, failed, too_late
 from gwkit.resilience.limit import CallLimit
 from gwkit.resilience.policy import CallPolicy

@@ -12,6 +12,7 @@ from gwkit.models.calls import ObservedChatModel
 from gwkit.resilience.batching import BatchingEmbedder
 from gwkit.resilience.budget import DailyBudget
 from gwkit.resilience.chat import ResilientChatModel
+from gwkit.resilience.current_call import Call
 from gwkit.resilience.embedding_cache import CachedEmbedder
 from gwkit.resilience.embeddings import ResilientEmbedder
 from gwkit.resilience.fallback import FallbackChatModel
@@ -160,6 +161,7 @@ class ResilientGuards:
             ResilientChatModel(model, self.policy(model.name)) if paid else model,
             metrics=self._metrics,
             charge=self.charge(model.name) if paid else None,
+            meter=Call.begin,
             log_content=self._settings.log_content,
         )
 

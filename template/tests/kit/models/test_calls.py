@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from fixtures.models import FakeChatModel
 from gwkit.errors import InvalidResponseError, RateLimitError
-from gwkit.models.calls import ObservedChatModel, current_call
+from gwkit.models.calls import ObservedChatModel
 from gwkit.models.messages import ChatReply, ChatRequest, Delta, Message, Usage
+from gwkit.resilience.current_call import Call, note_attempt
 from gwkit.telemetry.metrics import Metrics
 from gwkit.text.characters import count_tokens
 
@@ -168,9 +169,8 @@ async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
     class Retried(FakeChatModel):
         async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | ChatReply]:
             """Be sent twice."""
-            call = current_call()
-            assert call is not None
-            call.attempts += 2
+            note_attempt()
+            note_attempt()
             async for piece in super().stream(request):
                 yield piece
 
@@ -181,7 +181,8 @@ async def test_what_a_call_took_is_logged(metrics: Metrics) -> None:
         return 0.5
 
     with capture_logs() as logs:
-        pieces = await read(ObservedChatModel(Retried(REPLY), metrics=metrics, charge=charge))
+        model = ObservedChatModel(Retried(REPLY), metrics=metrics, charge=charge, meter=Call.begin)
+        pieces = await read(model)
     event = only_event(logs)
     assert (event["operation"], event["attempts"], event["cost_usd"]) == ("chat", 2, 0.5)
     assert 0 <= event["first_token_ms"] <= event["latency_ms"]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gwkit.errors import ProviderTimeoutError
-from gwkit.models.calls import Call
-from gwkit.resilience.current_call import note_attempt, remaining_seconds
+from gwkit.resilience.current_call import Call, note_attempt, remaining_seconds
 from gwkit.resilience.timeouts import in_time
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ def test_outside_of_a_call_there_is_time() -> None:
 
 def test_a_call_within_another_has_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The earlier deadline applies, and the previous one is restored."""
-    for module in ("gwkit.models.calls", "gwkit.resilience.current_call"):
-        monkeypatch.setattr(f"{module}.monotonic", lambda: 100.0)
+    monkeypatch.setattr("gwkit.resilience.current_call.monotonic", lambda: 100.0)
     with Call.begin(seconds=10).entered():
         with Call.begin(seconds=60).entered():
             assert 10 == remaining_seconds()
