@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gwkit.models.protocols import Vector, Vectors
 
 __all__ = [
+    "MOST_REPLACED",
     "UPLOAD",
     "Failure",
     "FailureKind",
@@ -38,6 +39,9 @@ _Value = Annotated[str, StringConstraints(max_length=1_000)]
 UPLOAD = "upload"
 """The source of documents that came through the API and not from a folder."""
 
+MOST_REPLACED = 4
+"""Terms of a query, at most, that a store replaces by one of their `Ranking.spellings`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -54,10 +58,9 @@ class Manifest:
 
     def differences(self, asked: Manifest) -> dict[str, tuple[str, str]]:
         """Return, by part that differs, what this index has and what is asked for."""
-        here, there = asdict(self), asdict(asked)
-        return {
-            name: (str(here[name]), str(there[name])) for name in here if here[name] != there[name]
-        }
+        there = asdict(asked)
+        parts = ((name, was, there[name]) for name, was in asdict(self).items())
+        return {name: (str(was), str(now)) for name, was, now in parts if was != now}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,7 @@ class LedgerEntry:
     """An indexed document; the hash is that of the content really written.
 
     `source` is the absolute path of the folder that the document's id is relative to, or `UPLOAD`.
-    It is for ingestion alone and not for callers of the API. `incomplete` is as in
-    `gwkit.documents.Document`.
+    It is for ingestion, not for callers of the API. `incomplete` is as in `Document`.
     """
 
     document: str
@@ -201,10 +203,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """What the index holds of a document, with some of its chunks in their order.
-
-    The `tokens` of the chunks are 0: they are not stored.
-    """
+    """A document of the index with some of its chunks in order, whose `tokens` are 0."""
 
     entry: LedgerEntry
     title: str

@@ -32,10 +32,7 @@ from gwkit.text.words import CHARACTER, RUN, WORD, guess_language, with_whole_ve
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["AUTO", "LANGUAGES", "MOST_REPLACED", "VERSION", "TermRules"]
-
-MOST_REPLACED = 4
-"""Terms of a query, at most, that a store replaces where no chunk has them."""
+__all__ = ["AUTO", "LANGUAGES", "VERSION", "TermRules"]
 
 VERSION: Final = "script-v1"
 

@@ -9,9 +9,8 @@ from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
 from gwkit.documents import Place
-from gwkit.index.store import Hit, SearchMode
+from gwkit.index.store import MOST_REPLACED, Hit, SearchMode
 from gwkit.text.characters import normalize
-from gwkit.text.terms import MOST_REPLACED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,9 +14,8 @@ from gwkit.documents import Place
 from gwkit.executor import checkpoint
 from gwkit.index.sqlite.records import CHANGED
 from gwkit.index.sqlite.vectors import Ids, Matrix
-from gwkit.index.store import Hit, SearchMode
+from gwkit.index.store import MOST_REPLACED, Hit, SearchMode
 from gwkit.text.characters import normalize
-from gwkit.text.terms import MOST_REPLACED
 
 if TYPE_CHECKING:
     import sqlite3
