@@ -192,12 +192,11 @@ def _is_same(one: LedgerEntry, other: LedgerEntry | None) -> bool:
 
 def _is_alike(one: Failure, other: Failure) -> bool:
     """Return whether failures agree but for attempts and times, which not every store may keep."""
-    return (one.reason, one.source, one.kind, one.content_hash) == (
-        other.reason,
-        other.source,
-        other.kind,
-        other.content_hash,
-    )
+    return _without_times(one) == _without_times(other)
+
+
+def _without_times(failure: Failure) -> Failure:
+    return replace(failure, attempts=0, failed_at="", first_failed_at="")
 
 
 def _has_same(

@@ -6,10 +6,8 @@ import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-import numpy as np
 import structlog
 
-from gwkit.documents import Document
 from gwkit.errors import RetrievalError
 from gwkit.index.sqlite import records
 from gwkit.index.sqlite.connections import advice, connect, explained
@@ -26,9 +24,7 @@ from gwkit.index.store import UPLOAD
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gwkit.documents import Chunk
     from gwkit.index.store import Manifest
-    from gwkit.models.protocols import Vectors
 
 __all__ = ["Rebuild"]
 
@@ -117,23 +113,19 @@ class Rebuild:
         changed = {id_ for (id_,) in old.execute(records.CHANGED, (self._since,))}
         rows = connection.execute("SELECT path, source, content_hash FROM documents")
         here = {path: (source, content_hash) for path, source, content_hash in rows}
-        there = old.execute(
-            "SELECT id, path, title, content_hash, source FROM documents"
-        ).fetchall()
+        there = old.execute("SELECT id, path, source, content_hash FROM documents").fetchall()
         gone = here.keys() - {path for _, path, *_ in there}
         for path in gone:
             if here[path][0] == UPLOAD:
                 with records.transaction(connection):
                     records.remove(connection, path)
-        for id_, path, title, content_hash, source in there:
+        for id_, path, source, content_hash in there:
             is_upload = source == UPLOAD
             is_new = here.get(path) != (source, content_hash) if is_upload else path not in here
-            if is_new and (is_upload or id_ in changed):
-                rows = old.execute("SELECT key, value FROM metadata WHERE document = ?", (id_,))
-                document = Document(path, title, content_hash, (), dict(rows), source)
-                content = _content(old, id_, self._manifest.dimension)
+            whole = records.export(old, path) if is_new and (is_upload or id_ in changed) else None
+            if whole is not None:
                 with records.transaction(connection):
-                    records.replace(connection, document, *content)
+                    records.replace(connection, *whole)
         return version
 
     def _replace(self, connection: sqlite3.Connection, old: sqlite3.Connection, seen: int) -> bool:
@@ -205,11 +197,3 @@ def _state(connection: sqlite3.Connection) -> tuple[int, int]:
         return 0, 0
     epoch, version = connection.execute("SELECT epoch, version FROM state").fetchone()
     return epoch, version
-
-
-def _content(old: sqlite3.Connection, document: int, dimension: int) -> tuple[list[Chunk], Vectors]:
-    """Return a document's chunks and vectors as they were once given to the old index."""
-    blobs = old.execute("SELECT vectors FROM vectors WHERE document = ?", (document,))
-    flat = np.frombuffer(b"".join(blob for (blob,) in blobs), dtype="<f4")
-    chunks = records.chunks(old, document)
-    return chunks, flat.reshape(len(chunks), dimension)
