@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from gwkit.http.server import ServerSettings
 
-__all__ = ["Peers", "WorkerApp", "run_workers"]
+__all__ = ["Peers", "run_workers", "worker_app"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -59,35 +60,25 @@ class Peers:
         return self._are_warm
 
 
-class WorkerApp:
-    """Makes the application in a worker. It is pickled, and called there.
+def worker_app(make: Callable[[Path], FastAPI], folder: Path, count: int) -> FastAPI:
+    """Return the application of a worker; end the process if it cannot be made.
 
     Args:
-        make: returns the application; it has the folder of the workers as its argument, and can be
-            pickled.
+        make: returns the application; it has the folder of the workers as its argument.
         folder: what the workers share.
         count: the workers that there are to be.
+
+    Raises:
+        SystemExit: with the status by which the supervisor does not try again.
     """
-
-    def __init__(self, make: Callable[[Path], FastAPI], folder: Path, count: int) -> None:
-        self._make = make
-        self._folder = folder
-        self._count = count
-
-    def __call__(self) -> FastAPI:
-        """Return the application; end the process if it cannot be made.
-
-        Raises:
-            SystemExit: with the status by which the supervisor does not try again.
-        """
-        Thread(target=_end_with_parent, name="parent", daemon=True).start()
-        try:
-            app = self._make(self._folder)
-        except AppError as exc:
-            _log.error("worker_failed", reason=str(exc))
-            sys.exit(STARTUP_FAILURE)
-        app.state.lifecycle.peers = Peers(self._folder, self._count)
-        return app
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    try:
+        app = make(folder)
+    except AppError as exc:
+        _log.error("worker_failed", reason=str(exc))
+        sys.exit(STARTUP_FAILURE)
+    app.state.lifecycle.peers = Peers(folder, count)
+    return app
 
 
 def run_workers(
@@ -111,7 +102,7 @@ def run_workers(
     """
     with TemporaryDirectory(prefix="workers-", ignore_cleanup_errors=True) as folder:
         os.environ[_METRICS_FOLDER] = folder
-        app = WorkerApp(make, Path(folder), count)
+        app = partial(worker_app, make, Path(folder), count)
         config = server_config(app, settings, factory=True, lifespan="on", workers=count)
         supervisor = Multiprocess(config, sockets=[listener])
         host, port = listener.getsockname()[:2]

@@ -18,7 +18,7 @@ import pytest
 
 from fixtures.serving import ready, serving
 from gwkit.errors import ConfigError
-from gwkit.http.workers import Peers, WorkerApp
+from gwkit.http.workers import Peers, worker_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,5 +181,5 @@ def test_a_worker_that_cannot_start_is_not_tried_again(tmp_path: Path) -> None:
         raise ConfigError("APP_X: wrong")
 
     with pytest.raises(SystemExit) as caught:
-        WorkerApp(make, tmp_path, 2)()  # type: ignore[arg-type]  # never returns
+        worker_app(make, tmp_path, 2)  # type: ignore[arg-type]  # never returns
     assert 3 == caught.value.code
