@@ -48,12 +48,11 @@ class SettingsGroup(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_named: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take only what is given: `load_settings` reads the environment and `.env`, once."""
-        _ = settings_cls, env_settings, dotenv_settings, file_secret_settings
+        _ = settings_cls
         return (init_settings,)
 
     def problems(self, settings: Settings) -> Iterable[str]:
