@@ -32,17 +32,19 @@ if TYPE_CHECKING:
     from gwkit.http.keys import Authenticate
 
 __all__ = [
+    "MINUTE",
     "HostSettings",
     "LimitSettings",
     "RateLimiter",
     "RequestLimits",
+    "admitted",
     "client_address",
     "is_loopback",
 ]
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY_VIOLATION: Final = 1008
-_MINUTE: Final = 60.0
+MINUTE: Final = 60.0
 _CLIENT_PREFIX: Final = 64
 # The times are sums of fractions: less than this, in seconds, is no wait.
 _ROUNDING: Final = 1e-6
@@ -95,8 +97,7 @@ class RequestLimits:
         body_limits: paths with another limit than `max_body_bytes`, and that limit in bytes.
         authenticate: recognises callers; `None` lets everybody in.
         keyless: paths that need no key.
-        wait: counts a request of a client and returns 0, or returns the seconds to wait; by default
-            each process counts for itself.
+        wait: does as `RateLimiter.wait`, which is the default, for several processes.
     """
 
     def __init__(
@@ -117,8 +118,8 @@ class RequestLimits:
             is_loopback(settings.host) and not settings.asks_who_calls
         )
         self._keyless = frozenset(keyless)
-        limiter = RateLimiter(settings.requests_per_minute)
-        self._wait = wait or limiter.waiting
+        self._limiter = RateLimiter(settings.requests_per_minute)
+        self._wait = wait
         self._running = 0
         self._body_limits = body_limits
 
@@ -194,7 +195,8 @@ class RequestLimits:
         raise HTTPException(401, "invalid API key", challenge)
 
     async def _count(self, client: str) -> None:
-        if wait := await self._wait(client):
+        wait = await self._wait(client) if self._wait else self._limiter.wait(client)
+        if wait:
             detail = "too many requests; Retry-After says when to try again"
             raise HTTPException(429, detail, {"Retry-After": str(math.ceil(wait))})
 
@@ -227,15 +229,22 @@ class _Body:
             raise HTTPException(413, f"the request body may have at most {self._limit} bytes")
 
 
+def admitted(whole_again: float, now: float, interval: float) -> tuple[float, float]:
+    """Count a request; return when the client has its whole allowance again, and the wait: 0.
+
+    One that has to wait so many seconds is not counted. A burst of a minute's requests is admitted,
+    then one in each interval: the generic cell rate algorithm (ITU-T I.371, annex A).
+    """
+    whole_again = max(whole_again, now)
+    wait = whole_again - now - (MINUTE - interval)
+    return (whole_again, wait) if wait > _ROUNDING else (whole_again + interval, 0.0)
+
+
 @dataclass(slots=True)
 class RateLimiter:
-    """Admits a burst of a minute's requests, then one for each that has been earned back.
+    """Admits requests as `admitted` says; each process counts for itself.
 
-    This is the generic cell rate algorithm in its "virtual scheduling" form (ITU-T I.371, annex A):
-    one number per client, the time at which the client would have its whole allowance back.
-
-    Each process counts for itself. The clients that were seen last are remembered, so memory is
-    bounded; one that falls out of memory starts with a whole allowance.
+    Only the clients seen last are remembered; one that is forgotten has its whole allowance.
 
     Args:
         per_minute: requests that one client may make a minute.
@@ -250,20 +259,15 @@ class RateLimiter:
 
     def wait(self, client: str) -> float:
         """Count a request and return 0, or return the seconds to wait and do not count it."""
-        now, interval = self.clock(), _MINUTE / self.per_minute
-        whole_again = max(self._whole_again.get(client, now), now)
-        wait = whole_again - now - (_MINUTE - interval)
-        if wait > _ROUNDING:
-            return wait
-        self._whole_again[client] = whole_again + interval
-        self._whole_again.move_to_end(client)
-        if len(self._whole_again) > self.most_clients:
-            self._whole_again.popitem(last=False)
-        return 0.0
-
-    async def waiting(self, client: str) -> float:
-        """Do as `wait`."""
-        return self.wait(client)
+        now = self.clock()
+        before = self._whole_again.get(client, now)
+        whole_again, wait = admitted(before, now, MINUTE / self.per_minute)
+        if not wait:
+            self._whole_again[client] = whole_again
+            self._whole_again.move_to_end(client)
+            if len(self._whole_again) > self.most_clients:
+                self._whole_again.popitem(last=False)
+        return wait
 
 
 def client_address(scope: Scope) -> str:

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 import structlog
 
 from gwkit.errors import AppError
-from gwkit.http.limits import RateLimiter
+from gwkit.http.limits import MINUTE, RateLimiter, admitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["MINUTE", "RequestCounts", "SharedLimits", "SqliteCounts"]
+__all__ = ["RequestCounts", "SharedLimits", "SqliteCounts"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
-MINUTE: Final = 60.0
 _PAUSE_SECONDS: Final = 5.0
 # The event loop waits for as long; a count takes some microseconds.
 _BUSY_SECONDS: Final = 0.25
@@ -30,7 +29,7 @@ _CLEANING_SECONDS: Final = 60.0
 class RequestCounts(Protocol):
     """Counts the requests of clients for all processes that use the same store.
 
-    It admits what `gwkit.http.limits.RateLimiter` admits.
+    It admits what `gwkit.http.limits.admitted` says.
     """
 
     async def count(self, client: str, per_minute: int) -> float:
@@ -119,34 +118,24 @@ class SqliteCounts:
         Raises:
             AppError: the file cannot be used.
         """
+        now = self._clock()
         try:
-            return self._count(client, MINUTE / per_minute)
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                if now >= self._next_cleaning:
+                    self._next_cleaning = now + _CLEANING_SECONDS
+                    connection.execute("DELETE FROM clients WHERE whole_again <= ?", (now,))
+                found = connection.execute(
+                    "SELECT whole_again FROM clients WHERE client = ?", (client,)
+                ).fetchone()
+                # A time from before the machine was restarted says nothing: a minute at most.
+                before = min(*found, now + MINUTE) if found else now
+                whole_again, wait = admitted(before, now, MINUTE / per_minute)
+                if not wait:
+                    connection.execute("REPLACE INTO clients VALUES (?, ?)", (client, whole_again))
+                return wait
         except sqlite3.Error as exc:
             raise self._error(exc) from exc
-
-    def _count(self, client: str, interval: float) -> float:
-        now = self._clock()
-        values = {"client": client, "now": now, "interval": interval, "minute": MINUTE}
-        # A time from before the machine was started anew says nothing: it is a minute at most.
-        counted = self._connection.execute(
-            """INSERT INTO clients VALUES (:client, :now + :interval)
-            ON CONFLICT (client) DO UPDATE
-            SET whole_again = min(max(whole_again, :now), :now + :minute) + :interval
-            WHERE min(whole_again, :now + :minute) - :now - (:minute - :interval) <= 1e-6
-            RETURNING 0""",
-            values,
-        ).fetchall()
-        if now >= self._next_cleaning:
-            self._next_cleaning = now + _CLEANING_SECONDS
-            self._connection.execute("DELETE FROM clients WHERE whole_again <= ?", (now,))
-        if counted:
-            return 0.0
-        (wait,) = self._connection.execute(
-            "SELECT min(whole_again, :now + :minute) - :now - (:minute - :interval) FROM clients"
-            " WHERE client = :client",
-            values,
-        ).fetchone() or (interval,)
-        return max(float(wait), 1e-3)
 
     def _error(self, reason: Exception) -> AppError:
         return AppError(f"{self._path} (APP_LIMITS_PATH) cannot be used: {reason}")

@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from app.exceptions import AppError
 from app.options.pgvector.database import address
-from gwkit.http.shared_limits import MINUTE
+from gwkit.http.limits import MINUTE
 from gwkit.models.spending import Spent
 
 if TYPE_CHECKING:
