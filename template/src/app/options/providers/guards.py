@@ -161,7 +161,7 @@ class ResilientGuards:
             ResilientChatModel(model, self.policy(model.name)) if paid else model,
             metrics=self._metrics,
             charge=self.charge(model.name) if paid else None,
-            meter=Call.begin,
+            meter=Call.begin if paid else None,
             log_content=self._settings.log_content,
         )
 
