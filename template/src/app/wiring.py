@@ -105,26 +105,24 @@ def check_parts(registry: Registry, settings: Settings) -> None:
     Raises:
         ConfigError: there is none; it lists every problem.
     """
-    chosen: list[tuple[Seam[Any], str, str]] = [
+    chosen: list[tuple[Seam[Any], str, str | None]] = [
         (registry.chat_models, "DEFAULT_MODEL", settings.default_model),
         (registry.embedders, "EMBEDDING_MODEL", settings.embedding_model),
         (registry.stores, "VECTOR_STORE", settings.vector_store),
         (registry.orchestrations, "ORCHESTRATION", settings.orchestration),
         (registry.authentication, "AUTHENTICATION", settings.authentication),
         (registry.prompts, "ANSWER_PROMPT", settings.answer_prompt),
+        (registry.limits, "SHARED_LIMITS", settings.shared_limits),
+        (registry.rerankers, "RERANKER", settings.reranker),
+        (registry.prompts, "REWRITE_PROMPT", settings.rewrite_prompt),
     ]
-    if settings.shared_limits is not None:
-        chosen.append((registry.limits, "SHARED_LIMITS", settings.shared_limits))
-    if settings.reranker is not None:
-        chosen.append((registry.rerankers, "RERANKER", settings.reranker))
-    if settings.rewrite_prompt is not None:
-        chosen.append((registry.prompts, "REWRITE_PROMPT", settings.rewrite_prompt))
     fallbacks = _guards(registry).fallbacks(settings)
     chosen += [(registry.chat_models, "FALLBACK_MODELS", name) for name in fallbacks]
-    problems: list[str] = []
-    for seam, variable, name in chosen:
-        if seam.get(name) is None:
-            problems.append(seam.problem(name, f"APP_{variable}"))
+    problems = [
+        seam.problem(name, f"APP_{variable}")
+        for seam, variable, name in chosen
+        if name is not None and seam.get(name) is None
+    ]
     if problems:
         raise ConfigError(*problems)
 
