@@ -208,21 +208,15 @@ def share(weights: Mapping[str, float], words: Collection[str], language: str = 
     total = sum(weights.values()) or 1.0
     found = weights.keys() & words
     if language in _COMPOUNDING:
-        found |= {word for word in weights.keys() - found if _is_part(word, words)}
+        absent = weights.keys() - found
+        found |= {word for word in absent if any(_is_part(word, other) for other in words)}
     return sum(weights[word] for word in found) / total
 
 
-def _is_part(word: str, words: Iterable[str]) -> bool:
-    return len(word) >= _SHORTEST_PART and any(
-        len(other) >= _SHORTEST_PART
-        and (
-            other.startswith(word)
-            or other.endswith(word)
-            or word.startswith(other)
-            or word.endswith(other)
-        )
-        for other in words
-    )
+def _is_part(word: str, other: str) -> bool:
+    """Say whether one of the words is the beginning or the end of the other."""
+    part, whole = (word, other) if len(word) < len(other) else (other, word)
+    return len(part) >= _SHORTEST_PART and (whole.startswith(part) or whole.endswith(part))
 
 
 def near_words(words: Iterable[str], known: Collection[str]) -> list[str]:
