@@ -97,17 +97,15 @@ class Answerer:
         (answer,) = [part async for part in parts if isinstance(part, Answer)]
         return answer
 
-    async def stream(self, question: Question) -> AsyncGenerator[Delta | Answer]:
-        """Yield the answer's text in pieces, and at last the whole answer.
+    def stream(self, question: Question) -> AsyncGenerator[Delta | Answer]:
+        """Return a generator of the answer's text in pieces, and at last of the whole answer.
 
         The pieces make up the answer's text, but for space around it, unless they cited nothing:
         then the answer is `NOT_FOUND` and takes the place of what was shown. Close the generator
         to end the call of the model early. Raises what `answer` raises, an `LLMError` also after
         the first piece.
         """
-        async with aclosing(self._run(question, self.model.stream)) as parts:
-            async for part in parts:
-                yield part
+        return self._run(question, self.model.stream)
 
     async def _run(self, question: Question, ask: _Ask) -> AsyncGenerator[Delta | Answer]:
         """Take a question through the steps, and yield what `stream` does."""
