@@ -91,16 +91,8 @@ class FoundChunk(Located):
     @staticmethod
     def of(hit: Hit) -> FoundChunk:
         """Return a hit as the API gives it."""
-        return FoundChunk(
-            document=hit.document,
-            chunk=hit.chunk,
-            score=hit.score,
-            title=hit.title,
-            headings=hit.headings,
-            text=hit.text,
-            metadata=dict(hit.metadata),
-            **location(hit.places, 0),
-        )
+        found = FoundChunk.model_validate(hit, from_attributes=True)
+        return found.model_copy(update={**location(hit.places, 0)})
 
 
 class SearchResponse(Traced):

@@ -173,16 +173,9 @@ def _sentences(answer: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _citation(hit: Hit, said: Sequence[str]) -> Citation:
     quotes = _quotes(hit, said)
-    return Citation(
-        document=hit.document,
-        title=hit.title,
-        headings=hit.headings,
-        chunk=hit.chunk,
-        score=hit.score,
-        text=hit.text,
-        quotes=quotes,
-        **location(hit.places, quotes[0].start if quotes else 0),
-    )
+    place = location(hit.places, quotes[0].start if quotes else 0)
+    citation = Citation.model_validate(hit, from_attributes=True)
+    return citation.model_copy(update={"quotes": quotes, **place})
 
 
 def _quotes(hit: Hit, said: Sequence[str]) -> tuple[Quote, ...]:
