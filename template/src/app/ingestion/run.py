@@ -123,10 +123,8 @@ class Run:
         started = perf_counter()
         summary, total = self.summary, len(self.found.files)
         summary.skipped, summary.skipped_files = len(self.found.skipped), self.found.skipped
-        self._ledger, self._failures = (
-            await self.writer.index.ledger(),
-            await self.writer.index.failures(),
-        )
+        self._ledger = await self.writer.index.ledger()
+        self._failures = await self.writer.index.failures()
         _log.info("ingest_started", documents=total, skipped=summary.skipped)
         try:
             await self._ingest_files(progress, stop)
