@@ -74,15 +74,13 @@ class PromptFile:
         """
         mark = mark or _unused_mark(question, passages)
         fenced = "\n\n".join(_fenced(passage, mark) for passage in passages)
-        user = self.user.substitute(mark=mark, passages=fenced, question=_within_a_turn(question))
-        return (
-            Message(role="system", content=self.system),
-            Message(role="user", content=user),
-        )
+        return self.filled({"mark": mark, "passages": fenced, "question": question})
 
-    def filled(self, values: Mapping[str, str]) -> str:
-        """Return the user message with these values, in which nothing begins a turn."""
-        return self.user.substitute({name: _within_a_turn(text) for name, text in values.items()})
+    def filled(self, values: Mapping[str, str]) -> tuple[Message, ...]:
+        """Return the conversation with these values in it, of which none begins a turn."""
+        inert = {name: _TURN.sub(r"\g<0> ", text) for name, text in values.items()}
+        user = self.user.substitute(inert)
+        return (Message(role="system", content=self.system), Message(role="user", content=user))
 
 
 def load_prompt(path: Path, placeholders: frozenset[str] = _PLACEHOLDERS) -> PromptFile:
@@ -128,9 +126,4 @@ def _fenced(passage: Passage, mark: str) -> str:
         {"number": passage.number, "document": passage.document, "heading": passage.heading},
         ensure_ascii=False,
     )
-    data = _within_a_turn(f"{escape_controls(source)}>\n{passage.text}")
-    return f"<passage {mark} {data}\n</passage {mark}>"
-
-
-def _within_a_turn(text: str) -> str:
-    return _TURN.sub(lambda match: f"{match[0]} ", text)
+    return f"<passage {mark} {escape_controls(source)}>\n{passage.text}\n</passage {mark}>"

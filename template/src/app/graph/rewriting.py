@@ -10,7 +10,7 @@ import structlog
 
 from app.exceptions import LLMError
 from app.graph.followups import standalone_question
-from gwkit.models.messages import NOT_FOUND, ChatRequest, Message
+from gwkit.models.messages import NOT_FOUND, ChatRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +44,8 @@ class ModelRewriter:
         """Return a question that can be understood without the messages before it."""
         said = "\n".join(f"{turn.role}: {turn.content}" for turn in messages[-_MOST_TURNS:])
         values = {"mark": secrets.token_hex(16), "conversation": said, "question": question}
-        user = self.prompt.filled(values)
         request = ChatRequest(
-            messages=(
-                Message(role="system", content=self.prompt.system),
-                Message(role="user", content=user),
-            ),
+            messages=self.prompt.filled(values),
             question=question,
             max_tokens=_MOST_TOKENS,
             prompt_hash=self.prompt.digest,
