@@ -6,7 +6,7 @@ import math
 import signal
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 import uvicorn
@@ -85,27 +85,21 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 
 def server_config(
-    app: FastAPI | Callable[[], FastAPI],
-    settings: ServerSettings,
-    *,
-    factory: bool = False,
-    lifespan: Literal["on", "off"] = "off",
-    workers: int = 1,
+    app: FastAPI | Callable[[], FastAPI], settings: ServerSettings, *, workers: int | None = None
 ) -> uvicorn.Config:
     """Return how uvicorn serves.
 
     Args:
-        app: the application, or what makes it.
+        app: the application, or what makes it in each worker.
         settings: proxies and times.
-        factory: whether `app` makes the application.
-        lifespan: whether uvicorn starts and stops the application.
-        workers: the number of processes.
+        workers: the number of processes in which uvicorn makes, starts and stops an application; by
+            default there is this one, and the caller does.
     """
     return uvicorn.Config(
         app,
-        factory=factory,
-        workers=workers,
-        lifespan=lifespan,
+        factory=workers is not None,
+        workers=workers or 1,
+        lifespan="off" if workers is None else "on",
         # Unlike httptools, h11 bounds the headers of a request and what surrounds its chunks.
         http="h11",
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,

@@ -103,7 +103,7 @@ def run_workers(
     with TemporaryDirectory(prefix="workers-", ignore_cleanup_errors=True) as folder:
         os.environ[_METRICS_FOLDER] = folder
         app = partial(worker_app, make, Path(folder), count)
-        config = server_config(app, settings, factory=True, lifespan="on", workers=count)
+        config = server_config(app, settings, workers=count)
         supervisor = Multiprocess(config, sockets=[listener])
         host, port = listener.getsockname()[:2]
         _log.info("listening", host=host, port=port, workers=count)
