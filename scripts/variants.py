@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -96,6 +96,8 @@ class Space:
             extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
             **{name: value for name, value in config["_envops"].items() if name != "undefined"},
         )
+        # The questions have few templates, which many answers are put into.
+        self._template = cache(self.environment.from_string)
         self._questions: dict[str, Config] = {
             name: details for name, details in config.items() if not name.startswith("_")
         }
@@ -121,7 +123,7 @@ class Space:
             if given and name in given:
                 default = given[name]
             elif isinstance(default, str):
-                text = self.environment.from_string(default).render(found)
+                text = self._template(default).render(found)
                 parsed = details["type"] == "bool" or details.get("multiselect")
                 default = yaml.safe_load(text) if parsed else text
             found[name] = default
@@ -235,7 +237,7 @@ class Space:
         """
         named = meta.find_undeclared_variables(self.environment.parse(expression))
         read = [factor for factor in self.factors if factor.question in named]
-        template = self.environment.from_string(expression)
+        template = self._template(expression)
         for factor in own:
             reads = (*dict.fromkeys([*read, factor]),)
             allows = {}

@@ -19,6 +19,7 @@ from harness.ageing import NEWCOMER, age
 from harness.answers import (
     FREE_TEXT,
     ROOT,
+    SPACE,
     TEXTS,
     Answer,
     Answers,
@@ -26,11 +27,12 @@ from harness.answers import (
     comparable,
     copier_config,
     default,
-    flips,
     questions,
+    walks,
 )
 from harness.commands import CommandError, git, interpreter, run, user_environment
 from harness.rendering import TemplateRepository, commit_all, contents, files
+from harness.sketching import Sketcher
 from harness.team import CONDITIONAL_EDITS, DELETED, EDITS, NEW_FILES, make_it_ours
 from harness.updating import (
     TEAMS_OWN,
@@ -39,12 +41,11 @@ from harness.updating import (
     update_with_api,
     update_with_command,
 )
+from scripts.variants import PROFILE
 
 Update = Callable[..., None]
 
 OLD, NEW = "v0.0.1", "v0.1.0"
-CHAIN: Final = 8
-"""The flips that a service has one after the other: each also takes the one before back."""
 
 
 class History:
@@ -262,13 +263,13 @@ def test_a_true_conflict_is_shown_and_fails_the_update(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, len(list(flips())), CHAIN))
+@pytest.mark.parametrize("walk", walks())
 def test_answers_flipped_there_and_back_change_nothing(
-    first: int, history: History, tmp_path: Path
+    walk: str, history: History, tmp_path: Path
 ) -> None:
-    """Each flip equals a fresh render with that answer, and the last way back restores the start.
+    """Each flip equals a fresh render with these answers, and the last way back restores the start.
 
-    The flip before is taken back at the same time, as the fresh render has its default.
+    A flip changes many questions, and takes back what the one before has changed.
     """
     # The team's edits in files that an answer removes would be lost, so there are none.
     service = history.render(tmp_path / "service", ref=NEW)
@@ -276,18 +277,18 @@ def test_answers_flipped_there_and_back_change_nothing(
     commit_all(service, "Our service")
     start = git(service, "rev-parse", "HEAD").strip()
     recorded = yaml.safe_load((service / ".copier-answers.yml").read_text("utf-8"))
+    recorded = {name: recorded[name] for name in questions()}
 
     back: dict[str, Answer] = {}
-    for answers in list(flips())[first : first + CHAIN]:
+    for answers in walks()[walk]:
         update_with_api(service, {**back, **answers})
         assert_no_conflict(service)
-        expected = history.render(tmp_path / "expected", answers, ref=NEW)
+        # With all answers: a profile would suggest others.
+        expected = history.render(tmp_path / "expected", {**recorded, **answers}, ref=NEW)
         make_it_ours(expected, conditional=False)
         assert [] == differing(contents(expected), contents(service)), answers
         shutil.rmtree(expected)
         commit_all(service, f"There: {answers}")
-        changed = git(service, "diff", "--name-only", start).split()
-        assert {".copier-answers.yml"} < set(changed), f"{answers} changes nothing"
         back = {question: recorded[question] for question in answers}
 
     update_with_api(service, back)
@@ -414,10 +415,17 @@ def test_the_updater_knows_what_is_the_teams() -> None:
     assert [m[1] for m in on_update if m] == [path.rstrip("/") for path in lists["COPY_ONLY"]]
 
 
-def test_every_choice_is_flipped_to() -> None:
-    """The flips cover every question, and every choice that is not the default."""
-    flipped = {comparable(*item) for answers in flips() for item in answers.items()}
+def test_every_alternative_is_flipped_to_and_changes_a_file(template: TemplateRepository) -> None:
+    """The flips have every question, and every choice that is not the default, once it is alone."""
+    steps = [answers for walk in walks().values() for answers in walk]
+    flipped = {comparable(*item) for answers in steps for item in answers.items()}
+    sketcher = Sketcher(template.root / "template")
+    start = SPACE.defaults()
+    before = sketcher.sketch(start)
     assert set(questions()) == {question for question, _ in flipped}
     for question in questions():
-        others = [answer for answer in choices(question) if answer != default(question)]
-        assert {comparable(question, answer) for answer in others} <= flipped
+        for answer in choices(question):
+            if answer != default(question):
+                assert comparable(question, answer) in flipped
+                after = sketcher.sketch({**start, question: answer})
+                assert (question == PROFILE) == (before == after), f"{question}: {answer}"

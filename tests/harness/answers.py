@@ -11,7 +11,7 @@ import yaml
 from scripts.variants import PROFILE, Answer, Answers, Space, answers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "ANSWER_SETS",
@@ -22,12 +22,13 @@ __all__ = [
     "VARIANTS",
     "Answer",
     "Answers",
+    "alternatives",
     "choices",
     "comparable",
     "copier_config",
     "default",
-    "flips",
     "questions",
+    "walks",
 ]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -128,17 +129,37 @@ def comparable(question: str, answer: Answer) -> tuple[str, str]:
     return question, str(answer)
 
 
-def flips() -> Iterator[Answers]:
-    """Yield every answer that differs from its question's default, the free texts together.
+def alternatives(question: str) -> list[Answer]:
+    """Return every answer that differs from the question's default; for free text, another one."""
+    if question in FREE_TEXT:
+        return [TEXTS["jinja"]]
+    if question == "project_slug":
+        return ["another-slug"]
+    found: list[Answer] = []
+    for answer in choices(question):
+        if answer not in (default(question), *found):
+            found.append(answer)
+    return found
 
-    A profile comes with the answers that it suggests, which an update alone would not take over.
+
+def walks() -> Mapping[str, Sequence[Answers]]:
+    """Return flips of answers: what differs from the defaults, step by step.
+
+    - `each alternative`: of all questions at a time, except those that take files away. A step
+      takes the alternatives before back, to the next one or to the default.
+    - `all and nothing`: everything; the same without what answers take away, so that options come
+      and go while the files about them are missing; and only without it.
     """
-    yield {**dict.fromkeys(FREE_TEXT, TEXTS["jinja"]), "project_slug": "another-slug"}
     start = SPACE.defaults()
-    for profile in SPACE.profiles[1:]:
-        suggested = SPACE.defaults({PROFILE: profile})
-        yield {name: answer for name, answer in suggested.items() if answer != start[name]}
-    for question in questions():
-        for answer in choices(question):
-            if question != PROFILE and answer != default(question):
-                yield {question: answer}
+    less = {name: answer for name, answer in SPACE.fewest().items() if answer != start[name]}
+    found = {name: alternatives(name) for name in questions() if name not in less}
+    steps = max(map(len, found.values()))
+    everything = SPACE.defaults({PROFILE: SPACE.profiles[-1]})
+    more = {name: answer for name, answer in everything.items() if answer != start[name]}
+    return {
+        "each alternative": [
+            {name: answers[step] for name, answers in found.items() if step < len(answers)}
+            for step in range(steps)
+        ],
+        "all and nothing": [more, {**more, **less}, less],
+    }
