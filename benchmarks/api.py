@@ -110,8 +110,8 @@ def _compared(
     pairs = alternate(
         lambda: asked("ours"),
         lambda: asked("theirs"),
-        bench.size(15, 2),
-        warm=2,
+        bench.size(15, 1),
+        warm=bench.size(2, 0),
         told=lambda told: bench.say(f"{route}, {told}"),
     )
     ours, theirs = percentile(latencies["ours"], 99), percentile(latencies["theirs"], 99)

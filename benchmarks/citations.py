@@ -26,8 +26,8 @@ def measure(bench: Bench) -> Findings:
         pairs = alternate(
             lambda: worker.figure("answer", checked=True, count=50),
             lambda: worker.figure("answer", checked=False, count=50),
-            bench.size(40, 5),
-            warm=2,
+            bench.size(40, 1),
+            warm=bench.size(2, 0),
             told=lambda told: bench.say(f"answers, {told}"),
         )
     line = compared(

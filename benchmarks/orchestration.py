@@ -66,8 +66,8 @@ def _answer(bench: Bench, worker: Worker, command: str, what: str) -> Line:
     pairs = alternate(
         lambda: worker.figure(command, orchestration="langgraph"),
         lambda: worker.figure(command, orchestration="native"),
-        bench.size(120, 2),
-        warm=2,
+        bench.size(120, 1),
+        warm=bench.size(2, 0),
         told=lambda told: bench.say(f"{what}, {told}"),
     )
     return compared(what, pairs, "ms", scale=1e3, other="native")
@@ -92,6 +92,7 @@ def _starts(bench: Bench, service: Path, folder: Path, variables: dict[str, str]
         lambda: started("langgraph"),
         lambda: started("native"),
         bench.size(10, 1),
+        warm=bench.size(1, 0),
         told=lambda told: bench.say(f"starts, {told}"),
     )
     memory = Pairs(list(zip(*resident.values(), strict=True)))

@@ -50,22 +50,22 @@ def measure(bench: Bench) -> Findings:
         calls = alternate(
             side(whole, "calls", "port"),
             side(whole, "calls", "bare"),
-            bench.size(100, 5),
-            warm=3,
+            bench.size(100, 1),
+            warm=bench.size(3, 0),
             told=lambda told: bench.say(f"calls, {told}"),
         )
         streams = alternate(
             side(streaming, "stream", "port"),
             side(streaming, "stream", "bare"),
-            bench.size(60, 3),
-            warm=2,
+            bench.size(60, 1),
+            warm=bench.size(2, 0),
             told=lambda told: bench.say(f"streams, {told}"),
         )
         crowds = alternate(
             side(whole, "crowd", "port"),
             side(whole, "crowd", "bare"),
-            bench.size(30, 3),
-            warm=2,
+            bench.size(30, 1),
+            warm=bench.size(2, 0),
             told=lambda told: bench.say(f"50 at a time, {told}"),
         )
     return Findings(

@@ -19,7 +19,7 @@ import random
 import re
 from itertools import chain, groupby
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.findings import Aim, Findings, Line
 from benchmarks.workshop import BenchError
@@ -76,7 +76,7 @@ def _folders(bench: Bench, scratch: Path) -> list[Path]:
 def _golden(bench: Bench, folder: Path) -> Path:
     """Write the golden set over the samples in the form of a collection."""
     service = bench.service()
-    cases = [json.loads(line) for line in (service / "evals/golden.jsonl").open(encoding="utf-8")]
+    cases = _lines(service / "evals/golden.jsonl")
     samples = service / "data/samples"
     files = sorted(path for path in samples.rglob("*") if path.is_file())
     (folder / "qrels").mkdir(parents=True)
@@ -98,6 +98,11 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "ignore")
 
 
+def _lines(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
 def _write(path: Path, lines: Iterable[dict[str, str]]) -> None:
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     path.write_text(text, encoding="utf-8")
@@ -105,7 +110,7 @@ def _write(path: Path, lines: Iterable[dict[str, str]]) -> None:
 
 def _collection(bench: Bench, folder: Path, scratch: Path) -> list[Line]:
     name = folder.name
-    queries = [json.loads(line) for line in (folder / "queries.jsonl").open(encoding="utf-8")]
+    queries = _lines(folder / "queries.jsonl")
     with (
         bench.worker(bench.service() / ".venv/bin/python", "ranking") as ours,
         bench.worker(bench.competitors(), "bm25") as theirs,

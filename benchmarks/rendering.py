@@ -54,6 +54,7 @@ def measure(bench: Bench) -> Findings:
                 lambda: timed(template),
                 lambda: timed(other),
                 bench.size(10, 1),
+                warm=bench.size(1, 0),
                 told=lambda told: bench.say(f"{other.name}, {told}"),
             )
 

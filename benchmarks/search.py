@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 _SIZES: Final = (1_000, 10_000, 100_000)
-_QUICK_SIZES: Final = (100, 200, 1_000)
+_QUICK_SIZES: Final = (100, 1_000)
 _BATCH: Final = 20
 _STORES: Final = {"lancedb": "LanceDB", "chroma": "Chroma"}
 _CASES: Final = (

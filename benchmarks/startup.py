@@ -50,17 +50,19 @@ def measure(bench: Bench) -> Findings:
                 resident[side].append(server.resident_megabytes())
                 return server.ready_seconds
 
-        rounds = bench.size(15, 2)
+        rounds, warm = bench.size(15, 1), bench.size(1, 0)
         starts = alternate(
             lambda: started("ours", folder),
             lambda: started("theirs", folder),
             rounds,
+            warm=warm,
             told=lambda told: bench.say(f"starts, {told}"),
         )
     imports = alternate(
         lambda: seconds(lambda: run(python, "-c", _IMPORTS["ours"], cwd=service)),
         lambda: seconds(lambda: run(python, "-c", _IMPORTS["theirs"], cwd=service)),
         rounds,
+        warm=warm,
         told=lambda told: bench.say(f"imports, {told}"),
     )
     memory = Pairs(list(zip(resident["ours"], resident["theirs"], strict=True)))

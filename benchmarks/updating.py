@@ -57,6 +57,7 @@ def measure(bench: Bench) -> Findings:
             lambda: updated(service, launcher, "--no-proof"),
             lambda: updated(other, "-m", "copier", "update", "--defaults", "--quiet"),
             bench.size(10, 1),
+            warm=bench.size(1, 0),
             told=bench.say,
         )
         assert len(changes) == 1, f"the sides differ in the files that they change: {changes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import sys
@@ -17,6 +18,7 @@ from benchmarks.measure import Pairs, alternate, percentile
 from benchmarks.pages import write_pages
 from benchmarks.report import HAND_WRITTEN, methods, read_results, taken, write_page
 from benchmarks.synthetic import documents, questions
+from benchmarks.workshop import Bench, alone
 from harness.answers import ROOT
 from harness.commands import run
 
@@ -43,16 +45,18 @@ def bench(*arguments: str, expected: int = 0) -> subprocess.CompletedProcess[str
     return run(sys.executable, "-m", "benchmarks", *arguments, cwd=ROOT, expected=expected)
 
 
-def measured(name: str) -> Findings:
-    """Measure a subject in its smallest form, and return the output of the command."""
-    said = bench(name, "--quick", "--json").stdout
-    return findings_from(json.loads(said[said.index("{") :])[name]["findings"])
+@pytest.fixture(scope="module")
+def workshop() -> Bench:
+    """The workshop of all subjects, which renders each service once."""
+    return Bench(quick=True)
 
 
 @_ONE_AT_A_TIME
 def test_rendering_is_measured() -> None:
-    """Both sides have figures, and their ratio is checked."""
-    for line in measured("rendering").lines:
+    """The command prints figures of both sides, and their ratio is checked."""
+    said = bench("rendering", "--quick", "--json").stdout
+    findings = json.loads(said[said.index("{") :])["rendering"]["findings"]
+    for line in findings_from(findings).lines:
         assert line.theirs is not None
         assert line.ratio is not None
         assert 0 < line.theirs < 100 * line.ours
@@ -62,9 +66,12 @@ def test_rendering_is_measured() -> None:
 @_ONE_AT_A_TIME
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _SET_UP)
-def test_a_subject_is_measured(name: str) -> None:
-    """Each line has figures above zero."""
-    lines = measured(name).lines
+def test_a_subject_is_measured(name: str, workshop: Bench) -> None:
+    """In its smallest form each line has figures above zero."""
+    with alone():
+        workshop.begin(name)
+        findings: Findings = importlib.import_module(f"benchmarks.{name}").measure(workshop)
+    lines = findings.lines
 
     assert lines
     assert all(line.ours > 0 and (line.theirs is None or line.theirs > 0) for line in lines)
