@@ -8,6 +8,7 @@ tests hold.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tomllib
 from collections import Counter
@@ -39,9 +40,9 @@ FEWEST = 3
 class Planted:
     """A service in which everything of one kind is planted, with the verdicts on it."""
 
-    def __init__(self, root: Path, template: TemplateRepository) -> None:
-        """Render the service, with the environment of its first `make check`."""
-        self.path = template.render(root / "service")
+    def __init__(self, place: Path, template: TemplateRepository, root: Path) -> None:
+        """Render the service to a place, with the environment of its first `make check`."""
+        self.path = template.render(place)
         commit_all(self.path, "Start from Groundwork")
         python = interpreter("3.11") or Path(sys.executable)
         self.env = user_environment(root / "tools", python=python, uv=True)
@@ -74,7 +75,10 @@ class Planted:
 @pytest.fixture(scope="module")
 def service(template: TemplateRepository, tmp_path_factory: pytest.TempPathFactory) -> Planted:
     """A service of the defaults."""
-    return Planted(tmp_path_factory.mktemp("bites"), template)
+    # Where other tests have their services, as mypy and compiled packages are known by their paths.
+    place = tmp_path_factory.getbasetemp() / "place"
+    shutil.rmtree(place, ignore_errors=True)
+    return Planted(place, template, tmp_path_factory.mktemp("bites"))
 
 
 @pytest.fixture(scope="module")
