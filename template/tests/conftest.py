@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-import hypothesis
 import pytest
-from hypothesis.configuration import set_hypothesis_home_dir
 
-from fixtures.effort import THOROUGH
-
-pytest_plugins = [
+_FIXTURES = [
     "fixtures.browser",
     "fixtures.clock",
     "fixtures.command_line",
     "fixtures.configuration",
+    "fixtures.effort",
     "fixtures.guards",
     "fixtures.ingesting",
     "fixtures.live",
@@ -23,21 +20,16 @@ pytest_plugins = [
 ]
 if find_spec("fixtures.provider"):  # only with a provider
     modules = ("server", "cassettes", "conformance")
-    pytest_plugins += [f"fixtures.provider.{module}" for module in modules]
+    _FIXTURES += [f"fixtures.provider.{module}" for module in modules]
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-socket reads its options in the same hook
 def pytest_configure(config: pytest.Config) -> None:
-    """Close the sockets except loopback, and fix settings that vary by machine."""
+    """Close the sockets except loopback, and load the fixtures where tests run."""
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     config.addinivalue_line("markers", "slow: takes more than a second")
-
-    set_hypothesis_home_dir(config.rootpath / ".cache" / "hypothesis")
-    # A machine under load is slow at everything, which does not make an example worse.
-    patient = hypothesis.settings(
-        deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-    )
-    hypothesis.settings.register_profile("local", patient, max_examples=20)
-    hypothesis.settings.register_profile("ci", patient, derandomize=True)
-    hypothesis.settings.load_profile("ci" if THOROUGH else "local")
+    # With worker processes this one runs no test, and they wait for it.
+    if not config.getoption("numprocesses", None):
+        for name in _FIXTURES:
+            config.pluginmanager.import_plugin(name)

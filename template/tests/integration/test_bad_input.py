@@ -55,7 +55,7 @@ def indexed(folder: Path) -> dict[str, int]:
         ("a.pdf", make_docx(("Normal", "text")), "is not a PDF file but a ZIP archive"),
         ("a.docx", b"<html><p>text", "is not a Word file (DOCX) but an HTML page"),
         ("a.docx", make_docx(("Normal", "text"))[:-100], "is cut off"),
-        ("a.docx", zip_bomb(30), "that is refused"),
+        ("a.docx", zip_bomb(20), "that is refused"),
         ("a.docx", docx_with(entity_bomb()), "cannot be parsed"),
         ("a.md", make_pdf(["text"]), "is a PDF file, and no text"),
         ("a.txt", bytes(range(256)), "holds NUL bytes"),

@@ -280,16 +280,16 @@ def test_the_work_is_linear_in_the_text(unit: str, monkeypatch: pytest.MonkeyPat
     def blocks(size: int) -> list[Block]:
         return [Block(_TEXT, unit * (size // len(unit)))]
 
-    less = work(monkeypatch, blocks(10_000), budget=128, overlap=16)
-    more = work(monkeypatch, blocks(40_000), budget=128, overlap=16)
+    less = work(monkeypatch, blocks(2_000), budget=32, overlap=4)
+    more = work(monkeypatch, blocks(8_000), budget=32, overlap=4)
     assert all(many <= 1.3 * 4 * few for few, many in zip(less, more, strict=True))
 
 
 def test_the_work_is_linear_in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large overlap of many small pieces is not counted again for each of them."""
-    blocks = [Block(_TEXT, "ab.")] * 4_000
-    less = work(monkeypatch, blocks[:1_000], budget=512, overlap=256)
-    more = work(monkeypatch, blocks, budget=512, overlap=256)
+    blocks = [Block(_TEXT, "ab.")] * 1_600
+    less = work(monkeypatch, blocks[:400], budget=128, overlap=64)
+    more = work(monkeypatch, blocks, budget=128, overlap=64)
     assert all(many <= 1.3 * 4 * few for few, many in zip(less, more, strict=True))
 
 

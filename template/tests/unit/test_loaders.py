@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
@@ -223,7 +221,7 @@ def test_a_cipher_that_nothing_here_reads_counts_as_encrypted(
 def test_a_docx_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declared sizes are checked before unpacking; false sizes are detected."""
     with pytest.raises(IngestError, match=r"unpacks from [\d,]+ to [\d,]+ bytes; that is refused"):
-        _load("bomb.docx", zip_bomb(30))
+        _load("bomb.docx", zip_bomb(20))
     with pytest.raises(IngestError, match="cannot be parsed: BadZipFile"):
         _load("lie.docx", lying_docx())
     with pytest.raises(IngestError, match="archive of 10,001 parts"):
@@ -342,19 +340,6 @@ def test_a_loader_of_an_extension_goes_first_and_gets_the_common_treatment() -> 
         "a", (_text("a.csv"), _text("1,2")), {"type": "csv", "title": "a"}
     ) == registry.load("a.csv", b"1,2")
     assert _text("a.txt") == registry.load("a.txt", b" ").blocks[0]
-
-
-def test_parsers_are_imported_at_their_first_document() -> None:
-    """The service starts without importing them."""
-    script = (
-        "import sys; from app.ingestion.pipeline import Pipeline; "
-        "sys.exit(', '.join({'lxml', 'markdown_it', 'pypdf'} & set(sys.modules)) or 0)"
-    )
-    done = subprocess.run(  # noqa: S603 - the interpreter that runs the tests
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-
-    assert (0, "") == (done.returncode, done.stderr)
 
 
 _WHOLE = {".pdf": make_pdf(["one", "two"], title="T"), ".docx": make_docx(("Normal", "text"))}
