@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -48,14 +48,24 @@ async def test_a_filter_narrows_a_search(mode: SearchMode, live_client: httpx2.A
     assert all(hit["document"].startswith("guides/") for hit in hits)
 
 
-@pytest.mark.parametrize(
-    "query", ['"', "AND", "a OR", "NEAR(", "title:*", "-", "(", "^", "*", "a' --", "\x00", "🦘"]
-)
-async def test_no_text_is_a_query_language(query: str, live_client: httpx2.AsyncClient) -> None:
+async def test_no_text_is_a_query_language(live_client: httpx2.AsyncClient) -> None:
     """On the real index: any text is searched for, and never a syntax error."""
-    response = await live_client.post("/v1/search", json={"query": query})
-
-    assert 200 == response.status_code
+    for query in (
+        '"',
+        "AND",
+        "a OR",
+        "NEAR(",
+        "title:*",
+        "-",
+        "(",
+        "^",
+        "*",
+        "a' --",
+        "\x00",
+        "🦘",
+    ):
+        response = await live_client.post("/v1/search", json={"query": query})
+        assert 200 == response.status_code, query
 
 
 async def test_every_option_reaches_the_retriever(fakes: Fakes) -> None:
@@ -73,25 +83,22 @@ async def test_every_option_reaches_the_retriever(fakes: Fakes) -> None:
     assert ("upload", 3, filters, SearchMode.LEXICAL) == fakes.retriever.searches[-1]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"query": " "},
-        {"query": "x" * 100_001},
-        {"query": "a", "k": 0},
-        {"query": "a", "k": 101},
-        {"query": "a", "mode": "fuzzy"},
-        {"query": "a", "filter": {}},
-        {},
-    ],
-)
-async def test_a_body_that_is_not_valid_is_refused(body: dict[str, Any], fakes: Fakes) -> None:
+async def test_a_body_that_is_not_valid_is_refused(fakes: Fakes) -> None:
     """The retriever is not called."""
     async with open_client(fakes.app()) as client:
         before = len(fakes.retriever.searches)
-        response = await client.post("/v1/search", json=body)
+        for body in (
+            {"query": " "},
+            {"query": "x" * 100_001},
+            {"query": "a", "k": 0},
+            {"query": "a", "k": 101},
+            {"query": "a", "mode": "fuzzy"},
+            {"query": "a", "filter": {}},
+            {},
+        ):
+            response = await client.post("/v1/search", json=body)
+            assert (422, "invalid_request") == (response.status_code, response.json()["code"])
 
-    assert (422, "invalid_request") == (response.status_code, response.json()["code"])
     assert before == len(fakes.retriever.searches)
 
 

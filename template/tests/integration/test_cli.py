@@ -28,22 +28,16 @@ _QUESTION = "How many weeks of parental leave do parents take?"
 
 
 def test_ingest_tells_what_it_did(cli: CommandLine) -> None:
-    """The output counts added, changed, unchanged, removed and failed documents."""
-    run = cli("ingest", DOCUMENTS)
-
-    assert (0, "") == (run.code, run.err)
-    assert "4 added, 0 changed, 0 unchanged, 0 removed, 0 failed" in run.out
-
-
-def test_ingest_as_json_counts_every_document(cli: CommandLine) -> None:
-    """JSON has the same counts; every submitted document is in one of them."""
+    """Every submitted document counts as added, changed, unchanged, removed or failed."""
     summary = cli("ingest", DOCUMENTS, "--json").document
+    again = cli("ingest", DOCUMENTS)
 
+    assert (0, "") == (again.code, again.err)
+    assert "0 added, 0 changed, 4 unchanged, 0 removed, 0 failed" in again.out
     assert {"added": 4, "changed": 0, "unchanged": 0, "removed": 0, "failed": 0} == {
         name: summary[name] for name in ("added", "changed", "unchanged", "removed", "failed")
     }
-    assert [] == summary["failures"]
-    assert summary["interrupted"] is False
+    assert ([], False) == (summary["failures"], summary["interrupted"])
     assert summary["chunks"] >= 4
 
 
@@ -176,18 +170,13 @@ def test_an_interrupted_ingestion_reports_and_can_go_on(
 
 
 def test_an_answer_comes_with_its_citations(ingested: CommandLine) -> None:
-    """The answer is followed by its numbered passages."""
+    """The answer is followed by its numbered passages; JSON has all of it."""
     run = ingested("ask", _QUESTION)
+    answer = ingested("ask", _QUESTION, "--json").document
 
     assert (0, "") == (run.code, run.err)
     assert "fourteen weeks" in run.out
     assert "[1] policies/leave.md#1  Leave\n" in run.out
-
-
-def test_an_answer_as_json_is_whole(ingested: CommandLine) -> None:
-    """JSON has the answer's text, its citations, and whether there was an answer."""
-    answer = ingested("ask", _QUESTION, "--json").document
-
     assert answer["found"] is True
     assert "policies/leave.md" == answer["citations"][0]["document"]
     assert {"document", "chunk", "score", "text"} <= answer["citations"][0].keys()
@@ -272,22 +261,6 @@ def test_a_text_of_the_wrong_length_is_refused(cli: CommandLine, name: str, text
 
     assert (2, "") == (run.code, run.out)
     assert run.err.startswith("error: Invalid value for TEXT: String should have at ")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"leave" OR *',
-        "leave AND (",
-        'it\'s "quoted"\nand\tbroken',
-        "NEAR(a, b) col:leave ^x",
-        "';--",
-    ],
-)
-def test_any_text_is_data(ingested: CommandLine, text: str) -> None:
-    """No text is a syntax error."""
-    assert ingested("search", text).code == 0
-    assert ingested("ask", text).code == 0
 
 
 def test_a_text_can_come_from_standard_input(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.ingestion.loaders import Loaded, LoaderRegistry
-from fixtures.files import make_pdf
-from fixtures.hostile import pdf_of
+from fixtures.files import make_pdf, pdf_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from structlog.testing import capture_logs
 
-from fixtures.asgi import open_client
+from fixtures.asgi import Call, open_client
 from fixtures.services import Fakes
 from gwkit.http.keys import ApiKeys
 
@@ -41,6 +41,39 @@ def bearer(key: str) -> dict[str, str]:
 def keyed(make_settings: MakeSettings) -> Fakes:
     """Return a service that requires a key."""
     return Fakes(make_settings(api_keys=KEYS, requests_per_minute=3))
+
+
+@pytest.mark.parametrize(
+    ("headers", "challenge"),
+    [
+        ({}, "Bearer"),
+        ({"Authorization": OLD}, "Bearer"),
+        ({"Authorization": f"Basic {OLD}"}, "Bearer"),
+        ({"X-API-Key": OLD}, "Bearer"),
+        ({"Authorization": "Bearer"}, 'Bearer error="invalid_token"'),
+        (bearer(OLD[:-1]), 'Bearer error="invalid_token"'),
+        (bearer(OLD.upper()), 'Bearer error="invalid_token"'),
+        (bearer(f"{OLD},{NEW}"), 'Bearer error="invalid_token"'),
+        (bearer("reader"), 'Bearer error="invalid_token"'),
+        (bearer("\xe9" * 20), 'Bearer error="invalid_token"'),
+        (bearer("x" * 50_000), 'Bearer error="invalid_token"'),
+    ],
+)
+async def test_no_other_header_is_a_key(
+    make_settings: MakeSettings, headers: dict[str, str], challenge: str
+) -> None:
+    """A missing key and a wrong one are told apart (RFC 6750, section 3)."""
+    keyed = Fakes(make_settings(api_keys=KEYS))
+    app = keyed.app()
+    app.state.lifecycle.services = keyed.services()
+    call = Call("/v1/search", b"{")
+    call.headers = {
+        name.lower(): value.encode("utf-8").decode("latin-1") for name, value in headers.items()
+    }
+    await call.of(app)
+
+    answered = {name.decode(): value.decode() for name, value in call.sent[0]["headers"]}
+    assert (401, challenge) == (call.status, answered["www-authenticate"])
 
 
 async def test_the_log_has_the_name_and_never_the_key(keyed: Fakes) -> None:

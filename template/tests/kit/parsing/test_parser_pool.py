@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.ingestion.loaders import Loaded, LoaderPart, LoaderRegistry, plaintext
-from fixtures.files import make_docx, make_pdf
-from fixtures.hostile import pdf_loop, pdf_of
+from fixtures.files import make_docx, make_pdf, pdf_of
+from fixtures.hostile import pdf_loop
 from gwkit.documents import Block, BlockKind
 from gwkit.errors import ConfigError, IngestError, ParseLimitError
 from gwkit.parsing.pool import ParserPool
