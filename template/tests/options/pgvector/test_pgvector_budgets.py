@@ -75,15 +75,18 @@ def _wait_until_written(database_url: str, tokens: int) -> None:
 def test_two_replicas_keep_one_budget(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Asked by turns they answer until both together have spent it, and then neither does."""
+    """Asked by turns they answer until both together have spent it, and then neither does.
+
+    The index is SQLite, in one file.
+    """
     provider = request.getfixturevalue("provider")
     variables = {
         "APP_DAILY_TOKENS": str(_BUDGET),
         "APP_DEFAULT_MODEL": "openai:gpt-4o-mini",
         "APP_EMBEDDING_MODEL": "offline:none",
+        "APP_INDEX_PATH": str(tmp_path / "index.sqlite"),
         "APP_REQUESTS_PER_MINUTE": "100000",
         "APP_SHARED_LIMITS": "postgresql",
-        "APP_VECTOR_STORE": "pgvector",
         "DATABASE_URL": database_url,
         "OPENAI_API_KEY": "any",
         "OPENAI_BASE_URL": provider.openai_url,

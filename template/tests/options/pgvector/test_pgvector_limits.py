@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-import urllib.error
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -18,14 +12,8 @@ from structlog.testing import capture_logs
 from app.exceptions import AppError
 from app.options.pgvector.limits import PostgresCounts
 from app.options.pgvector.settings import PgvectorSettings
-from fixtures.serving import serving
 from gwkit.http.shared_limits import SharedLimits
 from gwkit.models.spending import Spent
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fixtures.serving import Served
 
 _DAY = "2030-01-31"
 
@@ -88,34 +76,3 @@ async def test_a_lost_database_leaves_a_limit(database_url: str) -> None:
         assert ["shared_limits_lost"] == [event["event"] for event in logs]
         with pytest.raises(AppError, match="limits in PostgreSQL"):
             await counts.spent(_DAY)
-
-
-def _search(served: Served) -> int:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{served.url}/v1/search", b'{"query": "x"}', headers)  # noqa: S310 - loopback
-    try:
-        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - loopback
-            return int(reply.status)
-    except urllib.error.HTTPError as exc:
-        exc.close()
-        return exc.code
-
-
-@pytest.mark.slow
-def test_two_replicas_keep_one_limit(database_url: str, tmp_path: Path) -> None:
-    """Two processes admit together what one would, whichever is called; the index is SQLite."""
-    folders = [tmp_path / name for name in ("one", "two")]
-    started = time.monotonic()
-    variables = {"APP_SHARED_LIMITS": "postgresql", "DATABASE_URL": database_url}
-    with ExitStack() as stack:
-
-        def start(folder: Path) -> Served:
-            folder.mkdir()
-            return stack.enter_context(serving(folder, APP_REQUESTS_PER_MINUTE="1", **variables))
-
-        with ThreadPoolExecutor(8) as pool:
-            both = [*pool.map(start, folders)]
-            statuses = [*pool.map(_search, both * 10)]
-    earned = (time.monotonic() - started) / 60  # a slow machine may earn one back
-    assert 1 <= statuses.count(200) <= 1 + earned
-    assert {200, 429} == {*statuses}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from fixtures.serving import Served
 
+_LIMIT = 60
 _QUESTIONS = ("How long is parental leave?", "When do unused days expire?", "What is a quasar?")
 
 
@@ -42,15 +45,34 @@ def _answer(served: Served, question: str) -> dict[str, object]:
     return reply
 
 
+def _search(served: Served) -> int:
+    """Return the status of a search."""
+    try:
+        _send(f"{served.url}/v1/search", b'{"query": "x"}', "application/json")
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        return exc.code
+    return 200
+
+
 @pytest.mark.slow
-def test_two_replicas_give_the_same_answers(database_url: str, tmp_path: Path) -> None:
-    """They start together on an empty database, and each sees at once what the other wrote."""
+def test_two_replicas_are_as_one(database_url: str, tmp_path: Path) -> None:
+    """They start together on an empty database, and each sees at once what the other wrote.
+
+    They admit together what one would, whichever is called.
+    """
+    started = time.monotonic()
     folders = [tmp_path / name for name in ("one", "two")]
     with ExitStack() as stack:
 
         def start(folder: Path) -> Served:
             folder.mkdir()
-            variables = {"APP_VECTOR_STORE": "pgvector", "DATABASE_URL": database_url}
+            variables = {
+                "APP_REQUESTS_PER_MINUTE": str(_LIMIT),
+                "APP_SHARED_LIMITS": "postgresql",
+                "APP_VECTOR_STORE": "pgvector",
+                "DATABASE_URL": database_url,
+            }
             return stack.enter_context(serving(folder, APP_ENABLE_CACHING="true", **variables))
 
         with ThreadPoolExecutor() as pool:
@@ -67,3 +89,8 @@ def test_two_replicas_give_the_same_answers(database_url: str, tmp_path: Path) -
         assert "March" in f"{answers[0][1]}"
         _upload(two, "leave.md", "# Leave\n\nParental leave is twenty weeks long.\n")
         assert "twenty weeks" in f"{_answer(one, _QUESTIONS[0])}"
+        with ThreadPoolExecutor(8) as pool:
+            statuses = [*pool.map(_search, [one, two] * _LIMIT)]
+    earned = _LIMIT * (time.monotonic() - started) / 60  # more on a slow machine
+    assert _LIMIT // 2 <= statuses.count(200) <= _LIMIT + earned
+    assert {*statuses} <= {200, 429}
