@@ -29,7 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     config.addinivalue_line("markers", "slow: takes more than a second")
-    # With worker processes this one runs no test, and they wait for it.
-    if not config.getoption("numprocesses", None):
+    # With worker processes this one runs no test, and they wait for it. But it sees the coverage of
+    # what runs once, at an import, which in the workers is before they measure.
+    if not config.getoption("numprocesses", None) or config.getoption("cov_source", None):
         for name in _FIXTURES:
             config.pluginmanager.import_plugin(name)
