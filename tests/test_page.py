@@ -21,9 +21,11 @@ MOST_LINES = 900
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed here")
-def test_the_page_works_in_a_real_browser(template: TemplateRepository, tmp_path: Path) -> None:
+def test_the_page_works_in_a_real_browser(
+    template: TemplateRepository, place: Path, tmp_path: Path
+) -> None:
     """With Playwright installed, the service's own test command tries all of it."""
-    service = template.render(tmp_path / "service")
+    service = template.render(place)
     env = user_environment(
         tmp_path / "tools", python=interpreter("3.11") or Path(sys.executable), uv=True
     )

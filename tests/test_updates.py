@@ -46,6 +46,8 @@ from scripts.variants import PROFILE
 Update = Callable[..., None]
 
 OLD, NEW = "v0.0.1", "v0.1.0"
+# The oldest Copier merges in the test of the work of teams, which leave most files as they are.
+NEWEST = pytest.mark.parametrize("update", ["the command", "newest Copier"], indirect=True)
 
 
 class History:
@@ -101,9 +103,9 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """The environment of a team that has uv and the oldest Python."""
+    """The environment of a team that has uv and the oldest Python, outside of CI."""
     python = interpreter("3.11") or Path(sys.executable)
-    return user_environment(tmp_path / "tools", python=python, uv=True)
+    return {**user_environment(tmp_path / "tools", python=python, uv=True), "CI": ""}
 
 
 @pytest.fixture(
@@ -157,6 +159,7 @@ def test_an_update_keeps_the_teams_work(history: History, update: Update, tmp_pa
 
 
 @pytest.mark.slow
+@NEWEST
 def test_an_untouched_service_becomes_a_fresh_render(
     history: History, update: Update, tmp_path: Path
 ) -> None:
@@ -169,6 +172,7 @@ def test_an_untouched_service_becomes_a_fresh_render(
 
 
 @pytest.mark.slow
+@NEWEST
 def test_an_update_to_the_same_release_changes_nothing(
     history: History, update: Update, tmp_path: Path
 ) -> None:
@@ -232,12 +236,14 @@ def test_a_recopy_keeps_the_teams_own_files(history: History, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_the_shipped_update_proves_its_result(
-    history: History, env: dict[str, str], tmp_path: Path
+    history: History, env: dict[str, str], place: Path, tmp_path: Path
 ) -> None:
     """`make template-update` keeps the team's work, and runs its checks and tests on the result."""
-    service = start(history, tmp_path / "service", OLD, ours=True)
+    service = start(history, place, OLD, ours=True)
     shown = run("make", "template-update", cwd=service, env=env).stdout
     assert "Updated." in shown
+    assert re.search(r"^ok +types ", shown, re.MULTILINE)
+    assert re.search(r"^\d+ passed", shown, re.MULTILINE)
     assert_no_conflict(service)
     expected = history.render(tmp_path / "expected", ref=NEW)
     make_it_ours(expected)
@@ -248,10 +254,10 @@ def test_the_shipped_update_proves_its_result(
 
 @pytest.mark.slow
 def test_a_true_conflict_is_shown_and_fails_the_update(
-    history: History, env: dict[str, str], tmp_path: Path
+    history: History, env: dict[str, str], place: Path
 ) -> None:
     """If both changed the same line, `make template-update` fails and names the file."""
-    service = start(history, tmp_path / "service", OLD)
+    service = start(history, place, OLD)
     page = service / "docs/operations.md"
     text = page.read_text(encoding="utf-8")
     assert "(as it was)" in text
