@@ -115,7 +115,8 @@ def test_the_image_serves_from_a_read_only_tree_and_stops_when_told(
     if python is None:
         pytest.skip("no Python 3.11 here")
     service = template.render(tmp_path / "service")
-    env = user_environment(tmp_path / "tools", python=python, uv=False)
+    # The image has what it compiled.
+    env = user_environment(tmp_path / "tools", python=python, uv=False, fresh=True)
     (tmp_path / "tools/python").symlink_to(python)
     prefix = unprivileged(_UID, python)
     uid = _UID if f"--reuid={_UID}" in prefix else os.geteuid()
