@@ -48,9 +48,11 @@ def _saving_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let the services of a process share mypy's cache and what Python compiled, at their imports.
 
     Mypy knows changed files by their hashes, Python by their times and sizes, which uv keeps. Each
-    is up to a third of the time of a variant.
+    is up to a third of the time of a variant. The tests of a service have one process: several of
+    these run side by side already.
     """
-    values = (str(tmp_path_factory.mktemp("mypy")), str(tmp_path_factory.mktemp("bytecode")), "0")
+    mypy, bytecode = (str(tmp_path_factory.mktemp(name)) for name in ("mypy", "bytecode"))
+    values = (mypy, "1", bytecode, "0")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in zip(SAVING, values, strict=True):
             patch.setenv(name, value)

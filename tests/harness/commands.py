@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 # Variables that pytest, make, coverage, an environment or the developer's service would leak.
 _LEAKS: Final = ("APP_", "COVERAGE_", "COV_", "GNUMAKE", "MAKE", "MFLAGS", "PYTEST_", "PYTHON")
 _LEAKING_NAMES: Final = frozenset({"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "UV_PYTHON", "UV_PROJECT"})
-SAVING: Final = ("MYPY_CACHE_DIR", "PYTHONPYCACHEPREFIX", "UV_COMPILE_BYTECODE")
+SAVING: Final = (
+    "MYPY_CACHE_DIR",
+    "PYTEST_XDIST_AUTO_NUM_WORKERS",
+    "PYTHONPYCACHEPREFIX",
+    "UV_COMPILE_BYTECODE",
+)
 """Variables that save the tests time; see `conftest.py`."""
 _TAIL: Final = 6_000
 
