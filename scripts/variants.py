@@ -96,8 +96,7 @@ class Space:
             extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
             **{name: value for name, value in config["_envops"].items() if name != "undefined"},
         )
-        # The questions have few templates, which many answers are put into.
-        self._template = cache(self.environment.from_string)
+        self._template = cache(self.environment.from_string)  # few, for many answers
         self._questions: dict[str, Config] = {
             name: details for name, details in config.items() if not name.startswith("_")
         }

@@ -31,8 +31,12 @@ SERVED: Final = "tests/kit/service"
 LOCAL: Final = next(name for name, each in VARIANTS.items() if each["embeddings"] == "local")
 """A variant with the option that neither of the two whose coverage is measured has."""
 
-WITH_PIP: Final = "variant 13"
-"""The one of fewest packages, because pip takes longest to install them."""
+WITH_PIP: Final = next(
+    name
+    for name, each in VARIANTS.items()
+    if name not in AS_IN_CI and not each["llm_providers"] and not each["vector_stores"]
+)
+"""One of few packages, because pip takes longest to install them."""
 FRESH: Final = "starter"
 """The variant that shares no cache with others."""
 

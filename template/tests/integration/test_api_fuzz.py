@@ -33,7 +33,7 @@ _PATIENCE_SECONDS: Final = 30
 
 @pytest.mark.slow
 def test_every_answer_is_as_described(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """From the samples and for unusual requests, until the service is told to stop.
+    """It answers from the samples, then unusual requests as described, and stops at a signal.
 
     No 5xx; each status, media type, header and body as documented; no entry without a key. The
     requests are the examples of every operation, random ones, and sequences of them, valid and not;
@@ -59,7 +59,7 @@ def test_every_answer_is_as_described(tmp_path: Path, pytestconfig: pytest.Confi
             ],
             capture_output=True,
             text=True,
-            # It would work out the properties of all characters anew otherwise.
+            # Otherwise it computes the properties of all characters again.
             env=environment(HYPOTHESIS_STORAGE_DIRECTORY=str(properties)),
             timeout=800,
             check=False,

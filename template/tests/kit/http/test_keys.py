@@ -62,7 +62,7 @@ def keyed(make_settings: MakeSettings) -> Fakes:
 async def test_no_other_header_is_a_key(
     make_settings: MakeSettings, headers: dict[str, str], challenge: str
 ) -> None:
-    """A missing key and a wrong one are told apart (RFC 6750, section 3)."""
+    """A missing key and a wrong one get different challenges (RFC 6750, section 3)."""
     keyed = Fakes(make_settings(api_keys=KEYS))
     app = keyed.app()
     app.state.lifecycle.services = keyed.services()
