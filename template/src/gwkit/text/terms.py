@@ -49,6 +49,8 @@ _LETTERS_KEPT = 5
 _LONGEST_WORD = 30
 """A longer word is of no language: it is not stemmed."""
 _LONGEST_TERM = 100
+_LONGEST_TOKEN = 1 + _LONGEST_TERM
+"""More of a word changes no term, and whole would fill the memory of those that were met before."""
 _SHORTEST_TYPO = 4
 _FEWEST_FUNCTION_WORDS = 2
 _ALPHABET = 128
@@ -90,7 +92,8 @@ class TermRules:
         """
         if text.isascii():
             language = self.language
-            return [_latin(word, language) for word in _ASCII_TOKEN.findall(text.lower())]
+            words = _ASCII_TOKEN.findall(text.lower())
+            return [_latin(word[:_LONGEST_TOKEN], language) for word in words]
         # Some characters, such as the sign of Hertz, only decompose to capitals.
         folded = normalize("NFC", normalize("NFKD", text.casefold()).casefold())
         return list(self._terms(_TOKEN.findall(folded)))
@@ -127,15 +130,17 @@ class TermRules:
     def _terms(self, words: Iterable[str]) -> Iterator[str]:
         for word in words:
             if word.isascii():
-                yield _latin(word, self.language)
+                yield _latin(word[:_LONGEST_TOKEN], self.language)
                 continue
             for piece in RUN.split(word.strip(".#+")):
                 characters = CHARACTER.findall(piece)
                 if characters:
                     yield from (a + b for a, b in pairwise(characters))
                     yield from characters
-                elif term := _spelt(piece, self.language) if piece else "":
-                    yield term  # a mark alone has none
+                elif piece:
+                    kept = len(piece) <= _LONGEST_TOKEN
+                    term = (_spelt if kept else _spell)(piece, self.language)
+                    yield from [term] if term else []  # a mark alone has none
 
 
 def _plain(word: str) -> str:
@@ -152,13 +157,17 @@ def _latin(word: str, language: str) -> str:
     return _stemmed(word.strip(".#+"), language if language in _LATIN else "en")
 
 
-@lru_cache(maxsize=65_536)
-def _spelt(word: str, language: str) -> str:
+def _spell(word: str, language: str) -> str:
     """Return the term of a word with other letters than those of ASCII."""
     if language != AUTO:
         return _plain(_stemmed(word, language))
     plain = _plain(word)
-    return _latin(plain, language) if plain.isascii() else plain[:_LETTERS_KEPT]
+    if plain.isascii():
+        return _latin(plain[:_LONGEST_TOKEN], language)
+    return plain[:_LETTERS_KEPT]
+
+
+_spelt = lru_cache(maxsize=65_536)(_spell)
 
 
 def _stemmed(word: str, language: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import get_args
 
 import pytest
@@ -94,3 +95,21 @@ def test_some_terms_have_no_other_spelling(term: str) -> None:
 def test_a_language_without_function_words_keeps_all() -> None:
     """Function words of other languages are not left out."""
     assert ["what", "is", "kot"] == TermRules("pl").of_query("what is kot")
+
+
+@pytest.mark.parametrize("language", [AUTO, "de"])
+@pytest.mark.parametrize("letter", ["a", "\u00e4", "\u03b1"])
+def test_long_words_are_not_remembered(letter: str, language: str) -> None:
+    """Terms of earlier words are kept in memory, but what is no word of any language is not."""
+    rules = TermRules(language)
+    texts = (letter * (20_000 + number) for number in range(50))
+    rules.of_text(letter * 19_999)  # loads the rules of the language
+    tracemalloc.start()
+    try:
+        terms = [rules.of_text(text) for text in texts]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert all(0 < len(term) <= 100 for (term,) in terms)
+    assert held < 500_000
