@@ -38,7 +38,7 @@ class Place:
 
 def place_at(places: Sequence[Place], offset: int) -> Place:
     """Return the place of the character at an offset; an empty one where none is known."""
-    number = bisect_right(places, offset, key=attrgetter("start"))
+    number = bisect_right(places, offset, key=attrgetter("start")) if places else 0
     return places[number - 1] if number else Place(0)
 
 

@@ -27,6 +27,7 @@ _TINY_SHARE = 4
 """A section below this part of the budget is joined with its equally small neighbours."""
 
 _SEPARATOR = "\n\n"
+_GAP = count_tokens(_SEPARATOR)
 _FINEST_SHARE = 8
 """Over-long sentences are cut to this part of the budget, where no overlap asks for more."""
 
@@ -93,7 +94,7 @@ class _Section:
     @property
     def tokens(self) -> int:
         """An upper bound of the tokens of `titled`, with a blank line after each block."""
-        return sum(count_tokens(block.text) + count_tokens("\n\n") for block in self.titled)
+        return sum(count_tokens(block.text) + _GAP for block in self.titled)
 
 
 def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
@@ -163,13 +164,12 @@ class _Piece(NamedTuple):
         """Return the tokens that this piece adds beside another one."""
         if neighbour and neighbour.run == self.run:
             return self.tokens
-        gap = count_tokens(_SEPARATOR) if neighbour else 0
-        return self.tokens + self.around + gap
+        return self.tokens + self.around + (_GAP if neighbour else 0)
 
     @property
     def around(self) -> int:
         """The tokens of what goes around a run that begins with this piece."""
-        return count_tokens(self.opening) + count_tokens(self.closing)
+        return count_tokens(self.opening) + count_tokens(self.closing) if self.opening else 0
 
 
 @dataclass(slots=True)
@@ -181,10 +181,9 @@ class _Text:
 
     def begin(self, place: Place) -> None:
         """Note where stands what is written next, if it stands elsewhere."""
-        place = replace(place, start=len(self.written))
         before = self.places[-1] if self.places else Place(0)
-        if place != replace(before, start=place.start):
-            self.places.append(place)
+        if (place.page, place.sheet, place.row) != (before.page, before.sheet, before.row):
+            self.places.append(replace(place, start=len(self.written)))
 
 
 def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[_Text]:
@@ -203,7 +202,7 @@ def _pack(blocks: Sequence[Block], *, budget: int, overlap: int) -> Iterator[_Te
     for piece in _pieces(blocks, budget, overlap):
         if current and used + piece.cost(current[-1]) > budget:
             yield _render(current)
-            room = budget - piece.tokens - count_tokens(_SEPARATOR) - piece.around
+            room = budget - piece.tokens - _GAP - piece.around
             current, used = _tail(current, min(overlap, room))
         used += piece.cost(current[-1] if current else None)
         current.append(piece)
@@ -275,9 +274,9 @@ def _render(pieces: Sequence[_Piece]) -> _Text:
         start = first.start + len(source) - len(source.lstrip(space))
         end = first.start + len(source.rstrip())
         text.written += _SEPARATOR if text.written else ""
-        # A header is the beginning of its block.
-        text.begin(place_at(block.places, 0 if first.opening else start))
-        text.written += first.opening
+        if first.opening:  # a header is the beginning of its block
+            text.begin(place_at(block.places, 0))
+            text.written += first.opening
         text.begin(place_at(block.places, start))
         for place in block.places:
             if start < place.start < end:
