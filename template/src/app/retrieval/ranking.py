@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from gwkit.text.terms import TermRules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from gwkit.index.store import Hit
 
     Item = TypeVar("Item", bound=Hashable)
+    _PairsOf = Callable[[Hit], "_Pairs"]
 
 __all__ = ["MOST_TERMS", "RANK_OFFSET", "HybridRanking", "fuse", "look_again"]
 
@@ -141,11 +142,19 @@ def look_again(hits: Sequence[Hit], query: Sequence[str], rules: TermRules, k: i
         rules: those that the terms were made by.
         k: how many of them are asked for.
     """
-    pairs = {hit.chunk: _pairs(hit, rules) for hit in hits}
+    found: dict[str, _Pairs] = {}
+
+    def pairs(hit: Hit) -> _Pairs:
+        # To cut a text into terms takes longer than all else here, and most hits are not looked at.
+        if hit.chunk not in found:
+            terms = rules.of_text("\n".join((*hit.headings, hit.text)))
+            found[hit.chunk] = frozenset(pairwise(("", *terms)))
+        return found[hit.chunk]
+
     return _varied(_pairs_first(hits, frozenset(pairwise(query)), pairs), pairs, k)
 
 
-def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: Mapping[str, _Pairs]) -> Sequence[Hit]:
+def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: _PairsOf) -> Sequence[Hit]:
     """Return the hits in another order: terms that stand together in the query count as such.
 
     A hit in which they are neighbours, too, scores higher than one that has them apart.
@@ -154,13 +163,13 @@ def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: Mapping[str, _Pairs
         return hits
     scored = []
     for hit in hits:
-        share = len(wanted & pairs[hit.chunk]) / len(wanted)
+        share = len(wanted & pairs(hit)) / len(wanted)
         score = hit.score * (1 + _PAIRS_WEIGHT * share) / (1 + _PAIRS_WEIGHT)
         scored.append(replace(hit, score=score))
     return sorted(scored, key=lambda hit: -hit.score)
 
 
-def _varied(hits: Sequence[Hit], pairs: Mapping[str, _Pairs], places: int) -> list[Hit]:
+def _varied(hits: Sequence[Hit], pairs: _PairsOf, places: int) -> list[Hit]:
     """Return the hits so that copies and near-identical chunks do not fill the first places.
 
     A hit that has the terms of an earlier one, and one that is near-identical to two others, go to
@@ -174,7 +183,7 @@ def _varied(hits: Sequence[Hit], pairs: Mapping[str, _Pairs], places: int) -> li
         if len(kept) == places:
             kept += hits[at:]
             break
-        own = pairs[hit.chunk]
+        own = pairs(hit)
         if own in seen or sum(_is_alike(own, other) for other in seen) >= _MOST_ALIKE:
             late.append(hit)
         else:
@@ -182,11 +191,6 @@ def _varied(hits: Sequence[Hit], pairs: Mapping[str, _Pairs], places: int) -> li
             seen.append(own)
     least = kept[-1].score if kept else 0.0
     return kept + [replace(hit, score=min(hit.score, least)) for hit in late]
-
-
-def _pairs(hit: Hit, rules: TermRules) -> _Pairs:
-    terms = rules.of_text("\n".join((*hit.headings, hit.text)))
-    return frozenset(pairwise(("", *terms)))
 
 
 def _is_alike(pairs: _Pairs, others: _Pairs) -> bool:
