@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from app.retrieval.ranking import look_again
@@ -64,10 +66,10 @@ def test_near_identical_chunks_have_two_places() -> None:
 
 
 class _Counting(TermRules):
-    texts = 0
+    texts: ClassVar[list[str]] = []
 
     def of_text(self, text: str) -> list[str]:
-        _Counting.texts += 1
+        self.texts.append(text)
         return super().of_text(text)
 
 
@@ -77,7 +79,7 @@ def test_only_the_first_places_are_looked_at() -> None:
     rules = _Counting()
 
     assert hits == look_again(hits, (), rules, 1)
-    assert rules.texts == 1
+    assert rules.texts == ["Badges\nLost badges."]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def chunk_blocks(blocks: Iterable[Block], *, budget: int, overlap: int) -> list[
     """
     chunks: list[Chunk] = []
     for group in _grouped(_sections(blocks), budget):
-        for text in _pack(group.content, budget=budget, overlap=overlap):
+        # A heading without a body is the text itself.
+        for text in _pack(group.body or group.titled, budget=budget, overlap=overlap):
             checkpoint()
             tokens = count_tokens(text.written)
             chunks.append(Chunk(len(chunks), text.written, group.path, tokens, tuple(text.places)))
@@ -77,12 +78,7 @@ class _Section:
 
     @property
     def path(self) -> tuple[str, ...]:
-        # A heading without a body is the text itself.
         return (*self.parent, self.heading) if self.heading and self.body else self.parent
-
-    @property
-    def content(self) -> Sequence[Block]:
-        return self.body or self.titled
 
     @property
     def titled(self) -> Sequence[Block]:

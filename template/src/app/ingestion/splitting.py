@@ -48,7 +48,8 @@ def split(block: Block, *, limit: int, grain: int) -> Iterator[Span]:
     # A row is no prose, whatever its cells hold.
     if block.kind is BlockKind.CODE or table_header(block):
         boundaries.remove(SENTENCE_END)
-    yield from _split(block.text, _whole(block.text), boundaries, limit, grain)
+    whole = Span(0, len(block.text), count_tokens(block.text))
+    yield from _split(block.text, whole, boundaries, limit, grain)
 
 
 def table_header(block: Block) -> str:
@@ -76,10 +77,6 @@ def first_words(text: str, limit: int) -> str:
     """Return the first words of a text and an ellipsis, at most `limit` tokens together."""
     end = _fitting(text, 0, len(text), limit - count_tokens("…"))
     return text[:end].rstrip() + "…"
-
-
-def _whole(text: str) -> Span:
-    return Span(0, len(text), count_tokens(text))
 
 
 def _split(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gwkit.index.store import Hit
 
     Item = TypeVar("Item", bound=Hashable)
-    _PairsOf = Callable[[Hit], "_Pairs"]
 
 __all__ = ["MOST_TERMS", "RANK_OFFSET", "HybridRanking", "fuse", "look_again"]
 
@@ -142,19 +141,14 @@ def look_again(hits: Sequence[Hit], query: Sequence[str], rules: TermRules, k: i
         rules: those that the terms were made by.
         k: how many of them are asked for.
     """
-    found: dict[str, _Pairs] = {}
-
-    def pairs(hit: Hit) -> _Pairs:
-        # To cut a text into terms takes longer than all else here, and most hits are not looked at.
-        if hit.chunk not in found:
-            terms = rules.of_text("\n".join((*hit.headings, hit.text)))
-            found[hit.chunk] = frozenset(pairwise(("", *terms)))
-        return found[hit.chunk]
-
-    return _varied(_pairs_first(hits, frozenset(pairwise(query)), pairs), pairs, k)
+    wanted = frozenset(pairwise(query))
+    # To cut texts into terms takes longer than all else here. Without a pair to look for, only
+    # those need it that may come first.
+    pairs = {hit.chunk: _pairs(hit, rules) for hit in hits if wanted}
+    return _varied(_pairs_first(hits, wanted, pairs), pairs, rules, k)
 
 
-def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: _PairsOf) -> Sequence[Hit]:
+def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: dict[str, _Pairs]) -> Sequence[Hit]:
     """Return the hits in another order: terms that stand together in the query count as such.
 
     A hit in which they are neighbours, too, scores higher than one that has them apart.
@@ -163,13 +157,13 @@ def _pairs_first(hits: Sequence[Hit], wanted: _Pairs, pairs: _PairsOf) -> Sequen
         return hits
     scored = []
     for hit in hits:
-        share = len(wanted & pairs(hit)) / len(wanted)
+        share = len(wanted & pairs[hit.chunk]) / len(wanted)
         score = hit.score * (1 + _PAIRS_WEIGHT * share) / (1 + _PAIRS_WEIGHT)
         scored.append(replace(hit, score=score))
     return sorted(scored, key=lambda hit: -hit.score)
 
 
-def _varied(hits: Sequence[Hit], pairs: _PairsOf, places: int) -> list[Hit]:
+def _varied(hits: Sequence[Hit], pairs: dict[str, _Pairs], rules: TermRules, k: int) -> list[Hit]:
     """Return the hits so that copies and near-identical chunks do not fill the first places.
 
     A hit that has the terms of an earlier one, and one that is near-identical to two others, go to
@@ -180,10 +174,10 @@ def _varied(hits: Sequence[Hit], pairs: _PairsOf, places: int) -> list[Hit]:
     seen: list[_Pairs] = []
     late: list[Hit] = []
     for at, hit in enumerate(hits):
-        if len(kept) == places:
+        if len(kept) == k:
             kept += hits[at:]
             break
-        own = pairs(hit)
+        own = pairs.get(hit.chunk) or _pairs(hit, rules)
         if own in seen or sum(_is_alike(own, other) for other in seen) >= _MOST_ALIKE:
             late.append(hit)
         else:
@@ -191,6 +185,11 @@ def _varied(hits: Sequence[Hit], pairs: _PairsOf, places: int) -> list[Hit]:
             seen.append(own)
     least = kept[-1].score if kept else 0.0
     return kept + [replace(hit, score=min(hit.score, least)) for hit in late]
+
+
+def _pairs(hit: Hit, rules: TermRules) -> _Pairs:
+    terms = rules.of_text("\n".join((*hit.headings, hit.text)))
+    return frozenset(pairwise(("", *terms)))
 
 
 def _is_alike(pairs: _Pairs, others: _Pairs) -> bool:

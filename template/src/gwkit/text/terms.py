@@ -91,9 +91,8 @@ class TermRules:
         A term has no space, quotation mark or upper-case letter. Linear in the text's length.
         """
         if text.isascii():
-            language = self.language
             words = _ASCII_TOKEN.findall(text.lower())
-            return [_latin(word[:_LONGEST_TOKEN], language) for word in words]
+            return [_latin(word[:_LONGEST_TOKEN], self.language) for word in words]
         # Some characters, such as the sign of Hertz, only decompose to capitals.
         folded = normalize("NFC", normalize("NFKD", text.casefold()).casefold())
         return list(self._terms(_TOKEN.findall(folded)))
@@ -137,10 +136,8 @@ class TermRules:
                 if characters:
                     yield from (a + b for a, b in pairwise(characters))
                     yield from characters
-                elif piece:
-                    kept = len(piece) <= _LONGEST_TOKEN
-                    term = (_spelt if kept else _spell)(piece, self.language)
-                    yield from [term] if term else []  # a mark alone has none
+                elif term := _spelt(piece[:_LONGEST_TOKEN], self.language) if piece else "":
+                    yield term  # a mark alone has none
 
 
 def _plain(word: str) -> str:
@@ -157,17 +154,13 @@ def _latin(word: str, language: str) -> str:
     return _stemmed(word.strip(".#+"), language if language in _LATIN else "en")
 
 
-def _spell(word: str, language: str) -> str:
+@lru_cache(maxsize=65_536)
+def _spelt(word: str, language: str) -> str:
     """Return the term of a word with other letters than those of ASCII."""
     if language != AUTO:
         return _plain(_stemmed(word, language))
     plain = _plain(word)
-    if plain.isascii():
-        return _latin(plain[:_LONGEST_TOKEN], language)
-    return plain[:_LETTERS_KEPT]
-
-
-_spelt = lru_cache(maxsize=65_536)(_spell)
+    return _latin(plain, language) if plain.isascii() else plain[:_LETTERS_KEPT]
 
 
 def _stemmed(word: str, language: str) -> str:
@@ -180,8 +173,7 @@ def _stemmed(word: str, language: str) -> str:
 @lru_cache(maxsize=64)
 def _ignored(rules: TermRules, language: str) -> frozenset[str]:
     """Return the terms of a language's function words."""
-    words = STOP_WORDS.get(language, frozenset())
-    return frozenset(term for word in words for term in rules.of_text(word))
+    return frozenset(term for word in STOP_WORDS.get(language, ()) for term in rules.of_text(word))
 
 
 @lru_cache(maxsize=64)
