@@ -50,7 +50,7 @@ _LONGEST_WORD = 30
 """A longer word is of no language: it is not stemmed."""
 _LONGEST_TERM = 100
 _LONGEST_TOKEN = 1 + _LONGEST_TERM
-"""More of a word changes no term, and whole would fill the memory of those that were met before."""
+"""Characters that a term is made from: terms are kept in memory by their words, of any length."""
 _SHORTEST_TYPO = 4
 _FEWEST_FUNCTION_WORDS = 2
 _ALPHABET = 128
