@@ -31,8 +31,10 @@ _PAGES: Final = 200
 _CLIENTS: Final = 8
 _AIM: Final = Aim(">=", 0.85)
 _OTHER: Final = "bare FastAPI"
-_REMEDY: Final = "serve from several processes. `APP_LOG_LEVEL=WARNING` saves the log lines, two "
-"for a search and four for an answer."
+_REMEDY: Final = (
+    "serve from several processes. `APP_LOG_LEVEL=WARNING` saves the log lines, two for a search "
+    "and four for an answer."
+)
 
 
 def measure(bench: Bench) -> Findings:

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 _COPIED: Final = b"_subdirectory: template\n"
-_REMEDY: Final = "the rest is Copier's work: for each file it renders the path part by part, "
-"asks git for the mode, and compiles the content as a template. Fewer and shorter files help."
+_REMEDY: Final = (
+    "the rest is Copier's work: for each file it renders the path part by part, asks git for the "
+    "mode, and compiles the content as a template. Fewer and shorter files help."
+)
 
 
 def measure(bench: Bench) -> Findings:

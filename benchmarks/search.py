@@ -8,7 +8,8 @@ reciprocal ranks; LanceDB leaves out English stop words and stems the others. Ch
 vectors approximately, with a graph (HNSW with its default settings), and has no ranking by words
 on one machine. The share of the true best hits that the graph finds is below the table. Vectors
 of short questions are far from all chunks, which is hard for a graph; a larger `ef_search` finds
-more and takes longer.
+more and takes longer. The service's time is that of its whole search, with the second look at 50
+hits that brings those with neighbouring words of the question forward and copies back.
 
 The service takes one shortcut: it searches for the rarest words of a question, up to those that
 match 30 % of the chunks together, and leaves out the others. Its cost in ranking quality is

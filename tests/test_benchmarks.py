@@ -67,7 +67,7 @@ def test_rendering_is_measured() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _SET_UP)
 def test_a_subject_is_measured(name: str, workshop: Bench) -> None:
-    """In its smallest form each line has figures above zero."""
+    """In its smallest form each line has figures above zero, and remedies are whole sentences."""
     with alone():
         workshop.begin(name)
         findings: Findings = importlib.import_module(f"benchmarks.{name}").measure(workshop)
@@ -75,6 +75,7 @@ def test_a_subject_is_measured(name: str, workshop: Bench) -> None:
 
     assert lines
     assert all(line.ours > 0 and (line.theirs is None or line.theirs > 0) for line in lines)
+    assert all(line.remedy.endswith(".") for line in lines if line.remedy)
 
 
 def test_what_there_is_to_measure_is_listed() -> None:

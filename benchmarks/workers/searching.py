@@ -13,12 +13,13 @@ from app.evaluation.golden import load_golden
 from app.evaluation.runner import compare_modes
 from app.ingestion.preparation import indexed_text
 from app.retrieval import ranking
-from app.retrieval.ranking import HybridRanking
+from app.retrieval.retriever import Retriever
 from app.wiring import build_registry, open_services, settings_type
 from gwkit.documents import Chunk, Document
 from gwkit.index.sqlite import SqliteIndex
-from gwkit.index.store import Manifest, SearchMode, SearchQuery
+from gwkit.index.store import Manifest, SearchMode
 from gwkit.logging.setup import configure_logging
+from gwkit.telemetry.metrics import Metrics
 from gwkit.text.characters import count_tokens
 
 from benchmarks.synthetic import documents, questions
@@ -28,6 +29,8 @@ from benchmarks.workers.vectors import WordVectors
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
+
+    from gwkit.models.protocols import Vector
 
 _EVERYTHING: Final = 1e9
 
@@ -72,7 +75,7 @@ class Searcher:
         np.save(home / "questions.npy", embedded)
         (home / "questions.json").write_text(json.dumps(texts), encoding="utf-8")
         self._questions = list(zip(texts, embedded, strict=True))
-        self._weight = embedder.rank_weight
+        self._metrics = Metrics()
         # As at the start of the service: the first search reads the vectors.
         await self.search(SearchMode.HYBRID.value, 0, 1)
         return writing
@@ -81,19 +84,31 @@ class Searcher:
         """Ask some of the questions, one after the other."""
         found = Found(milliseconds=[], chunks=[])
         for text, vector in self._questions[first : first + count]:
-            query = SearchQuery(
-                text=text,
-                vector=vector,
-                ranking=HybridRanking(),
-                k=HITS,
-                mode=SearchMode(mode),
-                vector_weight=self._weight,
+            retriever = Retriever(
+                index=self._index, embedder=_Embedded(vector), metrics=self._metrics
             )
             started = perf_counter()
-            hits = await self._index.search(query)
+            hits = await retriever.search(text, k=HITS, mode=SearchMode(mode))
             found["milliseconds"].append((perf_counter() - started) * 1_000)
             found["chunks"].append([hit.chunk for hit in hits])
         return found
+
+
+class _Embedded(WordVectors):
+    """Has the embedding of the question already.
+
+    Args:
+        vector: the embedding, of shape (dimension,).
+    """
+
+    def __init__(self, vector: Vector) -> None:
+        super().__init__()
+        self._vector = vector
+
+    async def embed_query(self, text: str) -> Vector:
+        """Return it; the text is not read."""
+        del text
+        return self._vector
 
 
 async def golden(index: str, samples: str, cases: str, *, shortcut: bool) -> dict[str, float]:
