@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
 from gwkit.text.characters import normalize
+from gwkit.text.memory import LANGUAGES_AT_A_TIME, Remembered
 from gwkit.text.stop_words import STOP_WORDS
 from gwkit.text.words import CHARACTER, RUN, WORD, guess_language, with_whole_verb
 
@@ -49,8 +50,6 @@ _LETTERS_KEPT = 5
 _LONGEST_WORD = 30
 """A longer word is of no language: it is not stemmed."""
 _LONGEST_TERM = 100
-_LONGEST_TOKEN = 1 + _LONGEST_TERM
-"""Characters that a term is made from: terms are kept in memory by their words, of any length."""
 _SHORTEST_TYPO = 4
 _FEWEST_FUNCTION_WORDS = 2
 _ALPHABET = 128
@@ -91,8 +90,8 @@ class TermRules:
         A term has no space, quotation mark or upper-case letter. Linear in the text's length.
         """
         if text.isascii():
-            words = _ASCII_TOKEN.findall(text.lower())
-            return [_latin(word[:_LONGEST_TOKEN], self.language) for word in words]
+            latin = _latin(self.language)
+            return [latin[word] for word in _ASCII_TOKEN.findall(text.lower())]
         # Some characters, such as the sign of Hertz, only decompose to capitals.
         folded = normalize("NFC", normalize("NFKD", text.casefold()).casefold())
         return list(self._terms(_TOKEN.findall(folded)))
@@ -127,16 +126,17 @@ class TermRules:
         return list(dict.fromkeys([*missing, *swapped, *wrong, *added]))
 
     def _terms(self, words: Iterable[str]) -> Iterator[str]:
+        latin, spelt = _latin(self.language), _spelt(self.language)
         for word in words:
             if word.isascii():
-                yield _latin(word[:_LONGEST_TOKEN], self.language)
+                yield latin[word]
                 continue
             for piece in RUN.split(word.strip(".#+")):
                 characters = CHARACTER.findall(piece)
                 if characters:
                     yield from (a + b for a, b in pairwise(characters))
                     yield from characters
-                elif term := _spelt(piece[:_LONGEST_TOKEN], self.language) if piece else "":
+                elif term := spelt[piece] if piece else "":
                     yield term  # a mark alone has none
 
 
@@ -147,20 +147,28 @@ def _plain(word: str) -> str:
     return normalize("NFC", _OPTIONAL_MARKS.sub("", normalize("NFKD", word)))
 
 
-@lru_cache(maxsize=65_536)
-def _latin(word: str, language: str) -> str:
-    if word in _NAMES:
-        return word
-    return _stemmed(word.strip(".#+"), language if language in _LATIN else "en")
+@lru_cache(maxsize=LANGUAGES_AT_A_TIME)
+def _latin(language: str) -> Remembered[str]:
+    """Return the terms of words in ASCII."""
+    stemming = language if language in _LATIN else "en"
+
+    def make(word: str) -> str:
+        return word if word in _NAMES else _stemmed(word.strip(".#+"), stemming)
+
+    return Remembered(make)
 
 
-@lru_cache(maxsize=65_536)
-def _spelt(word: str, language: str) -> str:
-    """Return the term of a word with other letters than those of ASCII."""
-    if language != AUTO:
-        return _plain(_stemmed(word, language))
-    plain = _plain(word)
-    return _latin(plain, language) if plain.isascii() else plain[:_LETTERS_KEPT]
+@lru_cache(maxsize=LANGUAGES_AT_A_TIME)
+def _spelt(language: str) -> Remembered[str]:
+    """Return the terms of words with other letters than those of ASCII."""
+
+    def make(word: str) -> str:
+        if language != AUTO:
+            return _plain(_stemmed(word, language))
+        plain = _plain(word)
+        return _latin(language)[plain] if plain.isascii() else plain[:_LETTERS_KEPT]
+
+    return Remembered(make)
 
 
 def _stemmed(word: str, language: str) -> str:

@@ -12,11 +12,12 @@ import re
 import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from Stemmer import Stemmer  # type: ignore[import-not-found]  # in C, without stubs
 
+from gwkit.text.memory import LANGUAGES_AT_A_TIME, Remembered
 from gwkit.text.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ def content_words(text: str, language: str = "en") -> list[str]:
     where a script has no spaces, the pairs of its characters are the words. Thousands separators
     go, so that `1,000` equals `1000`.
     """
-    stop_words = STOP_WORDS[language]
-    return [_stem(word, language) for word in _words(text) if word not in stop_words]
+    stems = _stems(language)
+    return [stem for word in _WORD.findall(text) for stem in stems[word]]
 
 
 def vocabulary(text: str, language: str = "en") -> frozenset[str]:
@@ -143,13 +144,11 @@ def vocabulary(text: str, language: str = "en") -> frozenset[str]:
     Besides its content words these are the parts of its camel-case names: `BackgroundTasks` also
     offers `background` and `task`.
     """
-    parts = [
-        part
-        for name in _WORD.findall(text)
-        if name.isascii() and not name.islower() and len(found := _CAMEL_PART.findall(name)) > 1
-        for part in found
-    ]
-    return frozenset(content_words(text, language)).union(content_words(" ".join(parts), language))
+    words = _WORD.findall(text)
+    names = (_CAMEL_PART.findall(word) for word in words if word.isascii() and not word.islower())
+    parts = [part for name in names if len(name) > 1 for part in name]
+    stems = _stems(language)
+    return frozenset(stem for word in words + parts for stem in stems[word])
 
 
 def rarity(word: str, vocabularies: Collection[Collection[str]]) -> float:
@@ -265,19 +264,20 @@ def _nearest(word: str, candidates: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, likely, n=1, cutoff=0.8)), word)
 
 
-def _words(text: str) -> list[str]:
-    words = chain.from_iterable(map(word_parts, _WORD.findall(text)))
-    folded = (word.replace(",", "").replace("\u2019", "'").casefold() for word in words)
-    return [_ELIDED.sub("", word) for word in folded]
+@lru_cache(maxsize=LANGUAGES_AT_A_TIME)
+def _stems(language: str) -> Remembered[tuple[str, ...]]:
+    """Return the stems of words as they are written."""
+
+    def make(word: str) -> tuple[str, ...]:
+        parts = (part.replace(",", "").replace("\u2019", "'") for part in word_parts(word))
+        plain = (_ELIDED.sub("", part.casefold()) for part in parts)
+        return tuple(_stem(part, language) for part in plain if part not in STOP_WORDS[language])
+
+    return Remembered(make)
 
 
 def _stem(word: str, language: str) -> str:
     if language == "en":
         word = _BASE_FORMS.get(word, word)
-    return _stem_of_word(word, language) if len(word) <= _LONGEST_WORD else word
-
-
-@lru_cache(maxsize=65_536)
-def _stem_of_word(word: str, language: str) -> str:
     # A stemmer keeps the word that it works on, so threads must not share one.
-    return str(Stemmer(language, 0).stemWord(word))
+    return Stemmer(language, 0).stemWord(word) if len(word) <= _LONGEST_WORD else word

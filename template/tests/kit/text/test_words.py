@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from gwkit.text.words import content_words, near_words, vocabulary
@@ -66,7 +68,23 @@ def test_other_scripts_are_matched_as_they_are_written(text: str) -> None:
 
 
 def test_what_is_longer_than_words_are_is_neither_stemmed_nor_corrected() -> None:
-    """It costs no more than necessary, and is not cached."""
+    """It costs no more than necessary."""
     long = "waits" * 8
     assert [long] == content_words(long)
     assert [long + "x"] == near_words([long + "x"], {long})
+
+
+@pytest.mark.parametrize("letter", ["a", "\u00e4", "\u4e2d"])
+def test_long_words_are_not_remembered(letter: str) -> None:
+    """Stems of earlier words are kept in memory, but not of what is longer than words are."""
+    texts = (letter * (5_000 + number) for number in range(50))
+    vocabulary(letter * 4_999)
+    tracemalloc.start()
+    try:
+        found = [len(vocabulary(text)) for text in texts]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [1] * 50 == found
+    assert held < 100_000

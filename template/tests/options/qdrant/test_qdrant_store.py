@@ -104,7 +104,7 @@ async def test_the_local_mode_is_for_one_process(
     async with await QdrantIndex.open(group, _MANIFEST):
         with pytest.raises(RetrievalError, match="already accessed"):
             await QdrantIndex.open(group, _MANIFEST)
-    # The thread that was refused may hold its files a moment longer, and then another test has them.
+    # The thread that was refused may hold its files longer, and then another test has them.
     await asyncio.get_running_loop().shutdown_default_executor()
     gc.collect()
 
