@@ -8,7 +8,9 @@ from gwkit.text.memory import Remembered
 def test_a_word_is_made_once() -> None:
     """Later it is the same object."""
     words = Remembered(list)
-    assert words["ab"] is words["ab"]
+    first = words["ab"]
+    assert ["a", "b"] == first
+    assert first is words["ab"]
 
 
 def test_a_long_word_is_made_each_time() -> None:
