@@ -1,4 +1,4 @@
-"""Keeps in memory what was made from words."""
+"""Keeps the terms and stems of words in memory."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 __all__ = ["LANGUAGES_AT_A_TIME", "Remembered"]
 
 LANGUAGES_AT_A_TIME: Final = 4
-"""Languages whose words are remembered: less than 10 MB each."""
+"""Languages whose tables are kept, of less than 10 MB each."""
 _MOST: Final = 32_768
-"""Words remembered, as many as a large corpus uses often: with one more, all are made anew."""
+"""Words that are kept. One more empties the table, and it fills again."""
 _LONGEST: Final = 100
-"""Characters of a word that is remembered: others may have any length, and come once."""
+"""Characters of the longest word that is kept: others may have any length."""
 
 _T = TypeVar("_T")
 
 
 class Remembered(dict[str, _T]):
-    """What is made from a word, by word. Several threads may share one.
+    """A table of words with their terms or stems. Several threads may share one.
 
-    Faster than a cache of calls, for it is looked up for each word of each text.
+    It is looked up for each word of each text, and faster than a cache of function calls.
 
     Args:
-        make: makes it.
+        make: makes the entry of a word that is not in the table.
     """
 
     def __init__(self, make: Callable[[str], _T]) -> None:

@@ -41,7 +41,7 @@ __all__ = [
 _SHORTEST_TYPO = 5
 _LONG_WORD = 9
 _LONGEST_WORD = 30
-"""A longer word is of no language: it is neither stemmed nor remembered nor corrected."""
+"""A longer word is of no language: it is neither stemmed nor corrected."""
 
 _GUESSED_BY = 2_000
 """Characters of a text that its language is guessed by."""

@@ -1,4 +1,4 @@
-"""What was made from words is kept, within bounds."""
+"""The table of words, which has a bound."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_long_word_is_made_each_time() -> None:
 
 
 def test_there_are_never_too_many() -> None:
-    """Beyond 32,768 it begins anew, and forgets no answer for it."""
+    """With more than 32,768 words the table is emptied, and its answers stay right."""
     words = Remembered(int)
     assert all(number == words[str(number)] for number in range(40_000))
     assert len(words) <= 32_768

@@ -100,7 +100,7 @@ def test_a_language_without_function_words_keeps_all() -> None:
 @pytest.mark.parametrize("language", [AUTO, "de"])
 @pytest.mark.parametrize("letter", ["a", "\u00e4", "\u03b1"])
 def test_long_words_are_not_remembered(letter: str, language: str) -> None:
-    """Terms of earlier words are kept in memory, but of a long word only the beginning."""
+    """Terms of earlier words are kept in memory, but not those of very long words."""
     rules = TermRules(language)
     texts = (letter * (20_000 + number) for number in range(50))
     rules.of_text(letter * 19_999)  # loads the rules of the language

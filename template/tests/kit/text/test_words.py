@@ -76,7 +76,7 @@ def test_what_is_longer_than_words_are_is_neither_stemmed_nor_corrected() -> Non
 
 @pytest.mark.parametrize("letter", ["a", "\u00e4", "\u4e2d"])
 def test_long_words_are_not_remembered(letter: str) -> None:
-    """Stems of earlier words are kept in memory, but not of what is longer than words are."""
+    """Stems of earlier words are kept in memory, but not those of very long words."""
     texts = (letter * (5_000 + number) for number in range(50))
     vocabulary(letter * 4_999)
     tracemalloc.start()
